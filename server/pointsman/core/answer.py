@@ -1,0 +1,108 @@
+"""The answer as it grows: events in, one message with usage out. Must never know who listens or who answers."""
+
+from __future__ import annotations
+
+import msgspec
+
+from pointsman.core.chat import (
+    Conversation,
+    Cost,
+    Event,
+    Message,
+    Part,
+    ReasoningDelta,
+    ReasoningPart,
+    TextDelta,
+    TextPart,
+    ToolCallDelta,
+    ToolCallPart,
+    Usage,
+    UsageReport,
+)
+from pointsman.core.errors import UNREADABLE
+
+BYTES_PER_TOKEN = 4
+"""The usual rule of thumb for an estimate (https://help.openai.com, "What are tokens and how to count them")."""
+COMPACT_AFTER = 4096
+
+
+class Answer:
+    """Gathers the visible events of one chat, in order."""
+
+    def __init__(self) -> None:
+        self._runs: list[tuple[type[TextPart | ReasoningPart], list[str]] | _Call] = []
+        self._calls: dict[int, _Call] = {}
+        self._output_bytes = 0
+        self._usage: Usage | None = None
+        self.cost: Cost | None = None
+
+    def add(self, event: Event) -> None:
+        """Takes one event in; those that say nothing about the answer are passed over."""
+        match event:
+            case TextDelta(text):
+                self._say(TextPart, text)
+            case ReasoningDelta(text):
+                self._say(ReasoningPart, text)
+            case ToolCallDelta():
+                self._call(event)
+            case UsageReport(usage, cost):
+                self._usage, self.cost = usage, cost or self.cost
+            case _:
+                pass
+
+    def message(self) -> Message:
+        """The answer so far as an assistant message."""
+        parts: list[Part] = []
+        for run in self._runs:
+            parts.append(run.part() if isinstance(run, _Call) else run[0]("".join(run[1])))
+        return Message(role="assistant", content=tuple(parts))
+
+    def usage(self, conversation: Conversation) -> Usage:
+        """What the provider reported, else an estimate from the bytes of the conversation and the answer."""
+        if self._usage is not None:
+            return self._usage
+        asked = len(msgspec.json.encode((conversation.system, conversation.messages, conversation.tools)))
+        return Usage(
+            input_tokens=_tokens(asked), output_tokens=_tokens(self._output_bytes), exact=False
+        )
+
+    def _say(self, kind: type[TextPart | ReasoningPart], text: str) -> None:
+        self._output_bytes += len(text.encode("utf-8", "replace"))
+        if not self._runs or isinstance(last := self._runs[-1], _Call) or last[0] is not kind:
+            self._runs.append((kind, [text]))
+            return
+        pieces = last[1]
+        pieces.append(text)
+        if len(pieces) > COMPACT_AFTER:
+            pieces[:] = ["".join(pieces)]
+
+    def _call(self, delta: ToolCallDelta) -> None:
+        self._output_bytes += len(delta.arguments)
+        call = self._calls.get(delta.index)
+        if call is None:
+            call = self._calls[delta.index] = _Call()
+            self._runs.append(call)
+        call.id = call.id or delta.id or ""
+        call.name = call.name or delta.name or ""
+        call.arguments.append(delta.arguments)
+
+
+class _Call:
+    """One tool call in the making."""
+
+    def __init__(self) -> None:
+        self.id = ""
+        self.name = ""
+        self.arguments: list[str] = []
+
+    def part(self) -> ToolCallPart:
+        text = "".join(self.arguments)
+        try:
+            arguments = msgspec.json.decode(text or "{}", type=dict)
+        except UNREADABLE:
+            return ToolCallPart(self.id, self.name, {}, invalid_arguments=text)
+        return ToolCallPart(self.id, self.name, arguments)
+
+
+def _tokens(size: int) -> int:
+    return -(-size // BYTES_PER_TOKEN)

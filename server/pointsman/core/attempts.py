@@ -1,0 +1,89 @@
+"""The life of one chat as a table of transitions. Must never know a provider, a clock or a socket.
+
+What can help after a failure is said by the error (`remedies`), what is left of it by `Life`, and what is done by the table:
+
+    phase      happening        move
+    ---------  ---------------  --------------------------------------------
+    quiet      visible          emit, and speak from now on
+    quiet      ended            finish
+    quiet      retry            the same request again, after a wait
+    quiet      key              the next key of the same provider
+    quiet      target           the next target of the plan
+    quiet      hopeless         fail
+    speaking   visible          emit
+    speaking   ended            finish
+    speaking   any failure      interrupt: nothing is spliced in silence after the first visible event
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import Literal
+
+from pointsman.core.errors import PointsmanError, Remedy
+
+Phase = Literal["quiet", "speaking"]
+Happening = Literal["visible", "ended", "hopeless"] | Remedy
+Move = Literal["emit", "finish", "retry", "key", "target", "fail", "interrupt"]
+
+TABLE: dict[tuple[Phase, Happening], tuple[Phase, Move]] = {
+    ("quiet", "visible"): ("speaking", "emit"),
+    ("quiet", "ended"): ("quiet", "finish"),
+    ("quiet", "retry"): ("quiet", "retry"),
+    ("quiet", "key"): ("quiet", "key"),
+    ("quiet", "target"): ("quiet", "target"),
+    ("quiet", "hopeless"): ("quiet", "fail"),
+    ("speaking", "visible"): ("speaking", "emit"),
+    ("speaking", "ended"): ("speaking", "finish"),
+    ("speaking", "retry"): ("speaking", "interrupt"),
+    ("speaking", "key"): ("speaking", "interrupt"),
+    ("speaking", "target"): ("speaking", "interrupt"),
+    ("speaking", "hopeless"): ("speaking", "interrupt"),
+}
+
+FIRST_WAIT = 0.5
+LONGEST_WAIT = 8.0
+"""Seconds of backoff, doubling between the two: those of the official OpenAI SDK."""
+PATIENCE = 20.0
+"""A provider that asks for a longer wait than so many seconds is left for the next target."""
+
+
+@dataclass(frozen=True)
+class Life:
+    """Where one chat stands: how often the current key has been tried, and how many keys, targets and tries are left."""
+
+    phase: Phase = "quiet"
+    tries: int = 0
+    retries: int = 2
+    keys_left: int = 0
+    targets_left: int = 0
+
+
+def step(life: Life, happening: Happening) -> tuple[Life, Move]:
+    """The next state and what is to be done."""
+    phase, move = TABLE[life.phase, happening]
+    match move:
+        case "retry":
+            return replace(life, phase=phase, tries=life.tries + 1), move
+        case "key":
+            return replace(life, phase=phase, tries=0, keys_left=life.keys_left - 1), move
+        case "target":
+            return replace(life, phase=phase, tries=0, targets_left=life.targets_left - 1), move
+        case _:
+            return replace(life, phase=phase), move
+
+
+def judge(life: Life, error: PointsmanError) -> Happening:
+    """What a failure means here: the first of the error's remedies that is still to be had, else `hopeless`."""
+    left: dict[Remedy, bool] = {
+        "retry": life.tries < life.retries and wait(life, error, 1.0) <= PATIENCE,
+        "key": life.keys_left > 0,
+        "target": life.targets_left > 0,
+    }
+    return next((remedy for remedy in error.remedies if left[remedy]), "hopeless")
+
+
+def wait(life: Life, error: PointsmanError, jitter: float) -> float:
+    """Seconds before the same request goes out again: backoff scaled by `jitter` (0 to 1), never less than asked for."""
+    backoff: float = min(FIRST_WAIT * 2**life.tries, LONGEST_WAIT)
+    return max(backoff * (0.5 + jitter / 2), error.retry_after or 0.0)

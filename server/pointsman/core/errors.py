@@ -1,0 +1,281 @@
+"""Every error that Pointsman tells anyone, in one tree. Must never know how an error is carried or shown.
+
+    PointsmanError
+    ├── ConfigError               a configuration file can't be used as it stands
+    ├── StorageError              the state could not be read or made durable
+    ├── SelectionConflict         the choice was changed by somebody else meanwhile
+    ├── ShuttingDown              the daemon is leaving and takes no new chats
+    ├── TooManyRequests           one connection has too many requests open
+    ├── RouteError                no way leads to an answer
+    │   ├── UnknownProvider · UnknownModel · UnknownChain      each names the nearest valid names
+    │   ├── NoModelChosen         nothing is chosen, and nothing configured could be taken instead
+    │   └── NoTargetLeft          every target failed; `causes` says how
+    ├── CredentialError
+    │   └── MissingKey            the provider wants a key and none is configured
+    ├── ProviderError             a provider answered, and the answer is an error
+    │   ├── InvalidKey · RateLimited · QuotaExhausted · Overloaded · ModelNotFound
+    │   └── BadRequest · ContextTooLong · ContentRefused · Interrupted · BadReply
+    ├── ChatGone · ChatInUse
+    └── TransportError            the provider could not be reached, or went silent
+        └── ConnectFailed · TimedOut · BadCertificate
+
+Each class says by `remedies` what can help the chat, the best first: the same request again, another key, another target.
+The class name is the stable `code` on the wire.
+"""
+
+from __future__ import annotations
+
+from typing import ClassVar, Literal
+
+import msgspec
+
+Remedy = Literal["retry", "key", "target"]
+
+UNREADABLE = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
+"""All that msgspec raises for bytes that are not the JSON that was asked for."""
+
+
+class ErrorData(msgspec.Struct, rename="camel", omit_defaults=True, frozen=True):
+    """What a client learns of an error: `data` of a JSON-RPC error, and `error` of an event.
+
+    `code` is stable; `message` says what happened and `advice` what to do next, both for people. `retryAfter` is in
+    seconds; `resetsAt` is RFC 3339 in UTC.
+    """
+
+    code: str
+    message: str
+    advice: str
+    retryable: bool
+    retry_after: float | None = None
+    provider: str | None = None
+    status_code: int | None = None
+    limit: int | None = None
+    remaining: int | None = None
+    resets_at: str | None = None
+    causes: tuple[ErrorData, ...] = ()
+
+
+class PointsmanError(Exception):
+    """The root. `message` says what happened, `advice` what to do next; both are shown to people as they are."""
+
+    remedies: ClassVar[tuple[Remedy, ...]] = ()
+    default_advice: ClassVar[str] = "If this comes back, run `pointsman doctor` and look into the log it names."
+
+    def __init__(
+        self,
+        message: str,
+        advice: str | None = None,
+        *,
+        provider: str | None = None,
+        status_code: int | None = None,
+        retry_after: float | None = None,
+        resets_at: str | None = None,
+        causes: tuple[PointsmanError, ...] = (),
+    ) -> None:
+        super().__init__(message)
+        self.message = message
+        self.advice = advice or self.default_advice
+        self.provider = provider
+        self.status_code = status_code
+        self.retry_after = retry_after
+        self.resets_at = resets_at
+        self.causes = causes
+
+    @property
+    def code(self) -> str:
+        """The stable name on the wire."""
+        return type(self).__name__
+
+    def data(self) -> ErrorData:
+        """This error as clients see it."""
+        return ErrorData(
+            code=self.code,
+            message=self.message,
+            advice=self.advice,
+            retryable=bool(self.remedies),
+            retry_after=self.retry_after,
+            provider=self.provider,
+            status_code=self.status_code,
+            resets_at=self.resets_at,
+            causes=tuple(cause.data() for cause in self.causes),
+        )
+
+    def __str__(self) -> str:
+        return f"{self.message} {self.advice}"
+
+
+class ConfigError(PointsmanError):
+    """A configuration file can't be used as it stands."""
+
+    default_advice = "Mend the file, then run `pointsman restart`."
+
+
+class StorageError(PointsmanError):
+    """The state could not be read or made durable; what was asked for has not happened."""
+
+    default_advice = "Make room on the disk or mend the folder's permissions, then try again; `pointsman doctor` looks closer."
+
+
+class SelectionConflict(PointsmanError):
+    """Somebody else changed the choice since the caller looked."""
+
+    default_advice = "Ask `pointsman/currentModel` what holds now, and switch again if you still want to."
+
+
+class ShuttingDown(PointsmanError):
+    """The daemon is leaving: it lets running chats finish and takes no new ones."""
+
+    default_advice = "Connect again in a moment; a new daemon starts by itself."
+
+
+class TooManyRequests(PointsmanError):
+    """One connection has more requests open than the daemon keeps for it."""
+
+    default_advice = "Wait for some of the open requests to be answered, or cancel them."
+
+
+class RouteError(PointsmanError):
+    """No way leads to an answer."""
+
+    default_advice = "See what there is with `pointsman/listProviders` and `pointsman/listModels`."
+
+
+class UnknownProvider(RouteError):
+    """No provider of that name is configured."""
+
+
+class UnknownModel(RouteError):
+    """No model, alias or provider of that name is known."""
+
+
+class UnknownChain(RouteError):
+    """No chain of that name is configured."""
+
+
+class NoModelChosen(RouteError):
+    """Nothing is chosen, and there is nothing configured that could be taken instead."""
+
+    default_advice = "Choose a model with `pointsman/switchModel`, or put `default = \"provider:model\"` into pointsman.toml."
+
+
+class NoTargetLeft(RouteError):
+    """Every target was tried or skipped; `causes` says what each one answered."""
+
+
+class CredentialError(PointsmanError):
+    """A credential is missing or can't be used."""
+
+    remedies: ClassVar[tuple[Remedy, ...]] = ("target",)
+
+
+class MissingKey(CredentialError):
+    """The provider wants a key and none is configured for this connection."""
+
+
+class ProviderError(PointsmanError):
+    """A provider answered, and the answer is an error."""
+
+    remedies: ClassVar[tuple[Remedy, ...]] = ("target",)
+    default_advice = "Try again, or switch to another model."
+
+
+class InvalidKey(ProviderError):
+    """The provider refused the key (HTTP 401, 403)."""
+
+    remedies: ClassVar[tuple[Remedy, ...]] = ("key", "target")
+    default_advice = "Check the key in the provider's console and the place it is configured, or switch to another provider."
+
+
+class RateLimited(ProviderError):
+    """Too many requests for now (HTTP 429); `retry_after` says for how long, where the provider does."""
+
+    remedies: ClassVar[tuple[Remedy, ...]] = ("key", "target", "retry")
+    default_advice = "Wait a little, or switch to another model."
+
+
+class QuotaExhausted(ProviderError):
+    """The account's quota or credit is spent (HTTP 402, or 429 that says so)."""
+
+    remedies: ClassVar[tuple[Remedy, ...]] = ("key", "target")
+    default_advice = "Add credit in the provider's console, or switch to another provider."
+
+
+class Overloaded(ProviderError):
+    """The provider has trouble of its own (HTTP 408, 409, 5xx)."""
+
+    remedies: ClassVar[tuple[Remedy, ...]] = ("retry", "target")
+    default_advice = "Try again in a moment, or switch to another provider; its status page may say more."
+
+
+class ModelNotFound(ProviderError):
+    """The provider doesn't know the model, or doesn't give it to this account."""
+
+    default_advice = "List what it has with `pointsman/listModels`, and check that your account may use the model."
+
+
+class BadRequest(ProviderError):
+    """The provider refused the request itself; sending it elsewhere would not help."""
+
+    remedies: ClassVar[tuple[Remedy, ...]] = ()
+    default_advice = "Change what the message says is wrong, then ask again."
+
+
+class ContextTooLong(BadRequest):
+    """The conversation is longer than the model's context window."""
+
+    default_advice = "Shorten the conversation, or switch to a model with a larger context window."
+
+
+class ContentRefused(BadRequest):
+    """The provider's content filter refused the request."""
+
+    default_advice = "Rephrase the request, or switch to another model."
+
+
+class Interrupted(ProviderError):
+    """The stream broke off before the provider said that the answer was complete."""
+
+    remedies: ClassVar[tuple[Remedy, ...]] = ("retry", "target")
+    default_advice = "Ask again, or go on with one of the models named in `resume`."
+
+
+class BadReply(ProviderError):
+    """What came back is not what the provider's dialect allows."""
+
+    default_advice = "Check that the base URL is the one for this `wire`, then try again."
+
+
+class ChatGone(PointsmanError):
+    """No chat of that id is kept (any more)."""
+
+    default_advice = "See `pointsman/listChats` for those that are; finished chats are kept for ten minutes."
+
+
+class ChatInUse(PointsmanError):
+    """A chat of that id exists already."""
+
+    default_advice = "To follow the chat that has this id, use `pointsman/attachChat`; for a new one, make a new UUID."
+
+
+class TransportError(PointsmanError):
+    """The provider could not be reached, or went silent."""
+
+    remedies: ClassVar[tuple[Remedy, ...]] = ("retry", "target")
+    default_advice = "Check the network and the provider's base URL, then try again."
+
+
+class ConnectFailed(TransportError):
+    """No connection to the provider: name not found, refused, or unreachable."""
+
+
+class TimedOut(TransportError):
+    """The provider stayed silent for longer than the configured limit."""
+
+    default_advice = "Try again, or raise the provider's `timeout` in pointsman.toml if it is known to be slow."
+
+
+class BadCertificate(TransportError):
+    """TLS could not be verified."""
+
+    remedies: ClassVar[tuple[Remedy, ...]] = ("target",)
+    default_advice = "If a company proxy inspects TLS, add its CA certificate to the system's trust store."

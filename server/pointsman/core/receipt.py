@@ -1,0 +1,67 @@
+"""What a chat came to: the result that its starter gets, and the summary that everybody sees. Values alone."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from msgspec import Struct
+
+from pointsman.core.chat import Cost, Message, StopReason, Usage
+from pointsman.core.errors import ErrorData
+
+
+class Attempt(Struct, frozen=True, rename="camel", omit_defaults=True):
+    """One request that was sent, or one target that was skipped: to whom, with what outcome, for how many milliseconds."""
+
+    model: str
+    provider: str
+    outcome: Literal["answered", "failed", "cancelled", "skipped"]
+    milliseconds: int = 0
+    account: str | None = None
+    error: ErrorData | None = None
+    reason: str | None = None
+
+
+class Timing(Struct, frozen=True, rename="camel"):
+    """Milliseconds from the chat's start to its first visible event (null when there was none) and to its end."""
+
+    first_token_ms: int | None
+    total_ms: int
+
+
+class ChatResult(Struct, frozen=True, rename="camel", omit_defaults=True, kw_only=True):
+    """The end of a chat: the whole answer, who gave it, and what it took.
+
+    `error` and `resume` come with the stop reason `interrupted`: what broke the answer off, and models that could go on.
+    """
+
+    chat_id: str
+    stop_reason: StopReason
+    message: Message
+    model: str | None
+    provider: str | None
+    usage: Usage
+    attempts: tuple[Attempt, ...]
+    timing: Timing
+    account: str | None = None
+    cost: Cost | None = None
+    error: ErrorData | None = None
+    resume: tuple[str, ...] | None = None
+
+
+class ChatSummary(Struct, frozen=True, rename="camel", omit_defaults=True, kw_only=True):
+    """A chat in a list. `events` is how many it has so far; `watchers` how many connections follow it; times RFC 3339 UTC."""
+
+    chat_id: str
+    state: Literal["running", "finished"]
+    model: str
+    client: str
+    started_at: str
+    events: int
+    watchers: int
+    title: str
+    window_id: str | None = None
+    workspace: str | None = None
+    conversation_id: str | None = None
+    provider: str | None = None
+    reason: str | None = None

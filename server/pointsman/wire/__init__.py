@@ -1,0 +1,64 @@
+"""The wire dialects: values in, bytes out; bytes in, readings out. No dialect ever sees a socket, a clock or a key.
+
+A dialect is one module that fits `Wire`; a provider names it in its TOML. To add one: docs/adding-a-dialect.md.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Protocol
+
+from msgspec import Struct
+
+from pointsman.core.catalogue import Provider
+from pointsman.core.chat import Conversation, Notice, Reading
+from pointsman.core.errors import PointsmanError
+from pointsman.core.http import Head, Request
+from pointsman.core.models import Model
+from pointsman.wire import echo, openai_chat
+
+
+class Reader(Protocol):
+    """Reads one response body, cut anywhere."""
+
+    def feed(self, chunk: bytes) -> list[Reading]:
+        """What this chunk completes. An error that the stream carries is the reading `ErrorSeen`, never an exception."""
+        ...
+
+    def close(self) -> list[Reading]:
+        """What the end of the body completes; `ErrorSeen` with `Interrupted` where the answer was not finished."""
+        ...
+
+
+class Wire(Protocol):
+    """One dialect, as a module."""
+
+    @property
+    def Quirks(self) -> type[Struct]:
+        """What a provider of this dialect may do differently; unknown names are refused."""
+        ...
+
+    def request(self, provider: Provider, model: str, conversation: Conversation) -> tuple[Request, Sequence[Notice]]:
+        """The request for a streamed answer, and a notice for each thing that it can't carry."""
+        ...
+
+    def reader(self, provider: Provider) -> Reader:
+        """A reader for one answer."""
+        ...
+
+    def error(self, provider: Provider, head: Head, body: bytes) -> PointsmanError:
+        """What a response whose status is not 2xx means."""
+        ...
+
+    def models_request(self, provider: Provider) -> Request | None:
+        """The request for the provider's list of models; None where the dialect has none."""
+        ...
+
+    def models(self, provider: Provider, body: bytes) -> Sequence[Model]:
+        """The models in the answer to that request. Raises BadReply."""
+        ...
+
+
+WIRES: dict[str, Wire] = {"openai-chat": openai_chat, "echo": echo}
+
+QUIRKS: dict[str, type[Struct]] = {name: wire.Quirks for name, wire in WIRES.items()}

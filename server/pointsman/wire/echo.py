@@ -1,0 +1,123 @@
+"""The built-in offline dialect: the request's body is the answer, line by line, and `echo:` sends it straight back.
+
+Must never need a network. It is there to try everything without a key, and it says so.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Annotated
+
+import msgspec
+from msgspec import Meta, Struct
+
+from pointsman.core.catalogue import Provider
+from pointsman.core.chat import (
+    Conversation,
+    ErrorSeen,
+    Notice,
+    Reading,
+    StopReason,
+    StopSeen,
+    TextDelta,
+    TextPart,
+    Usage,
+    UsageReport,
+)
+from pointsman.core.errors import BadReply, Interrupted, PointsmanError
+from pointsman.core.http import Head, Request
+from pointsman.core.models import Model
+
+PACES = {"echo": 0.02, "slow": 0.25}
+"""Seconds between two words, by model; others speak as fast as they can."""
+
+
+class Quirks(Struct, frozen=True, forbid_unknown_fields=True):
+    """`pace`: seconds between two words, instead of the model's own."""
+
+    pace: Annotated[float, Meta(ge=0, le=60)] | None = None
+
+
+class _Line(Struct, omit_defaults=True):
+    text: str = ""
+    stop: StopReason | None = None
+    usage: Usage | None = None
+
+
+_LINE = msgspec.json.Decoder(_Line)
+
+
+def request(provider: Provider, model: str, conversation: Conversation) -> tuple[Request, Sequence[Notice]]:
+    """The answer itself, as lines; the header `pace` says how slowly they come back."""
+    said, unseen = _last_words(conversation)
+    text = f"This is Pointsman's offline model. You said: {said}" if said else "This is Pointsman's offline model. Say something!"
+    words = [word + " " for word in text.split(" ")]
+    words[-1] = words[-1][:-1]
+    limit = conversation.options.max_output_tokens
+    cut = words if isinstance(limit, msgspec.UnsetType) else words[:limit]
+    asked = sum(len(part.text.split()) for m in conversation.messages for part in m.parts if isinstance(part, TextPart))
+    usage = Usage(input_tokens=asked, output_tokens=len(cut), exact=True)
+    end = _Line(stop="end" if len(cut) == len(words) else "length", usage=usage)
+    quirks = msgspec.convert(provider.quirks, Quirks)
+    pace = PACES.get(model, 0.0) if quirks.pace is None else quirks.pace
+    body = b"".join(msgspec.json.encode(line) + b"\n" for line in [*(_Line(text=word) for word in cut), end])
+    notices = [Notice(about=kind, text=f"The offline model can't use a {kind}; it was left out.") for kind in unseen]
+    if conversation.tools:
+        notices.append(Notice(about="tools", text="The offline model calls no tools; their definitions were left out."))
+    return Request("POST", f"{provider.base_url}/{model}", {"pace": str(pace)}, body), notices
+
+
+def reader(provider: Provider) -> Reader:
+    """A reader for one answer."""
+    return Reader()
+
+
+class Reader:
+    """Lines of JSON in, readings out."""
+
+    def __init__(self) -> None:
+        self._rest = b""
+        self._stopped = False
+
+    def feed(self, chunk: bytes) -> list[Reading]:
+        """What this chunk completes."""
+        *lines, self._rest = (self._rest + chunk).split(b"\n")
+        readings: list[Reading] = []
+        for line in map(_LINE.decode, lines):
+            if line.text:
+                readings.append(TextDelta(line.text))
+            if line.usage:
+                readings.append(UsageReport(line.usage))
+            if line.stop:
+                self._stopped = True
+                readings.append(StopSeen(line.stop))
+        return readings
+
+    def close(self) -> list[Reading]:
+        """Nothing, unless the end was never said."""
+        return [] if self._stopped else [ErrorSeen(Interrupted("The offline model's answer broke off."))]
+
+
+def error(provider: Provider, head: Head, body: bytes) -> PointsmanError:
+    """The offline transport always answers 200; anything else was not it."""
+    return BadReply(f"{provider.title} answered HTTP {head.status}.", provider=provider.id, status_code=head.status)
+
+
+def models_request(provider: Provider) -> Request | None:
+    """None: its models are in its definition."""
+    return None
+
+
+def models(provider: Provider, body: bytes) -> Sequence[Model]:
+    """Nothing: there is no list to read."""
+    return ()
+
+
+def _last_words(conversation: Conversation) -> tuple[str, list[str]]:
+    """The text of the last user message, and the kinds of its parts that are not text."""
+    for message in reversed(conversation.messages):
+        if message.role == "user":
+            text = " ".join(part.text for part in message.parts if isinstance(part, TextPart))
+            kinds = {type(p).__name__.removesuffix("Part").lower() for p in message.parts if not isinstance(p, TextPart)}
+            return text.strip(), sorted(kinds)
+    return "", []
