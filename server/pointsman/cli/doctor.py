@@ -1,0 +1,128 @@
+"""Looks for what keeps the daemon from working. Must never change anything, nor start the daemon."""
+
+from __future__ import annotations
+
+import os
+import stat
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+from pointsman.cli.client import CallFailed, Client
+from pointsman.core.catalogue import parse
+from pointsman.edge.files import configuration, shipped
+from pointsman.endpoint import VERSION, EndpointError, Places, is_held, places, private_directory, read_lock, skew
+from pointsman.wire import QUIRKS
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One thing that was looked at: what was found, and how to mend it where it is wrong."""
+
+    subject: str
+    ok: bool
+    text: str
+    remedy: str = ""
+
+    def as_dict(self) -> dict[str, object]:
+        """For `--json`."""
+        return asdict(self)
+
+
+Check = Callable[[Places], Iterator[Finding]]
+
+
+def examine(environment: Mapping[str, str]) -> list[Finding]:
+    """Every finding, in the order in which one thing depends on the next."""
+    where = places(environment)
+    checks: tuple[Check, ...] = (_folder, _lock, _socket, _answer, _log, _configuration)
+    return [finding for check in checks for finding in check(where)]
+
+
+def _folder(where: Places) -> Iterator[Finding]:
+    if not os.path.lexists(where.data):
+        yield Finding("data folder", True, f"{where.data} is not there yet; the daemon makes it.")
+        return
+    try:
+        private_directory(where.data)
+    except EndpointError as error:
+        yield Finding("data folder", False, error.message, error.advice)
+        return
+    yield Finding("data folder", True, f"{where.data} is private to you.")
+    free = os.statvfs(where.data)
+    if free.f_bavail * free.f_frsize < 2**20:
+        yield Finding("disk", False, f"Less than 1 MiB is free for {where.data}.", "Make room: choices can't be kept without it.")
+
+
+def _lock(where: Places) -> Iterator[Finding]:
+    try:
+        info, held = read_lock(where), is_held(where)
+    except EndpointError as error:
+        yield Finding("lock", False, error.message, error.advice)
+        return
+    if not held:
+        yield Finding("lock", True, "No daemon runs; it starts with the first editor that connects.")
+    elif info is None:
+        remedy = "Wait a second and look again; if it stays so, end the process that `fuser` names for that file."
+        yield Finding("lock", False, f"{where.lock} is held, but does not say by whom.", remedy)
+    elif info.host != os.uname().nodename:
+        remedy = "Stop it there, or set POINTSMAN_HOME to a folder on this computer."
+        yield Finding("lock", False, f"The daemon of this data runs on {info.host}.", remedy)
+    else:
+        yield Finding("lock", True, f"Held by process {info.pid}, Pointsman {info.version}.")
+
+
+def _socket(where: Places) -> Iterator[Finding]:
+    info = read_lock(where) if is_held(where) else None
+    if info is None:
+        return
+    try:
+        facts = os.lstat(info.endpoint)
+    except OSError as error:
+        yield Finding("socket", False, f"{info.endpoint} can't be found: {error.strerror}.", "Run `pointsman restart`.")
+        return
+    if not stat.S_ISSOCK(facts.st_mode) or facts.st_uid != os.geteuid() or facts.st_mode & 0o077:
+        text = f"{info.endpoint} is not a socket that only you can use."
+        yield Finding("socket", False, text, f"Run `chmod 600 {info.endpoint}`, or `pointsman restart`.")
+    else:
+        yield Finding("socket", True, f"{info.endpoint} is private to you.")
+
+
+def _answer(where: Places) -> Iterator[Finding]:
+    if "POINTSMAN_ENDPOINT" not in os.environ and not is_held(where):
+        return
+    try:
+        with Client(may_start=False) as client:
+            version = str(client.hello["version"])
+            status = client.call("pointsman/status")
+    except (EndpointError, CallFailed) as error:
+        yield Finding("daemon", False, error.message, error.advice)
+        return
+    if words := skew(client=VERSION, daemon=version):
+        yield Finding("version", False, *words.split(": ", 1))
+    else:
+        yield Finding("version", True, f"Daemon and command line are both {VERSION}.")
+    yield Finding("daemon", True, f"It answers; {len(status['clients']) - 1} other clients are connected.")
+
+
+def _log(where: Places) -> Iterator[Finding]:
+    path = Path(where.log)
+    if not path.exists():
+        yield Finding("log", True, f"{path} is not there yet.")
+    elif not os.access(path, os.W_OK):
+        yield Finding("log", False, f"{path} can't be written.", f"Run `chmod u+w {path}`.")
+    else:
+        yield Finding("log", True, f"{path}, {path.stat().st_size // 1024} KiB.")
+
+
+def _configuration(where: Places) -> Iterator[Finding]:
+    layers = configuration(Path(where.config_file))
+    if not layers:
+        yield Finding("configuration", True, f"{where.config_file} is not there; the providers that come with Pointsman are.")
+        return
+    problems = parse([*shipped(), *layers], QUIRKS).problems
+    for problem in problems:
+        line = f":{problem.line}" if problem.line else ""
+        yield Finding("configuration", False, f"{problem.file}{line}: {problem.message}", problem.hint)
+    if not problems:
+        yield Finding("configuration", True, f"{where.config_file} reads well.")

@@ -1,0 +1,123 @@
+"""The daemon's life: takes the lock, listens, serves until it is told to stop or nobody needs it, and leaves cleanly.
+
+Must never know a method. What is slow to import is imported once the lock is ours: a daemon that lost the race ends first.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import signal
+import sys
+from contextlib import suppress
+from typing import TYPE_CHECKING
+
+from pointsman.endpoint import VERSION, EndpointError, Lock, Places, check_peer, listen, places, scrub
+
+if TYPE_CHECKING:
+    from pointsman.service.app import App
+
+TICK = 30.0
+"""Seconds between two looks at whether anybody still needs the daemon, at the most."""
+
+
+def main(*, detached: bool = False, ready_fd: int | None = None) -> int:
+    """Runs the daemon in this process; returns its exit status. `ready_fd` is a pipe to tell how the start went."""
+    if os.environ.keys() != (clean := scrub(os.environ)).keys():
+        os.execve(sys.executable, [sys.executable, "-I", "-m", "pointsman", *sys.argv[1:]], clean)  # noqa: S606
+    os.umask(0o077)
+    from pointsman.edge.process import detach  # noqa: PLC0415
+
+    if detached:
+        detach()
+    where = places(os.environ)
+    starter = _Starter(ready_fd)
+    try:
+        lock = Lock.take(where)
+    except EndpointError as error:
+        return starter.tell_failure(error.code, error.message, error.advice)
+    from pointsman.core.errors import PointsmanError  # noqa: PLC0415
+    from pointsman.edge.log import start_log  # noqa: PLC0415
+
+    log = start_log(where.log, os.environ.get("POINTSMAN_LOG_LEVEL", "INFO").upper())
+    try:
+        asyncio.run(_serve(where, lock, starter))
+    except (EndpointError, PointsmanError) as error:
+        return starter.tell_failure(error.code, error.message, error.advice)
+    finally:
+        log.stop()
+        with suppress(FileNotFoundError):
+            os.unlink(where.socket)  # still ours: the lock is
+        lock.release()
+    return 0
+
+
+async def _serve(where: Places, lock: Lock, starter: _Starter) -> None:
+    import logging  # noqa: PLC0415
+
+    from pointsman.edge.process import notify_service_manager, raise_file_limit  # noqa: PLC0415
+    from pointsman.rpc.session import Session  # noqa: PLC0415
+    from pointsman.service.app import build  # noqa: PLC0415
+
+    raise_file_limit()
+    log = logging.getLogger(__name__)
+    app = build(where)
+    loop = asyncio.get_running_loop()
+    server = await loop.create_unix_server(lambda: Session(app, check_peer), sock=listen(where))
+    asked = asyncio.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, asked.set)
+    lock.publish(where.socket)
+    log.info("Pointsman %s listens at %s", VERSION, where.socket)
+    starter.tell_ready(where)
+    notify_service_manager("READY=1")
+    await _until_unneeded(app, asked)
+    log.info("leaving: %d chats run", len(app.chats.running))
+    notify_service_manager("STOPPING=1")
+    await app.drain()
+    server.close()
+    app.clients.close()
+    await app.close()
+
+
+async def _until_unneeded(app: App, asked: asyncio.Event) -> None:
+    """Returns when a signal asks for it, or when nobody has been connected and no chat has run for as long as configured."""
+    limit = app.catalogue.daemon.idle_exit
+    loop = asyncio.get_running_loop()
+    quiet_since: float | None = None
+    while not asked.is_set():
+        if limit == "never" or len(app.clients) or app.chats.running:
+            quiet_since = None
+        elif quiet_since is None:
+            quiet_since = loop.time()
+        elif loop.time() - quiet_since >= limit:
+            return
+        with suppress(TimeoutError):
+            await asyncio.wait_for(asked.wait(), TICK if limit == "never" else min(TICK, limit / 10))
+
+
+class _Starter:
+    """Whoever started this daemon: a client that waits at a pipe, or a person at a terminal."""
+
+    def __init__(self, ready_fd: int | None) -> None:
+        self._fd = ready_fd
+
+    def tell_ready(self, where: Places) -> None:
+        """The daemon can be reached."""
+        self._tell("ready", f"Pointsman {VERSION} is ready. Its log is {where.log}; Ctrl-C ends it.")
+
+    def tell_failure(self, code: str, message: str, advice: str) -> int:
+        """The daemon could not be started; gives the exit status for that."""
+        said = json.dumps({"code": code, "message": message, "advice": advice})
+        self._tell(f"error {said}", f"pointsman: {message} {advice}")
+        return 1
+
+    def _tell(self, to_client: str, to_person: str) -> None:
+        if self._fd is None:
+            print(to_person, file=sys.stderr, flush=True)  # noqa: T201
+            return
+        with suppress(OSError):
+            os.write(self._fd, to_client.encode() + b"\n")
+            os.close(self._fd)
+        self._fd = None

@@ -1,0 +1,135 @@
+"""HTTP for the whole daemon: the only file that imports the HTTP client, and only when the first request is sent.
+
+Must never know what a body means. The client and its errors are translated here, once (docs/decisions/0002-httpx2.md).
+"""
+
+from __future__ import annotations
+
+import asyncio
+import ssl
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from types import SimpleNamespace
+from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
+
+from pointsman.core.errors import BadCertificate, ConnectFailed, Interrupted, PointsmanError, TimedOut
+from pointsman.core.http import Head, Request
+from pointsman.edge.response import Response
+
+if TYPE_CHECKING:
+    import httpx2
+
+KEEP_ALIVE = 90.0
+"""Seconds that an idle upstream connection is kept for the next chat."""
+
+
+class HttpTransport:
+    """One pool of connections for all providers, without a limit of its own; made at the first request."""
+
+    def __init__(self) -> None:
+        self._client: httpx2.AsyncClient | None = None
+        self._making = asyncio.Lock()
+
+    @asynccontextmanager
+    async def stream(self, request: Request, connect: float) -> AsyncIterator[Response]:
+        """Sends a request. A redirect is an answer like any other: a key never follows one."""
+        client = await self._open()
+        import httpx2  # noqa: PLC0415 - its first import takes 200 ms, and `_open` has done it in a thread
+
+        outgoing = client.build_request(
+            request.method,
+            request.url,
+            headers=dict(request.headers),
+            content=request.body or None,
+            timeout=httpx2.Timeout(None, connect=connect),
+        )
+        try:
+            response = await client.send(outgoing, stream=True)
+        except httpx2.HTTPError as error:
+            raise _translate(error, request.url, connect) from error
+        try:
+            headers = {name.lower(): value for name, value in response.headers.items()}
+            yield Response(Head(response.status_code, headers), _chunks(response, request.url))
+        finally:
+            await response.aclose()
+
+    async def close(self) -> None:
+        """Closes the pool."""
+        if self._client is not None:
+            await self._client.aclose()
+
+    async def _open(self) -> httpx2.AsyncClient:
+        async with self._making:
+            if self._client is None:
+                self._client = _client(await asyncio.to_thread(_load))
+            return self._client
+
+
+def _load() -> SimpleNamespace:
+    """Imports the client and reads the trust store: slow both, and so done in a thread."""
+    import aiohttp  # noqa: PLC0415
+    import httpx2  # noqa: PLC0415
+    import truststore  # noqa: PLC0415
+    from httpx_aiohttp.httpx2 import Httpx2AiohttpClient  # noqa: PLC0415
+    from httpx_aiohttp.httpx2.transport import AiohttpTransport  # noqa: PLC0415
+
+    trust = truststore.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    return SimpleNamespace(
+        aiohttp=aiohttp, httpx2=httpx2, Client=Httpx2AiohttpClient, Transport=AiohttpTransport, trust=trust
+    )
+
+
+def _client(lib: SimpleNamespace) -> httpx2.AsyncClient:
+    """A client whose every transport, proxied or direct, has an unbounded pool, no cookies, and our trust store."""
+
+    def session() -> object:
+        connector = lib.aiohttp.TCPConnector(limit=0, keepalive_timeout=KEEP_ALIVE, ssl=lib.trust)
+        return lib.aiohttp.ClientSession(connector=connector, cookie_jar=lib.aiohttp.DummyCookieJar())
+
+    class Client(lib.Client):  # type: ignore[misc,name-defined]  # the base class is only known once it is loaded
+        """Gives each transport a session of ours: the library's own would keep cookies and stop at 100 connections."""
+
+        def _init_transport(self, **kwargs: object) -> object:
+            return lib.Transport(verify=lib.trust, client=session)
+
+        def _init_proxy_transport(self, proxy: object, **kwargs: object) -> object:
+            return lib.Transport(verify=lib.trust, client=session, proxy=proxy)
+
+    return Client(follow_redirects=False, trust_env=True)
+
+
+async def _chunks(response: httpx2.Response, url: str) -> AsyncIterator[bytes]:
+    import httpx2  # noqa: PLC0415 - loaded long ago
+
+    try:
+        async for chunk in response.aiter_bytes():
+            yield chunk
+    except httpx2.HTTPError as error:
+        where = urlsplit(url).netloc
+        raise Interrupted(f"The connection to {where} broke in the middle of the answer.") from error
+
+
+def _translate(error: httpx2.HTTPError, url: str, connect: float) -> PointsmanError:
+    """Our error for one of the client's. The cause tells apart what the client's own classes mix up."""
+    where = urlsplit(url).netloc
+    reason = _root(error)
+    if isinstance(reason, ssl.SSLError):
+        return BadCertificate(f"{where} could not prove who it is: {getattr(reason, 'verify_message', '') or reason}.")
+    if isinstance(reason, ConnectionRefusedError):
+        return ConnectFailed(f"Nothing listens at {where}: the connection was refused.", _start_advice(where))
+    if isinstance(reason, ConnectionResetError | BrokenPipeError) or "disconnected" in str(error).lower():
+        return Interrupted(f"{where} closed the connection without an answer.")
+    if isinstance(reason, TimeoutError):
+        return TimedOut(f"No connection to {where} within {connect:g} seconds.")
+    return ConnectFailed(f"No connection to {where}: {reason or type(error).__name__}.")
+
+
+def _root(error: BaseException) -> BaseException:
+    """The innermost cause: aiohttp wraps the system's error twice."""
+    inner = getattr(error, "os_error", None) or error.__cause__
+    return error if inner is None or inner is error else _root(inner)
+
+
+def _start_advice(where: str) -> str:
+    return f"Start the server at {where}, or correct the provider's `base_url`."

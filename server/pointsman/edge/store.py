@@ -1,0 +1,143 @@
+"""The daemon's durable state in SQLite: the only file that imports sqlite3.
+
+One thread writes, in batches: whatever has piled up while the disk was busy is one transaction. Must never know what a
+choice means, and never holds a secret in the clear (docs/decisions/0004-sqlite.md).
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import queue
+import sqlite3
+import threading
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+from pointsman.core.errors import StorageError
+from pointsman.core.selection import Author, Choice
+
+log = logging.getLogger(__name__)
+
+SCHEMA: Sequence[str] = (
+    """CREATE TABLE choices (
+        scope TEXT NOT NULL, key TEXT NOT NULL, model TEXT, revision INTEGER NOT NULL,
+        client TEXT NOT NULL, window_id TEXT, at TEXT NOT NULL, PRIMARY KEY (scope, key)
+    ) STRICT, WITHOUT ROWID""",
+)
+"""One statement a version; `PRAGMA user_version` says how many of them a database has seen."""
+STALE_WINDOWS = 500
+"""Choices of windows that are kept: a window that never came back is forgotten after so many others."""
+
+Work = Callable[[sqlite3.Connection], None]
+
+
+class Store:
+    """An open database. `close` writes what is still waiting."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._waiting: queue.SimpleQueue[tuple[Work, asyncio.Future[None]] | None] = queue.SimpleQueue()
+        self._connection = _open(path)
+        self._thread = threading.Thread(target=self._write_all, name="store", daemon=True)
+        self._thread.start()
+
+    def choices(self) -> list[Choice]:
+        """Every choice, and every scope that was cleared. Called once, at the start."""
+        query = "SELECT scope, key, model, revision, client, window_id, at FROM choices ORDER BY revision"
+        rows = self._connection.execute(query).fetchall()
+        return [Choice(scope, key, model, revision, Author(client, window), at) for scope, key, model, revision, client, window, at in rows]
+
+    async def put_choice(self, choice: Choice) -> None:
+        """Makes a choice durable; returns once it is. Raises StorageError, and then nothing was changed."""
+
+        def work(connection: sqlite3.Connection) -> None:
+            author = choice.author
+            row = (choice.scope, choice.key, choice.model, choice.revision, author.client, author.window_id, choice.at)
+            connection.execute("INSERT OR REPLACE INTO choices VALUES (?, ?, ?, ?, ?, ?, ?)", row)
+            connection.execute(
+                "DELETE FROM choices WHERE scope = 'window' AND revision NOT IN"
+                " (SELECT revision FROM choices WHERE scope = 'window' ORDER BY revision DESC LIMIT ?)",
+                (STALE_WINDOWS,),
+            )
+
+        await self._write(work)
+
+    async def close(self) -> None:
+        """Writes what waits, and closes the file."""
+        self._waiting.put(None)
+        await asyncio.to_thread(self._thread.join)
+        self._connection.close()
+
+    async def _write(self, work: Work) -> None:
+        done: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self._waiting.put((work, done))
+        await done
+
+    def _write_all(self) -> None:
+        while True:
+            batch = [self._waiting.get()]
+            while not self._waiting.empty():
+                batch.append(self._waiting.get())
+            jobs = [job for job in batch if job is not None]
+            if jobs:
+                self._write_batch(jobs)
+            if len(jobs) < len(batch):
+                return
+
+    def _write_batch(self, jobs: Sequence[tuple[Work, asyncio.Future[None]]]) -> None:
+        failure: StorageError | None = None
+        try:
+            with self._connection:
+                for work, _ in jobs:
+                    work(self._connection)
+        except sqlite3.Error as error:
+            log.warning("state could not be written: %s", error)
+            failure = StorageError(f"The state could not be written to {self._path}: {error}.")
+        for _, done in jobs:
+            done.get_loop().call_soon_threadsafe(_settle, done, failure)
+
+
+def _settle(done: asyncio.Future[None], failure: StorageError | None) -> None:
+    if done.done():
+        return
+    if failure is None:
+        done.set_result(None)
+    else:
+        done.set_exception(failure)
+
+
+def _open(path: Path) -> sqlite3.Connection:
+    """Opens or makes the database. A damaged one is set aside, never deleted."""
+    try:
+        return _prepare(path)
+    except sqlite3.DatabaseError as error:
+        if isinstance(error, sqlite3.OperationalError):
+            raise StorageError(f"The state in {path} can't be opened: {error}.") from error
+    aside = path.with_suffix(".damaged")
+    log.error("the state in %s is damaged; it was set aside as %s and a new one begun", path, aside)
+    path.replace(aside)
+    for suffix in ("-wal", "-shm"):
+        path.with_name(path.name + suffix).unlink(missing_ok=True)
+    try:
+        return _prepare(path)
+    except sqlite3.Error as error:
+        raise StorageError(f"No new state can be begun in {path}: {error}.") from error
+
+
+def _prepare(path: Path) -> sqlite3.Connection:
+    path.touch(mode=0o600)
+    connection = sqlite3.connect(path, check_same_thread=False, timeout=5.0)
+    connection.execute("PRAGMA journal_mode = WAL")
+    connection.execute("PRAGMA synchronous = NORMAL")
+    (version,) = connection.execute("PRAGMA user_version").fetchone()
+    if version > len(SCHEMA):
+        connection.close()
+        raise StorageError(
+            f"The state in {path} was written by a newer Pointsman.", "Upgrade this one, or choose another POINTSMAN_HOME."
+        )
+    with connection:
+        for number, statement in enumerate(SCHEMA[version:], version + 1):
+            connection.execute(statement)
+            connection.execute(f"PRAGMA user_version = {number}")
+    return connection

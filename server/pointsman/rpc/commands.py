@@ -1,0 +1,140 @@
+"""The methods as commands for people: `workspace/executeCommand` in any LSP editor, with no plugin.
+
+Must never do what its method does not. An argument that is an object is the method's parameters; plain arguments are taken
+in the order given here. Without any, where a choice is needed, the reply comes at once and the person is asked.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import msgspec
+from msgspec import Struct
+
+from pointsman.core.errors import UNREADABLE, PointsmanError
+from pointsman.rpc import wording
+from pointsman.rpc.language import Language
+from pointsman.rpc.methods import METHODS
+from pointsman.rpc.replies import Refused, invalid_params
+from pointsman.rpc.table import PREFIX, Context
+from pointsman.service.tasks import Tasks
+
+MOST_CHOICES = 9
+
+
+class ExecuteCommandParams(Struct):
+    """LSP's own."""
+
+    command: str
+    arguments: tuple[Any, ...] = ()
+
+
+@dataclass(frozen=True)
+class Command:
+    """How a person runs a method: the parameters that plain arguments stand for, how the result reads, what to ask."""
+
+    method: str
+    say: Callable[[Any], str]
+    positional: tuple[str, ...] = ()
+    question: str = ""
+    choices: Callable[[Context], list[str]] | None = None
+    instead: str = ""
+
+
+def _chat_ids(ctx: Context) -> list[str]:
+    return [chat.id for chat in ctx.app.chats.running]
+
+
+def _model_names(ctx: Context) -> list[str]:
+    """What there is to switch to: the user's aliases, then what this connection could use, one of each provider first."""
+    app = ctx.app
+    usable = [p for p in app.catalogue.providers.values() if app.credentials.usable(p, ctx.client.environment)]
+    usable.sort(key=lambda provider: not provider.configured_by_user)
+    firsts = [f"{p.id}:{p.default_model}" for p in usable if p.default_model]
+    others = [f"{p.id}:{name}" for p in usable for name in sorted(p.names)]
+    return list(dict.fromkeys([*app.catalogue.aliases, *firsts, *others]))
+
+
+_TABLE: Mapping[str, Command] = {
+    "pointsman.listProviders": Command("listProviders", wording.providers),
+    "pointsman.listModels": Command("listModels", wording.models, ("provider",)),
+    "pointsman.currentModel": Command("currentModel", wording.selection),
+    "pointsman.switchModel": Command(
+        "switchModel",
+        wording.selection,
+        ("model", "scope"),
+        "Which model should answer?",
+        _model_names,
+        "Your editor can't ask. Run `pointsman use provider:model` in a terminal, or give the model as the command's argument.",
+    ),
+    "pointsman.chat": Command("chat", wording.answer, ("text", "model")),
+    "pointsman.listChats": Command("listChats", wording.chats),
+    "pointsman.attachChat": Command("attachChat", wording.answer, ("chatId",)),
+    "pointsman.cancelChat": Command(
+        "cancelChat",
+        wording.answer,
+        ("chatId",),
+        "Which chat should end?",
+        _chat_ids,
+        "Your editor can't ask. Give the chat's id as the command's argument; `pointsman.listChats` has them.",
+    ),
+    "pointsman.status": Command("status", wording.status),
+}
+
+NAMES = tuple(_TABLE)
+decode = msgspec.json.Decoder(ExecuteCommandParams).decode
+
+
+async def run(ctx: Context, given: ExecuteCommandParams, language: Language, tasks: Tasks) -> Any:
+    """Runs a command and gives the method's result. Raises Refused for a command or an argument that does not fit."""
+    command = _TABLE.get(given.command)
+    if command is None:
+        raise Refused(invalid_params(f"There is no command {given.command[:100]!r}; there are {', '.join(NAMES)}."))
+    if not given.arguments and command.choices:
+        tasks.spawn(_ask(ctx, command, command.choices(ctx), language), "question")
+        return None
+    return await _carry_out(ctx, command, given.arguments, language)
+
+
+async def _carry_out(ctx: Context, command: Command, arguments: tuple[Any, ...], language: Language) -> Any:
+    method = METHODS[PREFIX + command.method]
+    try:
+        params = msgspec.convert(_params(ctx, command, arguments), method.params)
+    except UNREADABLE as error:
+        order = ", ".join(command.positional) or "none"
+        raise Refused(invalid_params(f"{error}; the arguments of this command are: {order}, or one object.")) from None
+    result = await method.call(ctx, params)
+    if not ctx.client.ours:
+        language.show(command.say(result))
+    return result
+
+
+def _params(ctx: Context, command: Command, arguments: tuple[Any, ...]) -> dict[str, Any]:
+    """The method's parameters: an object as it is, plain arguments by position. A stock client gets no events of ours."""
+    if len(arguments) == 1 and isinstance(arguments[0], dict):
+        params = dict(arguments[0])
+    elif len(arguments) > len(command.positional):
+        raise msgspec.ValidationError(f"{len(arguments)} arguments are too many")
+    else:
+        params = dict(zip(command.positional, arguments, strict=False))
+    if command.method == "chat":
+        if "text" in params:
+            params["messages"] = [{"role": "user", "content": params.pop("text")}]
+        params.setdefault("stream", ctx.client.ours)
+    return params
+
+
+async def _ask(ctx: Context, command: Command, choices: list[str], language: Language) -> None:
+    """Asks the person, and does what they picked; nothing, if they picked nothing."""
+    if not choices:
+        language.show("There is nothing to choose from.")
+        return
+    try:
+        if picked := await language.ask(command.question, choices[:MOST_CHOICES]):
+            await _carry_out(ctx, command, (picked,), language)
+    except LookupError:
+        language.show(command.instead)
+    except PointsmanError as error:
+        language.show(str(error), warning=True)

@@ -1,0 +1,23 @@
+"""The methods of the protocol, one thin function each, and the table of them all."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from pointsman.core.catalogue import Problem
+from pointsman.rpc.methods import chats, daemon, models, selection
+from pointsman.rpc.table import PREFIX, Method, methods_of
+from pointsman.rpc.types import ChatEvents
+from pointsman.service.chats import ChatsChanged
+from pointsman.service.selection import SelectionChanged
+
+METHODS: Mapping[str, Method] = methods_of(models, selection, chats, daemon)
+
+NOTIFICATIONS: Mapping[Any, str] = {
+    ChatEvents: PREFIX + "chatEvents",
+    SelectionChanged: PREFIX + "selectionChanged",
+    ChatsChanged: PREFIX + "chatsChanged",
+    Problem: PREFIX + "configProblem",
+}
+"""What the daemon says unasked, by the struct that says it."""

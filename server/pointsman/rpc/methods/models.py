@@ -1,0 +1,56 @@
+"""Methods about what there is to choose from."""
+
+from __future__ import annotations
+
+from pointsman.core.catalogue import Provider, nearest
+from pointsman.core.errors import UnknownProvider
+from pointsman.rpc.table import Context, method
+from pointsman.rpc.types import (
+    AuthState,
+    ListModelsParams,
+    ListModelsResult,
+    ListProvidersResult,
+    Nothing,
+    ProviderInfo,
+)
+
+
+@method
+async def list_providers(ctx: Context, params: Nothing) -> ListProvidersResult:
+    """Lists every provider, and whether this connection could use it now."""
+    active = ctx.app.selections.current(ctx.client).provider
+    return ListProvidersResult([_info(ctx, provider, active) for provider in ctx.app.catalogue.providers.values()])
+
+
+@method
+async def list_models(ctx: Context, params: ListModelsParams) -> ListModelsResult:
+    """Lists models: those of the configuration, and those that configured providers list themselves."""
+    providers = ctx.app.catalogue.providers
+    provider = providers.get(params.provider or "")
+    if params.provider and provider is None:
+        near = nearest(params.provider, providers) or sorted(providers)
+        raise UnknownProvider(f"There is no provider {params.provider!r}.", f"There are: {', '.join(near)}.")
+    models, failures = await ctx.app.models.listed(ctx.client.environment, provider, params.refresh)
+    return ListModelsResult(models, [failure.data() for failure in failures])
+
+
+def _info(ctx: Context, provider: Provider, active: str | None) -> ProviderInfo:
+    credentials, environment = ctx.app.credentials, ctx.client.environment
+    usable = credentials.usable(provider, environment)
+    return ProviderInfo(
+        id=provider.id,
+        name=provider.title,
+        kind=provider.kind,
+        wire=provider.wire,
+        base_url=provider.base_url,
+        auth=AuthState(
+            scheme=provider.auth.scheme,
+            state="ready" if usable else "missing",
+            oauth=False,
+            keys=len(credentials.keys(provider, environment)),
+        ),
+        state="unconfigured" if not usable else "active" if provider.id == active else "available",
+        models=sorted(provider.names),
+        links=provider.links,
+        default_model=provider.default_model,
+    )

@@ -1,0 +1,216 @@
+"""Chats as append-only logs of events, and the cursors that read them (docs/decisions/0005-chats-as-logs.md).
+
+Must never know who answers a chat, nor what becomes of the bytes that a cursor is given.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncGenerator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+import msgspec
+from msgspec import Struct
+
+from pointsman.core.answer import Answer
+from pointsman.core.chat import Conversation, Event, Finished, Started
+from pointsman.core.errors import ChatGone, ChatInUse, PointsmanError
+from pointsman.core.receipt import Attempt, ChatResult, ChatSummary
+from pointsman.service.clients import Client, Clients
+from pointsman.service.clock import now
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+LONGEST_NOTIFICATION = 64 * 1024
+LONGEST_CHAT = 16 * 2**20
+MOST_KEPT = 64 * 2**20
+KEPT_FOR = 600.0
+"""Seconds that a finished chat can still be attached to."""
+PER_EVENT = 64
+"""Bytes that an event costs in memory beyond its text."""
+
+_encode = msgspec.json.Encoder().encode
+
+
+class ChatsChanged(Struct, frozen=True, rename="camel"):
+    """A chat has begun, found its provider, or ended."""
+
+    chat: ChatSummary
+
+
+@dataclass(eq=False)
+class Chat:
+    """One chat: its log, the answer that grows from it, and who watches.
+
+    Cancelling stops the work, and the log then ends with `Finished` like any other.
+    """
+
+    id: str
+    client: Client
+    spec: str
+    conversation: Conversation
+    detach: float
+    conversation_id: str | None = None
+    started_at: str = field(default_factory=now)
+    answer: Answer = field(default_factory=Answer)
+    attempts: list[Attempt] = field(default_factory=list)
+    started: Started | None = None
+    finished: Finished | None = None
+    result: ChatResult | None = None
+    error: PointsmanError | None = None
+
+    def __post_init__(self) -> None:
+        self._log: list[bytes] = []
+        self._wakers: set[asyncio.Event] = set()
+        self._watchers = 0
+        self._leaving: asyncio.TimerHandle | None = None
+        self._work: asyncio.Task[None] | None = None
+        self.size = 0
+
+    def __len__(self) -> int:
+        return len(self._log)
+
+    def driven_by(self, work: asyncio.Task[None]) -> None:
+        """Names the task that appends to this log, and that ends when the chat is cancelled."""
+        self._work = work
+
+    def cancel(self) -> None:
+        """Ends the chat for all who watch it; nothing happens to one that has finished."""
+        if self._work is not None and not self.finished:
+            self._work.cancel()
+
+    def append(self, event: Event) -> None:
+        """Adds one event, encoded once for all who will ever read it."""
+        self.answer.add(event)
+        if isinstance(event, Started):
+            self.started = event
+        encoded = _encode(event)
+        self._log.append(encoded)
+        self.size += len(encoded) + PER_EVENT
+        for waker in self._wakers:
+            waker.set()
+
+    def finish(self, last: Finished, result: ChatResult | None, error: PointsmanError | None) -> None:
+        """Adds the last event, and what the requests that wait for it are answered with."""
+        self.finished, self.result, self.error = last, result, error
+        self.append(last)
+
+    async def read(self, after: int) -> AsyncGenerator[tuple[int, Sequence[bytes]]]:
+        """The events behind a cursor, as they come, until the last: the number of the first, and a batch of encoded events.
+
+        All that has piled up is one batch, up to the size of a notification. Ends when the reader closes it, too.
+        """
+        cursor = after + 1
+        waker = asyncio.Event()
+        self._wakers.add(waker)
+        try:
+            while True:
+                waker.clear()
+                while cursor < len(self._log):
+                    end = self._batch_end(cursor)
+                    yield cursor, self._log[cursor:end]
+                    cursor = end
+                if self.finished:
+                    return
+                await waker.wait()
+        finally:
+            self._wakers.discard(waker)
+
+    @contextmanager
+    def watched(self) -> Iterator[None]:
+        """While at least one watches, the chat runs on; when the last has left, it has `detach` seconds."""
+        self._watchers += 1
+        if self._leaving is not None:
+            self._leaving.cancel()
+            self._leaving = None
+        try:
+            yield
+        finally:
+            self._watchers -= 1
+            if not self._watchers and not self.finished:
+                self._leaving = asyncio.get_running_loop().call_later(self.detach, self.cancel)
+
+    def summary(self) -> ChatSummary:
+        """This chat in a list."""
+        last = next((m for m in reversed(self.conversation.messages) if m.role == "user"), None)
+        text = next((t for p in (last.parts if last else ()) if (t := getattr(p, "text", ""))), "")
+        return ChatSummary(
+            chat_id=self.id,
+            state="finished" if self.finished else "running",
+            model=self.started.model if self.started else self.spec,
+            client=self.client.name,
+            started_at=self.started_at,
+            events=len(self._log),
+            watchers=self._watchers,
+            title=" ".join(text.split())[:80],
+            window_id=self.client.window if self.client.gave_window else None,
+            workspace=self.client.workspace,
+            conversation_id=self.conversation_id,
+            provider=self.started.provider if self.started else None,
+            reason=self.finished.reason if self.finished else None,
+        )
+
+    def _batch_end(self, start: int) -> int:
+        size, end = 0, start
+        while end < len(self._log) and (end == start or size + len(self._log[end]) < LONGEST_NOTIFICATION - 512):
+            size += len(self._log[end]) + 1
+            end += 1
+        return end
+
+
+
+class Chats:
+    """Every chat that runs, and the finished ones for a while."""
+
+    def __init__(self, clients: Clients) -> None:
+        self._clients = clients
+        self._chats: dict[str, Chat] = {}
+
+    def __len__(self) -> int:
+        return len(self._chats)
+
+    @property
+    def running(self) -> list[Chat]:
+        """The chats that are not finished."""
+        return [chat for chat in self._chats.values() if not chat.finished]
+
+    def begin(self, chat: Chat) -> None:
+        """Takes a new chat in. Raises ChatInUse."""
+        if chat.id in self._chats:
+            raise ChatInUse(f"There is a chat {chat.id} already.")
+        self._chats[chat.id] = chat
+        self.changed(chat)
+
+    def get(self, id: str) -> Chat:
+        """The chat of that id. Raises ChatGone."""
+        if (chat := self._chats.get(id)) is None:
+            raise ChatGone(f"There is no chat {id} here.")
+        return chat
+
+    def list(self) -> list[ChatSummary]:
+        """All that are kept, the latest first."""
+        return [chat.summary() for chat in reversed(self._chats.values())]
+
+    def changed(self, chat: Chat) -> None:
+        """Tells everybody where a chat stands; one that has ended is kept for a while, within bounds."""
+        self._clients.tell_all(lambda _: ChatsChanged(chat.summary()))
+        if chat.finished:
+            asyncio.get_running_loop().call_later(KEPT_FOR, self._forget, chat)
+            self._shrink()
+
+    def _shrink(self) -> None:
+        """Forgets the oldest finished chats until the rest is within bounds."""
+        done = [chat for chat in self._chats.values() if chat.finished]
+        total = sum(chat.size for chat in done)
+        for chat in done:
+            if total <= MOST_KEPT:
+                return
+            total -= chat.size
+            self._forget(chat)
+
+    def _forget(self, chat: Chat) -> None:
+        if self._chats.get(chat.id) is chat:
+            del self._chats[chat.id]

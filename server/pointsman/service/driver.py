@@ -1,0 +1,253 @@
+"""Drives one chat from its plan to its last event: asks, reads, and does what the table of `core.attempts` says.
+
+Must never know an editor. A chat sees one catalogue from start to end, and ends with exactly one `Finished`.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import random
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+from pointsman.core.attempts import Life, judge, step, wait
+from pointsman.core.catalogue import Catalogue, Provider
+from pointsman.core.chat import (
+    AttemptFailed,
+    ErrorSeen,
+    Finished,
+    Notice,
+    Reading,
+    ReasoningDelta,
+    Started,
+    StopReason,
+    StopSeen,
+    TextDelta,
+    ToolCallDelta,
+    UsageReport,
+    coalesce,
+)
+from pointsman.core.errors import Interrupted, NoTargetLeft, PointsmanError
+from pointsman.core.receipt import Attempt, ChatResult, Timing
+from pointsman.core.routing import Plan
+from pointsman.edge.authorise import authorise, redact
+from pointsman.edge.transport import Transports, read
+from pointsman.service.chats import LONGEST_CHAT, Chat, Chats
+from pointsman.service.credentials import Credential, Credentials
+from pointsman.service.silence import Silence
+from pointsman.service.tasks import Tasks
+from pointsman.wire import WIRES, Reader
+
+log = logging.getLogger(__name__)
+
+LONGEST_ERROR = 64 * 1024
+"""Bytes of an error's body that are read."""
+
+
+@dataclass(frozen=True)
+class Tools:
+    """What every chat is driven with."""
+
+    catalogue: Catalogue
+    credentials: Credentials
+    transports: Transports
+    chats: Chats
+
+
+def start(chat: Chat, plan: Plan, tools: Tools, tasks: Tasks) -> None:
+    """Sets a chat going. Cancelling it closes the upstream connection at once."""
+    run = _Run(chat, plan, tools)
+    task = tasks.spawn(_drive(run), f"chat {chat.id}")
+    chat.driven_by(task)
+    task.add_done_callback(lambda _: run.end(Finished("cancelled"), None))  # for a task cancelled before its first step
+
+
+async def _drive(run: _Run) -> None:
+    try:
+        run.end(await run.attempts(), None)
+    except asyncio.CancelledError:
+        run.note("cancelled", None)
+        run.end(Finished("cancelled"), None)
+    except PointsmanError as error:
+        run.end(Finished("error", error.data()), error)
+    except Exception:
+        log.exception("a chat failed for a reason of our own", extra=run.log_fields)
+        mistake = PointsmanError("Something went wrong inside Pointsman; its log says what.")
+        run.end(Finished("error", mistake.data()), mistake)
+
+
+class _Run:
+    """One chat on its way: where it stands in its plan, and what it has seen."""
+
+    def __init__(self, chat: Chat, plan: Plan, tools: Tools) -> None:
+        self._chat, self._plan, self._tools = chat, plan, tools
+        self._clock = asyncio.get_running_loop().time
+        self._begun = self._attempt_begun = self._clock()
+        self._first_visible: float | None = None
+        self._targets = list(plan.targets)
+        self._keys: list[Credential] = []
+        self._failures: list[PointsmanError] = []
+        self._life = Life()
+        self._stop: StopReason = "end"
+
+    async def attempts(self) -> Finished:
+        """Tries until the table says that it is over. Raises the error of a chat that got no answer at all."""
+        for target, reason in self._plan.skipped:
+            self._chat.attempts.append(Attempt(target.model, target.provider, "skipped", reason=reason))
+        self._aim()
+        while True:
+            error = await self._attempt()
+            happening = "ended" if error is None else judge(self._life, error)
+            before = self._life
+            self._life, move = step(before, happening)
+            if error is None:
+                self.note("answered", None)
+                self._announce()
+                return Finished(self._stop)
+            self.note("failed", error)
+            self._failures.append(error)
+            if move == "interrupt":
+                resume = tuple(dict.fromkeys(map(str, self._targets)))
+                return Finished("interrupted", error.data(), resume)
+            if move == "fail":
+                self._chat.append(AttemptFailed(str(self._targets[0]), error.data()))
+                raise self._no_answer(error)
+            failed = self._targets[0]
+            if move == "target":
+                self._targets.pop(0)
+                self._aim()
+            elif move == "key":
+                self._keys.pop(0)
+            self._chat.append(AttemptFailed(str(failed), error.data(), str(self._targets[0])))
+            if move == "retry":
+                async with Silence(self._chat.append):
+                    await asyncio.sleep(wait(before, error, random.random()))  # noqa: S311 - jitter, not a secret
+
+    def note(self, outcome: str, error: PointsmanError | None) -> None:
+        """Writes the attempt that has just ended into the receipt."""
+        if not self._targets:
+            return
+        took = round((self._clock() - self._attempt_begun) * 1000)
+        target, account = self._targets[0], self._keys[0].account if self._keys else None
+        data = error.data() if error else None
+        attempt = Attempt(target.model, target.provider, outcome, took, account, data)  # type: ignore[arg-type]
+        self._chat.attempts.append(attempt)
+
+    def end(self, last: Finished, error: PointsmanError | None) -> None:
+        """Writes the last event; a chat that has one already keeps it."""
+        if self._chat.finished:
+            return
+        self._chat.finish(last, None if last.reason == "error" else self._result(last, last.reason), error)
+        self._tools.chats.changed(self._chat)
+        log.info("chat ended: %s", last.reason, extra=self.log_fields)
+
+    def _result(self, last: Finished, reason: StopReason) -> ChatResult:
+        chat, started = self._chat, self._chat.started
+        first = None if self._first_visible is None else round((self._first_visible - self._begun) * 1000)
+        return ChatResult(
+            chat_id=chat.id,
+            stop_reason=reason,
+            message=chat.answer.message(),
+            model=started.model if started else None,
+            provider=started.provider if started else None,
+            account=started.account if started else None,
+            usage=chat.answer.usage(chat.conversation),
+            cost=chat.answer.cost,
+            attempts=tuple(chat.attempts),
+            timing=Timing(first, round((self._clock() - self._begun) * 1000)),
+            error=last.error,
+            resume=last.resume or None,
+        )
+
+    @property
+    def log_fields(self) -> dict[str, object]:
+        """What the log says of this chat: who and where, never what."""
+        started = self._chat.started
+        fields: dict[str, object] = {"chatId": self._chat.id, "client": self._chat.client.name}
+        if started:
+            fields |= {"provider": started.provider, "model": started.model}
+        return fields
+
+    def _aim(self) -> None:
+        """Takes aim at the first of the targets that are left."""
+        provider = self._provider
+        self._keys = self._tools.credentials.in_turn(provider, self._chat.client.environment)
+        self._life = replace(
+            self._life,
+            tries=0,
+            retries=provider.max_retries,
+            keys_left=len(self._keys) - 1,
+            targets_left=len(self._targets) - 1,
+        )
+
+    @property
+    def _provider(self) -> Provider:
+        return self._tools.catalogue.providers[self._targets[0].provider]
+
+    async def _attempt(self) -> PointsmanError | None:
+        """One request to one target with one key; what went wrong, or None when the answer is complete."""
+        self._attempt_begun = self._clock()
+        provider, credential, wire = self._provider, self._keys[0], WIRES[self._provider.wire]
+        request, notices = wire.request(provider, self._targets[0].model, self._chat.conversation)
+        self._take(notices)
+        limits = provider.timeout
+        try:
+            async with (
+                Silence(self._chat.append, limits, provider) as silence,
+                self._tools.transports.stream(authorise(request, provider.auth, credential.key), limits.connect) as reply,
+            ):
+                if not 200 <= reply.head.status < 300:
+                    body = await read(reply.chunks, LONGEST_ERROR)
+                    return redact(wire.error(provider, reply.head, body), credential.key)
+                reader = wire.reader(provider)
+                async for chunk in reply.chunks:
+                    if error := self._hear(reader, chunk, silence):
+                        return redact(error, credential.key)
+                return self._take(reader.close())
+        except PointsmanError as error:
+            error.provider = error.provider or provider.id
+            return redact(error, credential.key)
+
+    def _hear(self, reader: Reader, chunk: bytes, silence: Silence) -> PointsmanError | None:
+        """The hot path: one chunk from upstream into the log."""
+        readings = reader.feed(chunk)
+        silence.heard(bool(readings))
+        return self._take(coalesce(readings)) if readings else None
+
+    def _take(self, readings: Sequence[Reading]) -> PointsmanError | None:
+        """Appends what a dialect read; gives the error that broke the stream off, if there was one."""
+        broken: PointsmanError | None = None
+        for reading in readings:
+            match reading:
+                case TextDelta() | ReasoningDelta() | ToolCallDelta():
+                    self._announce()
+                    if self._first_visible is None:
+                        self._first_visible = self._clock()
+                    self._life, _ = step(self._life, "visible")
+                    self._chat.append(reading)
+                case Notice() | UsageReport():
+                    self._chat.append(reading)
+                case StopSeen(reason):
+                    self._stop = reason
+                case ErrorSeen(error):
+                    broken = broken or error
+        if self._chat.size > LONGEST_CHAT:
+            text = f"The answer passed {LONGEST_CHAT // 2**20} MiB, the most that is kept of one chat."
+            return Interrupted(text, "Ask for a shorter answer, or set `maxOutputTokens`.", provider=self._targets[0].provider)
+        return broken
+
+    def _announce(self) -> None:
+        if self._chat.started is None:
+            target = self._targets[0]
+            self._chat.append(Started(target.model, target.provider, self._keys[0].account))
+            self._tools.chats.changed(self._chat)
+
+    def _no_answer(self, error: PointsmanError) -> PointsmanError:
+        """The error of the chat: that of its only failure, or of all of them."""
+        if len({failure.code for failure in self._failures}) == 1 and len(self._plan.targets) == 1:
+            return error
+        text = f"None of {len(self._failures)} attempts got an answer; the last one: {error.message}"
+        return NoTargetLeft(text, error.advice, causes=tuple(self._failures), retry_after=error.retry_after)
+
+

@@ -1,0 +1,153 @@
+"""The choice of a model for each window, workspace and for all: kept durable, numbered, and told to every client.
+
+Must never be lost: a choice whose provider has gone stays, and is shown as unavailable.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import replace
+
+from msgspec import Struct
+
+from pointsman.core.catalogue import Catalogue
+from pointsman.core.errors import ConfigError, NoModelChosen, RouteError, SelectionConflict
+from pointsman.core.routing import Route, resolve
+from pointsman.core.selection import (
+    SCOPES,
+    Choice,
+    Decider,
+    Scope,
+    Selection,
+    State,
+    applying,
+    explain,
+    revision_at,
+)
+from pointsman.edge.store import Store
+from pointsman.service.clients import Client, Clients
+from pointsman.service.clock import now
+from pointsman.service.credentials import Credentials
+from pointsman.service.models import Models
+
+
+class SelectionChanged(Struct, frozen=True, rename="camel"):
+    """A choice was changed: what was changed, and what now holds for the connection that hears this."""
+
+    changed: Selection
+    effective: Selection
+
+
+class Selections:
+    """All choices. A change is in the store before it is in force, and in force before it is told."""
+
+    def __init__(self, catalogue: Catalogue, credentials: Credentials, models: Models, clients: Clients, store: Store) -> None:
+        self._catalogue = catalogue
+        self._credentials = credentials
+        self._models = models
+        self._clients = clients
+        self._store = store
+        self._choices = {(choice.scope, choice.key): choice for choice in store.choices()}
+        self._revision = max((choice.revision for choice in self._choices.values()), default=0)
+        self._one_at_a_time = asyncio.Lock()
+
+    def current(self, client: Client) -> Selection:
+        """What holds for a connection now, and why."""
+        decider, choice, model = self._decide(client)
+        hidden = applying(self._choices, client.place)[1 if choice else 0 :]
+        return self._describe(client, decider, choice, model, explain(decider, choice, hidden))
+
+    async def switch(
+        self, client: Client, model: str | None, scope: Scope | None, temporary: bool, if_revision: int | None
+    ) -> Selection:
+        """Chooses a model at a scope, or clears it; durable, in force and told to all when this returns.
+
+        Without a scope, the one that now decides. Raises RouteError for a name that leads nowhere, SelectionConflict, StorageError.
+        """
+        async with self._one_at_a_time:
+            before = self.current(client)
+            place = scope or (before.scope if before.scope in SCOPES else "global")
+            key = client.place.key(place)
+            if key is None:
+                raise RouteError("This connection has no workspace to choose for.", "Choose for the window or globally instead.")
+            if if_revision is not None and if_revision not in {before.revision, revision_at(self._choices, client.place, place)}:
+                who = before.changed_by.client if before.changed_by else "somebody"
+                raise SelectionConflict(f"The choice was changed meanwhile, by {who}: it is now {before.model}.")
+            spec = None if model is None else self.route(client, model).spec
+            choice = Choice(place, key, spec, self._revision + 1, client.author, now(), temporary)
+            if not temporary:
+                await self._store.put_choice(choice)
+            self._revision = choice.revision
+            self._choices[place, key] = choice
+            self._tell(choice)
+            return self.current(client)
+
+    def route(self, client: Client, model: str | None) -> Route:
+        """Where a name leads for this connection; without one, where its selection leads. Raises RouteError, ConfigError."""
+        decider, _, chosen = self._decide(client)
+        if model is not None:
+            return resolve(self._catalogue, model, self._provider_of(chosen), self._models.known())
+        if chosen is None:
+            raise NoModelChosen("No model is chosen, and no provider is configured that could be taken instead.")
+        route = resolve(self._catalogue, chosen, None, self._models.known())
+        return replace(route, rule=f"{route.rule}; {explain(decider, None, [])}")
+
+    def _decide(self, client: Client) -> tuple[Decider, Choice | None, str | None]:
+        """What decides for a connection: its narrowest choice, the default, or the first provider that is configured."""
+        for choice in applying(self._choices, client.place)[:1]:
+            return choice.scope, choice, choice.model
+        default = self._catalogue.default
+        if default is not None and self._state(client, default) == "available":
+            return "default", None, default
+        for provider in self._catalogue.providers.values():
+            configured = provider.configured_by_user and provider.default_model
+            if configured and self._credentials.usable(provider, client.environment):
+                return "fallback", None, provider.id
+        return ("none", None, None) if default is None else ("default", None, default)
+
+    def _describe(self, client: Client, decider: Decider, choice: Choice | None, model: str | None, why: str) -> Selection:
+        route = self._route_or_none(model)
+        target = route.targets[0] if route else None
+        provider = self._catalogue.providers.get(target.provider) if target else None
+        return Selection(
+            model=model,
+            scope=decider,
+            revision=choice.revision if choice else 0,
+            state="unset" if model is None else self._state(client, model),
+            why=why,
+            display_name=f"{provider.title} · {target.model}" if provider and target else model or "no model chosen",
+            provider=target.provider if target else None,
+            target=str(target) if target else None,
+            changed_by=choice.author if choice else None,
+            changed_at=choice.at if choice else None,
+            temporary=choice.temporary if choice else False,
+        )
+
+    def _state(self, client: Client, model: str) -> State:
+        route = self._route_or_none(model)
+        if route is None:
+            return "unavailable"
+        providers = [self._catalogue.providers[target.provider] for target in route.targets]
+        usable = any(self._credentials.usable(provider, client.environment) for provider in providers)
+        return "available" if usable else "unconfigured"
+
+    def _route_or_none(self, model: str | None) -> Route | None:
+        try:
+            return None if model is None else resolve(self._catalogue, model, None, self._models.known())
+        except (RouteError, ConfigError):
+            return None
+
+    def _provider_of(self, model: str | None) -> str | None:
+        route = self._route_or_none(model)
+        return route.targets[0].provider if route else None
+
+    def _tell(self, choice: Choice) -> None:
+        def make(client: Client) -> SelectionChanged:
+            why = explain(choice.scope, choice, [])
+            return SelectionChanged(
+                self._describe(client, choice.scope, choice, choice.model, why), self.current(client)
+            )
+
+        self._clients.tell_all(make)
+
+

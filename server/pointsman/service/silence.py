@@ -1,0 +1,61 @@
+"""Watches over a model's silence: tells those who wait, and ends it at a limit. Must never know what is awaited."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from types import TracebackType
+from typing import Self
+
+from pointsman.core.catalogue import Provider, Timeout
+from pointsman.core.chat import Waiting
+from pointsman.core.errors import TimedOut
+
+HEARTBEAT = 2.0
+"""Seconds of silence between two `waiting` events."""
+
+
+class Silence:
+    """A context around waiting for a model. Raises TimedOut at the limit, if limits are given.
+
+    Any byte is life, and puts the limit off; only something to read ends the heartbeat, so that comments that a provider
+    sends to keep a connection open neither cut a long thought off nor look like an answer.
+    """
+
+    def __init__(self, tell: Callable[[Waiting], None], limits: Timeout | None = None, provider: Provider | None = None) -> None:
+        self._tell, self._limits, self._provider = tell, limits, provider
+        self._loop = asyncio.get_running_loop()
+        self._since = self._loop.time()
+        self._limit = limits.connect + limits.first_event if limits else None
+        self._timeout = asyncio.timeout(self._limit)
+        self._beat = self._loop.call_later(HEARTBEAT, self._report)
+
+    def heard(self, readable: bool) -> None:
+        """Something came from upstream."""
+        time = self._loop.time()
+        if readable:
+            self._since = time
+            self._limit = self._limits.between_events if self._limits else None
+        if self._limit is not None:
+            self._timeout.reschedule(time + self._limit)
+
+    async def __aenter__(self) -> Self:
+        await self._timeout.__aenter__()
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._beat.cancel()
+        try:
+            await self._timeout.__aexit__(kind, error, trace)
+        except TimeoutError:
+            who = self._provider.title if self._provider else "The provider"
+            id = self._provider.id if self._provider else None
+            raise TimedOut(f"{who} was silent for {self._limit:g} seconds.", provider=id) from None
+
+    def _report(self) -> None:
+        silent = self._loop.time() - self._since
+        if silent >= HEARTBEAT * 0.99:
+            self._tell(Waiting(round(silent, 1)))
+        self._beat = self._loop.call_later(HEARTBEAT, self._report)
