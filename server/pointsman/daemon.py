@@ -1,6 +1,7 @@
 """The daemon's life: takes the lock, listens, serves until it is told to stop or nobody needs it, and leaves cleanly.
 
-Must never know a method. What is slow to import is imported once the lock is ours: a daemon that lost the race ends first.
+Must never know a method. What is slow to import is imported once the lock is ours: a daemon that lost the race ends
+first.
 """
 
 from __future__ import annotations
@@ -27,7 +28,7 @@ def main(*, detached: bool = False, ready_fd: int | None = None) -> int:
     if os.environ.keys() != (clean := scrub(os.environ)).keys():
         os.execve(sys.executable, [sys.executable, "-I", "-m", "pointsman", *sys.argv[1:]], clean)  # noqa: S606
     os.umask(0o077)
-    from pointsman.edge.process import detach  # noqa: PLC0415
+    from pointsman.edge.process import detach
 
     if detached:
         detach()
@@ -37,8 +38,8 @@ def main(*, detached: bool = False, ready_fd: int | None = None) -> int:
         lock = Lock.take(where)
     except EndpointError as error:
         return starter.tell_failure(error.code, error.message, error.advice)
-    from pointsman.core.errors import PointsmanError  # noqa: PLC0415
-    from pointsman.edge.log import start_log  # noqa: PLC0415
+    from pointsman.core.errors import PointsmanError
+    from pointsman.edge.log import start_log
 
     log = start_log(where.log, os.environ.get("POINTSMAN_LOG_LEVEL", "INFO").upper())
     try:
@@ -54,11 +55,11 @@ def main(*, detached: bool = False, ready_fd: int | None = None) -> int:
 
 
 async def _serve(where: Places, lock: Lock, starter: _Starter) -> None:
-    import logging  # noqa: PLC0415
+    import logging
 
-    from pointsman.edge.process import notify_service_manager, raise_file_limit  # noqa: PLC0415
-    from pointsman.rpc.session import Session  # noqa: PLC0415
-    from pointsman.service.app import build  # noqa: PLC0415
+    from pointsman.edge.process import notify_service_manager, raise_file_limit
+    from pointsman.rpc.session import Session
+    from pointsman.service.app import build
 
     raise_file_limit()
     log = logging.getLogger(__name__)
@@ -82,7 +83,7 @@ async def _serve(where: Places, lock: Lock, starter: _Starter) -> None:
 
 
 async def _until_unneeded(app: App, asked: asyncio.Event) -> None:
-    """Returns when a signal asks for it, or when nobody has been connected and no chat has run for as long as configured."""
+    """Returns when a signal asks for it, or when no client and no chat has needed it for as long as configured."""
     limit = app.catalogue.daemon.idle_exit
     loop = asyncio.get_running_loop()
     quiet_since: float | None = None

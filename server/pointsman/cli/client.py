@@ -52,11 +52,16 @@ class Client:
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
         self._socket.close()
 
     def call(self, method: str, params: Any = None, on_notification: OnNotification | None = None) -> Any:
-        """Sends a request and waits for its result; what the daemon says meanwhile goes to `on_notification`. Raises CallFailed."""
+        """Sends a request and waits for its result; what the daemon says meanwhile goes to `on_notification`.
+
+        Raises CallFailed.
+        """
         self._number += 1
         number = self._number
         self._send({"id": number, "method": method, "params": params})
@@ -78,7 +83,9 @@ class Client:
             data = self._socket.recv(65536)
             if not data:
                 raise EndpointError(
-                    "DaemonUnreachable", "The daemon went away in the middle of it.", "Run the command again; a new daemon starts."
+                    "DaemonUnreachable",
+                    "The daemon went away in the middle of it.",
+                    "Run the command again; a new daemon starts.",
                 )
             self._arrived = [msgspec.json.decode(body) for body in self._framer.feed(data) if isinstance(body, bytes)]
         return self._arrived.pop(0)

@@ -1,4 +1,7 @@
-"""A tour in a throw-away home: what `make demo` runs. Must never touch the user's own state, nor need a key or a network."""
+"""A tour in a throw-away home: what `make demo` runs.
+
+Must never touch the user's own state, nor need a key or a network.
+"""
 
 from __future__ import annotations
 
@@ -6,6 +9,7 @@ import os
 import shutil
 import sys
 import tempfile
+from pathlib import Path
 from typing import Any
 
 from rich.console import Console
@@ -63,14 +67,17 @@ def _chat(console: Console, client: Client) -> None:
     result = client.call("pointsman/chat", params, show)
     usage, timing = result["usage"], result["timing"]
     console.print(
-        f"\n   answered by {result['provider']}:{result['model']}, {usage['inputTokens']} + {usage['outputTokens']} tokens, "
+        f"\n   answered by {result['provider']}:{result['model']}, "
+        f"{usage['inputTokens']} + {usage['outputTokens']} tokens, "
         f"first after {timing['firstTokenMs']} ms, all after {timing['totalMs']} ms",
         markup=False,
     )
 
 
 def _tell_how_to_connect(console: Console) -> None:
-    script = shutil.which("pointsman", path=os.path.dirname(sys.executable)) or "pointsman"
+    script = shutil.which("pointsman", path=str(Path(sys.executable).parent)) or "pointsman"
     console.print("\n[bold]5. Connect an editor[/]: any LSP client whose server command is", end=" ")
     console.print(f"{script} connect", style="green", markup=False, soft_wrap=True)
-    console.print("   docs/editors.md has the lines for Helix, Emacs and Kate, and for a provider of your own.", markup=False)
+    console.print(
+        "   docs/editors.md has the lines for Helix, Emacs and Kate, and for a provider of your own.", markup=False
+    )

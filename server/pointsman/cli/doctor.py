@@ -51,7 +51,9 @@ def _folder(where: Places) -> Iterator[Finding]:
     yield Finding("data folder", True, f"{where.data} is private to you.")
     free = os.statvfs(where.data)
     if free.f_bavail * free.f_frsize < 2**20:
-        yield Finding("disk", False, f"Less than 1 MiB is free for {where.data}.", "Make room: choices can't be kept without it.")
+        yield Finding(
+            "disk", False, f"Less than 1 MiB is free for {where.data}.", "Make room: choices can't be kept without it."
+        )
 
 
 def _lock(where: Places) -> Iterator[Finding]:
@@ -118,7 +120,9 @@ def _log(where: Places) -> Iterator[Finding]:
 def _configuration(where: Places) -> Iterator[Finding]:
     layers = configuration(Path(where.config_file))
     if not layers:
-        yield Finding("configuration", True, f"{where.config_file} is not there; the providers that come with Pointsman are.")
+        yield Finding(
+            "configuration", True, f"{where.config_file} is not there; the providers that come with Pointsman are."
+        )
         return
     problems = parse([*shipped(), *layers], QUIRKS).problems
     for problem in problems:

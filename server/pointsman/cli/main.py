@@ -1,6 +1,7 @@
 """The commands. Each is thin: it asks the daemon, and shows the answer.
 
-Must never print a traceback. Exit status: 0 done, 1 it failed and was told why, 2 the command line is wrong, 3 no daemon runs.
+Must never print a traceback. Exit status: 0 done, 1 it failed and was told why, 2 the command line is wrong, 3 no
+daemon runs.
 """
 
 from __future__ import annotations
@@ -49,7 +50,7 @@ def cli() -> None:
 @cli.command()
 def connect() -> int:
     """Speak LSP on standard input and output: the way in for every editor."""
-    from pointsman.forwarder import main as relay  # noqa: PLC0415
+    from pointsman.forwarder import main as relay
 
     return relay()
 
@@ -58,8 +59,11 @@ def connect() -> int:
 @click.option("--detach", "detached", is_flag=True, hidden=True)
 @click.option("--ready-fd", type=int, hidden=True)
 def daemon(detached: bool, ready_fd: int | None) -> int:
-    """Run the daemon in the foreground. Editors start it by themselves; this is for service managers and for looking."""
-    from pointsman.daemon import main as run  # noqa: PLC0415
+    """Run the daemon in the foreground.
+
+    Editors start it by themselves; this is for service managers and for looking.
+    """
+    from pointsman.daemon import main as run
 
     return run(detached=detached, ready_fd=ready_fd)
 
@@ -70,7 +74,9 @@ def status(as_json: bool) -> int:
     """Show the daemon, who is connected, and what it is doing. Never starts it."""
     where = places(os.environ)
     if "POINTSMAN_ENDPOINT" not in os.environ and not is_held(where):
-        click.echo("{}" if as_json else "No daemon is running. It starts by itself with the first editor that connects.")
+        click.echo(
+            "{}" if as_json else "No daemon is running. It starts by itself with the first editor that connects."
+        )
         return NOT_RUNNING
     with Client(may_start=False) as client:
         result = client.call("pointsman/status")
@@ -78,7 +84,7 @@ def status(as_json: bool) -> int:
     if as_json:
         _print_json({**result, "selection": selection})
     else:
-        from pointsman.cli.tables import show_status  # noqa: PLC0415
+        from pointsman.cli.tables import show_status
 
         show_status(result, selection)
     return 0
@@ -105,7 +111,7 @@ def restart() -> int:
 @as_json
 def doctor(as_json: bool) -> int:
     """Check lock, socket, permissions, log and versions, and say how to mend what is wrong. Never starts the daemon."""
-    from pointsman.cli.doctor import examine  # noqa: PLC0415
+    from pointsman.cli.doctor import examine
 
     findings = examine(os.environ)
     if as_json:
@@ -139,7 +145,7 @@ def use(model: str | None, scope: str, as_json: bool) -> int:
 @cli.command()
 def demo() -> int:
     """See it work in a throw-away folder: no key, no network, nothing of yours is touched."""
-    from pointsman.cli.demo import run  # noqa: PLC0415
+    from pointsman.cli.demo import run
 
     return run()
 
@@ -147,7 +153,7 @@ def demo() -> int:
 @cli.command()
 def service() -> int:
     """Print a systemd user service, for those who want the daemon to start at login."""
-    from pointsman.cli.service import unit  # noqa: PLC0415
+    from pointsman.cli.service import unit
 
     click.echo(unit(), nl=False)
     return 0

@@ -62,9 +62,7 @@ class Answer:
         if self._usage is not None:
             return self._usage
         asked = len(msgspec.json.encode((conversation.system, conversation.messages, conversation.tools)))
-        return Usage(
-            input_tokens=_tokens(asked), output_tokens=_tokens(self._output_bytes), exact=False
-        )
+        return Usage(input_tokens=_tokens(asked), output_tokens=_tokens(self._output_bytes), exact=False)
 
     def _say(self, kind: type[TextPart | ReasoningPart], text: str) -> None:
         self._output_bytes += len(text.encode("utf-8", "replace"))

@@ -1,6 +1,7 @@
 """The life of one chat as a table of transitions. Must never know a provider, a clock or a socket.
 
-What can help after a failure is said by the error (`remedies`), what is left of it by `Life`, and what is done by the table:
+What can help after a failure is said by the error (`remedies`), what is left of it by `Life`, and what is done by
+the table:
 
     phase      happening        move
     ---------  ---------------  --------------------------------------------
@@ -50,7 +51,7 @@ PATIENCE = 20.0
 
 @dataclass(frozen=True)
 class Life:
-    """Where one chat stands: how often the current key has been tried, and how many keys, targets and tries are left."""
+    """Where one chat stands: how often the current key was tried, and how many keys and targets are left."""
 
     phase: Phase = "quiet"
     tries: int = 0
@@ -84,6 +85,6 @@ def judge(life: Life, error: PointsmanError) -> Happening:
 
 
 def wait(life: Life, error: PointsmanError, jitter: float) -> float:
-    """Seconds before the same request goes out again: backoff scaled by `jitter` (0 to 1), never less than asked for."""
+    """Seconds until the request is sent again: a backoff scaled by `jitter` (0 to 1), never below what is asked."""
     backoff: float = min(FIRST_WAIT * 2**life.tries, LONGEST_WAIT)
     return max(backoff * (0.5 + jitter / 2), error.retry_after or 0.0)

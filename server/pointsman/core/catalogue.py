@@ -23,7 +23,10 @@ Scheme = Literal["none", "optional-key", "bearer", "header"]
 
 
 class Auth(Struct, frozen=True, forbid_unknown_fields=True):
-    """How a request proves who asks. `env` names the variables that may hold a key; `header` is for the scheme of that name."""
+    """How a request proves who asks.
+
+    `env` names the variables that may hold a key; `header` is for the scheme of that name.
+    """
 
     scheme: Scheme = "bearer"
     env: str | tuple[str, ...] = ()
@@ -94,7 +97,10 @@ class Daemon(Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class _File(Struct, forbid_unknown_fields=True):
-    """The top level of pointsman.toml. Providers stay raw: each is converted on its own, so that one mistake costs one."""
+    """The top level of pointsman.toml.
+
+    Providers stay raw: each is converted on its own, so that one mistake costs one.
+    """
 
     default: str | None = None
     aliases: dict[str, str] = {}
@@ -133,7 +139,7 @@ class Catalogue:
     aliases: Mapping[str, str] = field(default_factory=dict)
     chains: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     default: str | None = None
-    daemon: Daemon = Daemon()
+    daemon: Daemon = field(default_factory=Daemon)
     problems: tuple[Problem, ...] = ()
     origins: Mapping[str, str] = field(default_factory=dict)
 
@@ -241,7 +247,9 @@ def _salvage(table: dict[str, Any]) -> _File:
 def _syntax(layer: Layer, error: tomllib.TOMLDecodeError) -> Problem:
     found = re.search(r"\(at line (\d+)", str(error))
     line = int(found[1]) if found else layer.text.count("\n") + 1
-    return Problem(layer.origin, f"Not valid TOML: {error}.", "Mend that line; nothing else in the file is read until then.", line)
+    return Problem(
+        layer.origin, f"Not valid TOML: {error}.", "Mend that line; nothing else in the file is read until then.", line
+    )
 
 
 def _misfit(origin: str, text: str, table: str, error: str, struct: type[Struct]) -> Problem:
@@ -259,7 +267,7 @@ def _misfit(origin: str, text: str, table: str, error: str, struct: type[Struct]
 
 
 def _line(text: str, table: str, key: str) -> int | None:
-    """The line of a key below a table's header, else that of the header; an estimate by text, good enough to jump to."""
+    """The line of a key below a table's header, else that of the header; by text, good enough to jump to."""
     header = None
     inside = not table
     for number, line in enumerate(text.splitlines(), 1):

@@ -46,7 +46,10 @@ class ReasoningPart(Struct, tag="reasoning", frozen=True, rename="camel", omit_d
 
 
 class ToolCallPart(Struct, tag="toolCall", frozen=True, rename="camel", omit_defaults=True):
-    """The model asks for a tool. `invalidArguments` keeps the text when it is not a JSON object; `arguments` is then empty."""
+    """The model asks for a tool.
+
+    `invalidArguments` keeps the text when it is not a JSON object; `arguments` is then empty.
+    """
 
     id: str
     name: str
@@ -217,7 +220,10 @@ Visible = TextDelta | ReasoningDelta | ToolCallDelta
 
 
 class StopSeen(Struct, frozen=True):
-    """A dialect's word that the provider has ended the answer, and why. Never on the wire: `Finished` follows from it."""
+    """A dialect's word that the provider has ended the answer, and why.
+
+    Never on the wire: `Finished` follows from it.
+    """
 
     reason: StopReason
 

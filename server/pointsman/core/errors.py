@@ -19,8 +19,8 @@
     └── TransportError            the provider could not be reached, or went silent
         └── ConnectFailed · TimedOut · BadCertificate
 
-Each class says by `remedies` what can help the chat, the best first: the same request again, another key, another target.
-The class name is the stable `code` on the wire.
+Each class says by `remedies` what can help the chat, the best first: the same request again, another key, another
+target. The class name is the stable `code` on the wire.
 """
 
 from __future__ import annotations
@@ -113,7 +113,9 @@ class ConfigError(PointsmanError):
 class StorageError(PointsmanError):
     """The state could not be read or made durable; what was asked for has not happened."""
 
-    default_advice = "Make room on the disk or mend the folder's permissions, then try again; `pointsman doctor` looks closer."
+    default_advice = (
+        "Make room on the disk or mend the folder's permissions, then try again; `pointsman doctor` looks closer."
+    )
 
 
 class SelectionConflict(PointsmanError):
@@ -155,7 +157,9 @@ class UnknownChain(RouteError):
 class NoModelChosen(RouteError):
     """Nothing is chosen, and there is nothing configured that could be taken instead."""
 
-    default_advice = "Choose a model with `pointsman/switchModel`, or put `default = \"provider:model\"` into pointsman.toml."
+    default_advice = (
+        'Choose a model with `pointsman/switchModel`, or put `default = "provider:model"` into pointsman.toml.'
+    )
 
 
 class NoTargetLeft(RouteError):
@@ -183,7 +187,9 @@ class InvalidKey(ProviderError):
     """The provider refused the key (HTTP 401, 403)."""
 
     remedies: ClassVar[tuple[Remedy, ...]] = ("key", "target")
-    default_advice = "Check the key in the provider's console and the place it is configured, or switch to another provider."
+    default_advice = (
+        "Check the key in the provider's console and the place it is configured, or switch to another provider."
+    )
 
 
 class RateLimited(ProviderError):

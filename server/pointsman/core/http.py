@@ -34,7 +34,9 @@ def origin(url: str) -> str:
 
 
 def retry_after(headers: Mapping[str, str]) -> float | None:
-    """Seconds that a response asks to wait: `retry-after-ms`, `Retry-After` in seconds, or as a date against its own `Date`.
+    """Seconds that a response asks to wait:
+
+    `retry-after-ms`, `Retry-After` in seconds, or as a date against its own `Date`.
 
     Sources: RFC 9110 §10.2.3; `retry-after-ms` is what OpenAI's SDK honours.
     """

@@ -11,7 +11,7 @@ from pointsman.core.errors import ErrorData
 
 
 class Attempt(Struct, frozen=True, rename="camel", omit_defaults=True):
-    """One request that was sent, or one target that was skipped: to whom, with what outcome, for how many milliseconds."""
+    """One request that was sent, or one target that was skipped: to whom, how it went, and how long it took."""
 
     model: str
     provider: str
@@ -32,7 +32,8 @@ class Timing(Struct, frozen=True, rename="camel"):
 class ChatResult(Struct, frozen=True, rename="camel", omit_defaults=True, kw_only=True):
     """The end of a chat: the whole answer, who gave it, and what it took.
 
-    `error` and `resume` come with the stop reason `interrupted`: what broke the answer off, and models that could go on.
+    `error` and `resume` come with the stop reason `interrupted`: what broke the answer off, and models that could
+    go on.
     """
 
     chat_id: str
@@ -50,7 +51,10 @@ class ChatResult(Struct, frozen=True, rename="camel", omit_defaults=True, kw_onl
 
 
 class ChatSummary(Struct, frozen=True, rename="camel", omit_defaults=True, kw_only=True):
-    """A chat in a list. `events` is how many it has so far; `watchers` how many connections follow it; times RFC 3339 UTC."""
+    """A chat in a list.
+
+    `events` is how many it has so far; `watchers` how many connections follow it; times RFC 3339 UTC.
+    """
 
     chat_id: str
     state: Literal["running", "finished"]

@@ -59,7 +59,8 @@ def plan(route: Route, hindrance: Callable[[Target], str | None]) -> Plan:
 def resolve(catalogue: Catalogue, spec: str, current: str | None = None, known: Known | None = None) -> Route:
     """Understands a name. `current` is the id of the provider that a bare model name is looked up in first.
 
-    Raises UnknownModel, UnknownProvider or UnknownChain with the nearest names, ConfigError for aliases that go in a circle.
+    Raises UnknownModel, UnknownProvider or UnknownChain with the nearest names, ConfigError for aliases that go in
+    a circle.
     """
     return _resolve(catalogue, spec.strip(), current, known or {}, ())
 
@@ -74,7 +75,9 @@ def _resolve(catalogue: Catalogue, spec: str, current: str | None, known: Known,
     head, colon, tail = spec.partition(":")
     if colon and (provider := catalogue.providers.get(head)):
         if not tail:
-            raise UnknownModel(f"No model is named after {head}: in {spec!r}.", f"Write `{head}` alone for its default model.")
+            raise UnknownModel(
+                f"No model is named after {head}: in {spec!r}.", f"Write `{head}` alone for its default model."
+            )
         return Route(spec, (Target(head, provider.model(tail)),), f"provider {head} is named")
     if spec.startswith(CHAIN):
         return _chain(catalogue, spec, current, known, seen)
@@ -112,7 +115,8 @@ def _bare(catalogue: Catalogue, name: str, current: str | None, known: Known) ->
     names = full | set(catalogue.aliases) | set(catalogue.providers) | {spec.partition(":")[2] for spec in full}
     raise UnknownModel(
         f"No model, alias or provider is called {name!r}.",
-        _suggest(name, names, "model") + " A model that nobody lists can be named with its provider in front: `provider:model`.",
+        _suggest(name, names, "model")
+        + " A model that nobody lists can be named with its provider in front: `provider:model`.",
     )
 
 
@@ -120,7 +124,8 @@ def _default_target(provider: Provider) -> Target:
     if provider.default_model is None:
         example = next(iter(sorted(provider.names)), "model-name")
         raise UnknownModel(
-            f"{provider.title} has no default model.", f"Name one, for example `{provider.id}:{example}`, or set `default_model`."
+            f"{provider.title} has no default model.",
+            f"Name one, for example `{provider.id}:{example}`, or set `default_model`.",
         )
     return Target(provider.id, provider.model(provider.default_model))
 

@@ -1,6 +1,7 @@
 """Holds a secret so that it can't be shown by accident.
 
-Must never know where a secret comes from or goes to; only the functions of `edge` listed in docs/security.md reveal one.
+Must never know where a secret comes from or goes to; only the functions of `edge` listed in docs/security.md reveal
+one.
 """
 
 from __future__ import annotations

@@ -35,8 +35,9 @@ class Author(Struct, frozen=True, rename="camel", omit_defaults=True):
 class Selection(Struct, frozen=True, rename="camel", omit_defaults=True):
     """A choice as clients see it.
 
-    `model` is the choice as it was made (an alias stays an alias), null when nothing is chosen; `target` is what it leads to
-    now, as `provider:model`. `revision` counts all changes of all choices. `why` says what decides, and what that hides.
+    `model` is the choice as it was made (an alias stays an alias), null when nothing is chosen; `target` is what it
+    leads to now, as `provider:model`. `revision` counts all changes of all choices. `why` says what decides, and
+    what that hides.
     """
 
     model: str | None

@@ -17,11 +17,9 @@ def authorise(request: Request, auth: Auth, key: Secret | None) -> Request:
     """The request with the key where the provider's scheme wants it; unchanged without one."""
     if key is None:
         return request
-    if auth.scheme == "header":
-        header = {auth.header: key.reveal()}
-    else:
-        header = {"authorization": f"Bearer {key.reveal()}"}
-    return replace(request, headers={**request.headers, **header})
+    own = auth.scheme == "header"
+    name, value = (auth.header, key.reveal()) if own else ("authorization", f"Bearer {key.reveal()}")
+    return replace(request, headers={**request.headers, name: value})
 
 
 def redact(error: PointsmanError, key: Secret | None) -> PointsmanError:

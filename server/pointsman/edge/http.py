@@ -35,7 +35,7 @@ class HttpTransport:
     async def stream(self, request: Request, connect: float) -> AsyncIterator[Response]:
         """Sends a request. A redirect is an answer like any other: a key never follows one."""
         client = await self._open()
-        import httpx2  # noqa: PLC0415 - its first import takes 200 ms, and `_open` has done it in a thread
+        import httpx2
 
         outgoing = client.build_request(
             request.method,
@@ -68,11 +68,11 @@ class HttpTransport:
 
 def _load() -> SimpleNamespace:
     """Imports the client and reads the trust store: slow both, and so done in a thread."""
-    import aiohttp  # noqa: PLC0415
-    import httpx2  # noqa: PLC0415
-    import truststore  # noqa: PLC0415
-    from httpx_aiohttp.httpx2 import Httpx2AiohttpClient  # noqa: PLC0415
-    from httpx_aiohttp.httpx2.transport import AiohttpTransport  # noqa: PLC0415
+    import aiohttp
+    import httpx2
+    import truststore
+    from httpx_aiohttp.httpx2 import Httpx2AiohttpClient
+    from httpx_aiohttp.httpx2.transport import AiohttpTransport
 
     trust = truststore.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
     return SimpleNamespace(
@@ -100,7 +100,7 @@ def _client(lib: SimpleNamespace) -> httpx2.AsyncClient:
 
 
 async def _chunks(response: httpx2.Response, url: str) -> AsyncIterator[bytes]:
-    import httpx2  # noqa: PLC0415 - loaded long ago
+    import httpx2
 
     try:
         async for chunk in response.aiter_bytes():

@@ -43,7 +43,10 @@ def redact(text: str) -> str:
 
 
 def start_log(path: str, level: str = "INFO") -> logging.handlers.QueueListener:
-    """Sends all records to the file at `path`; `stop` on the result writes what waits. A full disk loses lines, not chats."""
+    """Sends all records to the file at `path`; `stop` on the result writes what waits.
+
+    A full disk loses lines, not chats.
+    """
     logging.raiseExceptions = False
     waiting: queue.SimpleQueue[logging.LogRecord] = queue.SimpleQueue()
     file = _PrivateFile(path, maxBytes=LARGEST, backupCount=KEPT, encoding="utf-8", delay=True)

@@ -46,7 +46,10 @@ class Store:
         """Every choice, and every scope that was cleared. Called once, at the start."""
         query = "SELECT scope, key, model, revision, client, window_id, at FROM choices ORDER BY revision"
         rows = self._connection.execute(query).fetchall()
-        return [Choice(scope, key, model, revision, Author(client, window), at) for scope, key, model, revision, client, window, at in rows]
+        return [
+            Choice(scope, key, model, revision, Author(client, window), at)
+            for scope, key, model, revision, client, window, at in rows
+        ]
 
     async def put_choice(self, choice: Choice) -> None:
         """Makes a choice durable; returns once it is. Raises StorageError, and then nothing was changed."""
@@ -134,7 +137,8 @@ def _prepare(path: Path) -> sqlite3.Connection:
     if version > len(SCHEMA):
         connection.close()
         raise StorageError(
-            f"The state in {path} was written by a newer Pointsman.", "Upgrade this one, or choose another POINTSMAN_HOME."
+            f"The state in {path} was written by a newer Pointsman.",
+            "Upgrade this one, or choose another POINTSMAN_HOME.",
         )
     with connection:
         for number, statement in enumerate(SCHEMA[version:], version + 1):

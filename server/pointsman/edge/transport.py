@@ -41,7 +41,9 @@ class Transports:
         """Sends a request by the transport of its scheme."""
         scheme = urlsplit(request.url).scheme
         if (transport := self.by_scheme.get(scheme)) is None:
-            raise ConnectFailed(f"Nothing here can speak {scheme!r}.", "Use a base URL that starts with https:// or http://.")
+            raise ConnectFailed(
+                f"Nothing here can speak {scheme!r}.", "Use a base URL that starts with https:// or http://."
+            )
         return transport.stream(request, connect)
 
     async def fetch(self, request: Request, connect: float, limit: int = 16 * 2**20) -> tuple[Head, bytes]:

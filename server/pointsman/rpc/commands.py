@@ -1,7 +1,8 @@
 """The methods as commands for people: `workspace/executeCommand` in any LSP editor, with no plugin.
 
-Must never do what its method does not. An argument that is an object is the method's parameters; plain arguments are taken
-in the order given here. Without any, where a choice is needed, the reply comes at once and the person is asked.
+Must never do what its method does not. An argument that is an object is the method's parameters; plain arguments
+are taken in the order given here. Without any, where a choice is needed, the reply comes at once and the person is
+asked.
 """
 
 from __future__ import annotations
@@ -48,7 +49,7 @@ def _chat_ids(ctx: Context) -> list[str]:
 
 
 def _model_names(ctx: Context) -> list[str]:
-    """What there is to switch to: the user's aliases, then what this connection could use, one of each provider first."""
+    """What there is to switch to: the user's aliases, then what this connection can use, defaults first."""
     app = ctx.app
     usable = [p for p in app.catalogue.providers.values() if app.credentials.usable(p, ctx.client.environment)]
     usable.sort(key=lambda provider: not provider.configured_by_user)
@@ -67,7 +68,7 @@ _TABLE: Mapping[str, Command] = {
         ("model", "scope"),
         "Which model should answer?",
         _model_names,
-        "Your editor can't ask. Run `pointsman use provider:model` in a terminal, or give the model as the command's argument.",
+        "Your editor can't ask. Run `pointsman use provider:model` in a terminal, or give the command a model.",
     ),
     "pointsman.chat": Command("chat", wording.answer, ("text", "model")),
     "pointsman.listChats": Command("listChats", wording.chats),
@@ -112,7 +113,10 @@ async def _carry_out(ctx: Context, command: Command, arguments: tuple[Any, ...],
 
 
 def _params(ctx: Context, command: Command, arguments: tuple[Any, ...]) -> dict[str, Any]:
-    """The method's parameters: an object as it is, plain arguments by position. A stock client gets no events of ours."""
+    """The method's parameters: an object as it is, plain arguments by position.
+
+    A stock client gets no events of ours.
+    """
     if len(arguments) == 1 and isinstance(arguments[0], dict):
         params = dict(arguments[0])
     elif len(arguments) > len(command.positional):

@@ -1,7 +1,7 @@
 """LSP's framing without a socket: bytes in, bodies out. Must never look into a body.
 
-Source: the base protocol of the Language Server Protocol 3.17. Stricter in one thing: a header that the protocol does not
-have ends the connection, so that an HTTP request that finds its way to the socket runs nothing.
+Source: the base protocol of the Language Server Protocol 3.17. Stricter in one thing: a header that the protocol
+does not have ends the connection, so that an HTTP request that finds its way to the socket runs nothing.
 """
 
 from __future__ import annotations

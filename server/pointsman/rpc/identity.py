@@ -7,10 +7,10 @@ from typing import Any
 from urllib.parse import unquote, urlsplit
 
 import msgspec
-from lsprotocol import types
 from msgspec import Struct
 
 from pointsman.core.errors import UNREADABLE
+from pointsman.rpc.language import Introduction
 from pointsman.rpc.types import EditorOptions
 from pointsman.service.clients import Client, Clients
 
@@ -19,16 +19,16 @@ class _Options(Struct):
     pointsman: EditorOptions | None = None
 
 
-def identify(clients: Clients, client: Client, params: types.InitializeParams) -> bool:
+def identify(clients: Clients, client: Client, introduction: Introduction) -> bool:
     """Writes name, window and workspace into the client. False when the window that it asks for is live elsewhere."""
-    options = _options(params.initialization_options)
-    info = params.client_info
+    options = _options(introduction.options)
+    given = options or EditorOptions()
     client.ours = options is not None
-    client.name = (options and options.client) or (info.name if info else None) or "unknown client"
-    client.client_version = (options and options.client_version) or (info.version if info else None)
-    client.trusted = options.workspace_trusted if options else False
-    client.workspace = _workspace(params)
-    return clients.assign_window(client, options.window_id if options else None)
+    client.name = given.client or introduction.name or client.name
+    client.client_version = given.client_version or introduction.version
+    client.trusted = given.workspace_trusted
+    client.workspace = _workspace(introduction)
+    return clients.assign_window(client, given.window_id)
 
 
 def _options(given: Any) -> EditorOptions | None:
@@ -38,13 +38,11 @@ def _options(given: Any) -> EditorOptions | None:
         return None
 
 
-def _workspace(params: types.InitializeParams) -> str | None:
+def _workspace(introduction: Introduction) -> str | None:
     """The real path of the first folder."""
-    folders = params.workspace_folders or []
-    uri = folders[0].uri if folders else params.root_uri
-    path = params.root_path
-    if uri:
-        parts = urlsplit(uri)
+    path = introduction.path
+    if introduction.folder:
+        parts = urlsplit(introduction.folder)
         path = unquote(parts.path) if parts.scheme == "file" else None
     if not path or "\0" in path:
         return None

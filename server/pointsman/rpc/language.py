@@ -1,13 +1,14 @@
 """The LSP side of one connection: life cycle, documents, and asking the person at the editor, by pygls.
 
-With `session.py` the only file that knows pygls. Must never know a method of ours; what pygls gets wrong for a server with
-many clients is mended here (docs/decisions/0003-pygls-in-two-files.md).
+With `session.py` the only file that knows pygls. Must never know a method of ours; what pygls gets wrong for a
+server with many clients is mended here (docs/decisions/0003-pygls-in-two-files.md).
 """
 
 from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Generator, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import msgspec
@@ -24,7 +25,20 @@ CONVERTER = default_converter()  # type: ignore[no-untyped-call]
 """One for all connections: making one takes 20 ms and 300 KB."""
 
 Send = Callable[[bytes], None]
-Opened = Callable[[types.InitializeParams], tuple[Sequence[str], Any]]
+
+
+@dataclass(frozen=True)
+class Introduction:
+    """What a client says of itself in `initialize`: `folder` is the URI of its first folder, `path` an old client's."""
+
+    name: str | None
+    version: str | None
+    folder: str | None
+    path: str | None
+    options: Any
+
+
+Opened = Callable[[Introduction], tuple[Sequence[str], Any]]
 """Told of `initialize`; gives the commands to announce, and `experimental.pointsman` of the answer."""
 
 
@@ -46,7 +60,7 @@ class _Protocol(LanguageServerProtocol):
 
     @lsp_method(types.INITIALIZE)
     def lsp_initialize(self, params: types.InitializeParams) -> Generator[Any, Any, types.InitializeResult]:
-        commands, experimental = self._server.opened(params)
+        commands, experimental = self._server.opened(_introduction(params))
         self.fm.commands.update(dict.fromkeys(commands))
         result = yield from super().lsp_initialize(params)
         result.capabilities.experimental = {"pointsman": msgspec.to_builtins(experimental)}
@@ -55,6 +69,18 @@ class _Protocol(LanguageServerProtocol):
     @lsp_method(types.EXIT)
     def lsp_exit(self, *args: Any) -> None:  # type: ignore[override]  # upstream ends the process
         """Nothing: the session closes its own connection."""
+
+
+def _introduction(params: types.InitializeParams) -> Introduction:
+    info = params.client_info
+    folders = params.workspace_folders or ()
+    return Introduction(
+        name=info.name if info else None,
+        version=info.version if info else None,
+        folder=folders[0].uri if folders else params.root_uri,
+        path=params.root_path,
+        options=params.initialization_options,
+    )
 
 
 class _Server(LanguageServer):
@@ -87,7 +113,10 @@ class Language:
         return method in self._protocol.fm.builtin_features
 
     def receive(self, message: dict[str, Any]) -> str | None:
-        """Handles a request (and answers it), a notification, or a response. Gives what is wrong with its parameters."""
+        """Handles a request (and answers it), a notification, or a response.
+
+        Gives what is wrong with its parameters.
+        """
         try:
             self._protocol.handle_message(self._protocol.structure_message(message))
         except (JsonRpcException, AttributeError, TypeError, ValueError, KeyError):

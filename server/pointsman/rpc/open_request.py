@@ -58,7 +58,10 @@ class OpenRequest:
             self._cancel()
 
     async def follow(self, chat: Chat, after: int, *, stream: bool = True) -> ChatResult:
-        """Sends a chat's events as they come, no faster than the client reads, and gives its result. Raises its error."""
+        """Sends a chat's events as they come, no faster than the client reads, and gives its result.
+
+        Raises its error.
+        """
         self.follows = True
         with chat.watched():
             async with aclosing(chat.read(after)) as batches:

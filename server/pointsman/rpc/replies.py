@@ -120,7 +120,9 @@ def invalid_request(reason: str) -> Problem:
 
 def invalid_params(reason: str) -> Problem:
     """Parameters that do not fit; the reason names the place in them."""
-    return _problem(INVALID_PARAMS, "InvalidParams", reason, "docs/protocol.md has the shape of every method's parameters.")
+    return _problem(
+        INVALID_PARAMS, "InvalidParams", reason, "docs/protocol.md has the shape of every method's parameters."
+    )
 
 
 def unknown_method(name: str, known: Iterable[str]) -> Problem:
@@ -138,7 +140,9 @@ def not_greeted() -> Problem:
 
 def not_initialized() -> Problem:
     """A request before `initialize`."""
-    return _problem(NOT_INITIALIZED, "NotInitialized", "The first request must be `initialize`.", "Send it, then this one again.")
+    return _problem(
+        NOT_INITIALIZED, "NotInitialized", "The first request must be `initialize`.", "Send it, then this one again."
+    )
 
 
 def too_large(size: int) -> Problem:
@@ -155,7 +159,9 @@ def cancelled() -> Problem:
 def internal() -> Problem:
     """A mistake of ours. What went wrong is in the log, and nowhere else."""
     text = "Something went wrong inside Pointsman."
-    return _problem(INTERNAL_ERROR, "InternalError", text, "Its log says what; `pointsman doctor` says where the log is.")
+    return _problem(
+        INTERNAL_ERROR, "InternalError", text, "Its log says what; `pointsman doctor` says where the log is."
+    )
 
 
 def _problem(number: int, code: str, message: str, advice: str) -> Problem:

@@ -21,8 +21,8 @@ from pointsman.rpc.framing import Framer, TooLarge, frame
 from pointsman.rpc.identity import identify
 from pointsman.rpc.language import Language
 from pointsman.rpc.methods import METHODS, NOTIFICATIONS
-from pointsman.rpc.replies import Envelope, Problem
 from pointsman.rpc.open_request import OpenRequest
+from pointsman.rpc.replies import Envelope, Problem
 from pointsman.rpc.table import Call
 from pointsman.rpc.types import HelloParams, HelloResult, ServerOptions
 from pointsman.service.app import App
@@ -44,7 +44,10 @@ LAST_WORDS = 5.0
 
 
 class Session(asyncio.Protocol):
-    """A connection from its `hello` to its end. `admit` looks at the peer first, and raises for one that is not ours."""
+    """A connection from its `hello` to its end.
+
+    `admit` looks at the peer first, and raises for one that is not ours.
+    """
 
     def __init__(self, app: App, admit: Callable[[Any], None]) -> None:
         self._app, self._admit = app, admit

@@ -21,7 +21,10 @@ WindowId = Annotated[str, Meta(min_length=1, max_length=200)]
 
 
 class HelloParams(Struct, rename="camel"):
-    """The first message of a connection, sent by `pointsman connect`. `environment` is kept in memory, never stored or shown."""
+    """The first message of a connection, sent by `pointsman connect`.
+
+    `environment` is kept in memory, never stored or shown.
+    """
 
     version: str
     cwd: str
@@ -38,7 +41,10 @@ class HelloResult(Struct, rename="camel"):
 
 
 class EditorOptions(Struct, rename="camel"):
-    """`initializationOptions.pointsman`: who the client is. A `windowId` is random, and kept by the client through reloads."""
+    """`initializationOptions.pointsman`: who the client is.
+
+    A `windowId` is random, and kept by the client through reloads.
+    """
 
     client: str | None = None
     client_version: str | None = None
@@ -65,8 +71,8 @@ class Nothing(Struct):
 class ChatParams(Struct, rename="camel", omit_defaults=True, kw_only=True):
     """One chat. `model` is any name of a model; absent: the selection that holds for this connection.
 
-    `chatId` is a new UUID; the daemon makes one when it is absent. `stream` false: no events, only the result. `detach` is how
-    many seconds the chat runs on unwatched; absent: 60 for a client that gave a `windowId`, else 0.
+    `chatId` is a new UUID; the daemon makes one when it is absent. `stream` false: no events, only the result.
+    `detach` is how many seconds the chat runs on unwatched; absent: 60 for a client that gave a `windowId`, else 0.
     """
 
     messages: Annotated[tuple[Message, ...], Meta(min_length=1)]
@@ -101,7 +107,9 @@ class ListChatsResult(Struct, rename="camel"):
 
 
 class SwitchModelParams(Struct, rename="camel"):
-    """Choose a model at a scope, or clear the scope with null. `scope` absent: the one that now decides for this connection.
+    """Choose a model at a scope, or clear the scope with null.
+
+    `scope` absent: the one that now decides for this connection.
 
     `temporary` is never stored. `ifRevision`: only if this is still the revision of the choice.
     """
@@ -113,7 +121,10 @@ class SwitchModelParams(Struct, rename="camel"):
 
 
 class AuthState(Struct, rename="camel"):
-    """How a provider is asked: by which scheme, with how many keys for this connection. `oauth`: by a signed-in account."""
+    """How a provider is asked: by which scheme, with how many keys for this connection.
+
+    `oauth`: by a signed-in account.
+    """
 
     scheme: Scheme
     state: Literal["ready", "missing"]

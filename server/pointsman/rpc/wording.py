@@ -30,7 +30,9 @@ def models(result: ListModelsResult) -> str:
 
 def chats(result: ListChatsResult) -> str:
     """One line a chat."""
-    return _lines([f"{chat.chat_id}: {chat.state}, {chat.model}, {chat.title}" for chat in result.chats] or ["No chats."])
+    return _lines(
+        [f"{chat.chat_id}: {chat.state}, {chat.model}, {chat.title}" for chat in result.chats] or ["No chats."]
+    )
 
 
 def answer(result: ChatResult) -> str:

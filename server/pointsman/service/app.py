@@ -66,7 +66,9 @@ class App:
         route = self.selections.route(client, model)
         planned = plan(route, lambda target: self._hindrance(client, target))
         if not planned.targets:
-            causes = [self.credentials.missing(self.catalogue.providers[target.provider]) for target, _ in planned.skipped]
+            causes = [
+                self.credentials.missing(self.catalogue.providers[target.provider]) for target, _ in planned.skipped
+            ]
             if len(causes) == 1:
                 raise causes[0]
             raise NoTargetLeft(f"No target of {route.spec} can be asked.", causes[0].advice, causes=tuple(causes))

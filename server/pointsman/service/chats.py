@@ -99,7 +99,7 @@ class Chat:
         self.append(last)
 
     async def read(self, after: int) -> AsyncGenerator[tuple[int, Sequence[bytes]]]:
-        """The events behind a cursor, as they come, until the last: the number of the first, and a batch of encoded events.
+        """The events behind a cursor, as they come: the number of the first, and a batch of encoded events.
 
         All that has piled up is one batch, up to the size of a notification. Ends when the reader closes it, too.
         """
@@ -159,7 +159,6 @@ class Chat:
             size += len(self._log[end]) + 1
             end += 1
         return end
-
 
 
 class Chats:

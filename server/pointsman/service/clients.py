@@ -16,7 +16,6 @@ from pointsman.core.selection import Author, Place
 from pointsman.service.clock import now
 
 
-
 class Line(Protocol):
     """The way to one client."""
 
@@ -85,7 +84,10 @@ class Clients:
         self._live.pop(client.number, None)
 
     def assign_window(self, client: Client, wanted: str | None) -> bool:
-        """Gives the client the window it asks for; another, if that one is live elsewhere. Says whether it got its wish."""
+        """Gives the client the window it asks for; another, if that one is live elsewhere.
+
+        Says whether it got its wish.
+        """
         taken = any(other.window == wanted for other in self._live.values() if other is not client)
         client.gave_window = wanted is not None
         client.window = secrets.token_hex(8) if wanted is None or taken else wanted

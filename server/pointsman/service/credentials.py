@@ -55,7 +55,9 @@ class Credentials:
     def missing(self, provider: Provider) -> MissingKey:
         """The error that says where a key for this provider would be looked for."""
         names = provider.auth.variables or (f"{provider.id.upper().replace('-', '_')}_API_KEY",)
-        sources = [source.removeprefix(FROM_ENVIRONMENT) for source in provider.keys if source.startswith(FROM_ENVIRONMENT)]
+        sources = [
+            source.removeprefix(FROM_ENVIRONMENT) for source in provider.keys if source.startswith(FROM_ENVIRONMENT)
+        ]
         wanted = " or ".join(sources or names)
         advice = f"Set {wanted} in the environment that your editor starts from, and start the editor again."
         if provider.links.keys:

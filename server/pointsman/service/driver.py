@@ -195,7 +195,9 @@ class _Run:
         try:
             async with (
                 Silence(self._chat.append, limits, provider) as silence,
-                self._tools.transports.stream(authorise(request, provider.auth, credential.key), limits.connect) as reply,
+                self._tools.transports.stream(
+                    authorise(request, provider.auth, credential.key), limits.connect
+                ) as reply,
             ):
                 if not 200 <= reply.head.status < 300:
                     body = await read(reply.chunks, LONGEST_ERROR)
@@ -234,7 +236,9 @@ class _Run:
                     broken = broken or error
         if self._chat.size > LONGEST_CHAT:
             text = f"The answer passed {LONGEST_CHAT // 2**20} MiB, the most that is kept of one chat."
-            return Interrupted(text, "Ask for a shorter answer, or set `maxOutputTokens`.", provider=self._targets[0].provider)
+            return Interrupted(
+                text, "Ask for a shorter answer, or set `maxOutputTokens`.", provider=self._targets[0].provider
+            )
         return broken
 
     def _announce(self) -> None:
@@ -249,5 +253,3 @@ class _Run:
             return error
         text = f"None of {len(self._failures)} attempts got an answer; the last one: {error.message}"
         return NoTargetLeft(text, error.advice, causes=tuple(self._failures), retry_after=error.retry_after)
-
-

@@ -1,4 +1,7 @@
-"""The models of each provider: those of its definition and those that it lists itself. Must never keep a list on disk."""
+"""The models of each provider: those of its definition and those that it lists itself.
+
+Must never keep a list on disk.
+"""
 
 from __future__ import annotations
 
@@ -40,7 +43,8 @@ class Models:
     ) -> tuple[list[Model], list[PointsmanError]]:
         """All models, or one provider's, and what kept a provider from giving its list.
 
-        Asks those providers that this connection could ask for a chat, and only such as the user has configured or names here.
+        Asks those providers that this connection could ask for a chat, and only such as the user has configured or
+        names here.
         """
         providers = [provider] if provider else list(self._catalogue.providers.values())
         asked = [p for p in providers if (p.configured_by_user or provider) and (refresh or p.id not in self._live)]
@@ -54,7 +58,9 @@ class Models:
         if provider.default_model:
             own.setdefault(provider.default_model, provider.model(provider.default_model))
         configured = [
-            Model(model=f"{provider.id}:{name}", provider=provider.id, id=id, name=name, capabilities=(), source="config")
+            Model(
+                model=f"{provider.id}:{name}", provider=provider.id, id=id, name=name, capabilities=(), source="config"
+            )
             for name, id in own.items()
         ]
         return configured + [model for model in self._live.get(provider.id, ()) if model.id not in own]
@@ -68,12 +74,16 @@ class Models:
         try:
             key = self._credentials.in_turn(provider, environment)[0].key
             async with asyncio.timeout(LIST_WITHIN):
-                head, body = await self._transports.fetch(authorise(request, provider.auth, key), provider.timeout.connect)
+                head, body = await self._transports.fetch(
+                    authorise(request, provider.auth, key), provider.timeout.connect
+                )
             if not 200 <= head.status < 300:
                 return redact(wire.error(provider, head, body), key)
             self._live[provider.id] = wire.models(provider, body)
         except TimeoutError:
-            return TimedOut(f"{provider.title} gave no list of models within {LIST_WITHIN:g} seconds.", provider=provider.id)
+            return TimedOut(
+                f"{provider.title} gave no list of models within {LIST_WITHIN:g} seconds.", provider=provider.id
+            )
         except PointsmanError as error:
             log.info("no list of models: %s", error.message, extra={"provider": provider.id})
             return redact(error, key)

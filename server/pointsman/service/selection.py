@@ -41,7 +41,9 @@ class SelectionChanged(Struct, frozen=True, rename="camel"):
 class Selections:
     """All choices. A change is in the store before it is in force, and in force before it is told."""
 
-    def __init__(self, catalogue: Catalogue, credentials: Credentials, models: Models, clients: Clients, store: Store) -> None:
+    def __init__(
+        self, catalogue: Catalogue, credentials: Credentials, models: Models, clients: Clients, store: Store
+    ) -> None:
         self._catalogue = catalogue
         self._credentials = credentials
         self._models = models
@@ -62,15 +64,21 @@ class Selections:
     ) -> Selection:
         """Chooses a model at a scope, or clears it; durable, in force and told to all when this returns.
 
-        Without a scope, the one that now decides. Raises RouteError for a name that leads nowhere, SelectionConflict, StorageError.
+        Without a scope, the one that now decides. Raises RouteError for a name that leads nowhere,
+        SelectionConflict, StorageError.
         """
         async with self._one_at_a_time:
             before = self.current(client)
             place = scope or (before.scope if before.scope in SCOPES else "global")
             key = client.place.key(place)
             if key is None:
-                raise RouteError("This connection has no workspace to choose for.", "Choose for the window or globally instead.")
-            if if_revision is not None and if_revision not in {before.revision, revision_at(self._choices, client.place, place)}:
+                raise RouteError(
+                    "This connection has no workspace to choose for.", "Choose for the window or globally instead."
+                )
+            if if_revision is not None and if_revision not in {
+                before.revision,
+                revision_at(self._choices, client.place, place),
+            }:
                 who = before.changed_by.client if before.changed_by else "somebody"
                 raise SelectionConflict(f"The choice was changed meanwhile, by {who}: it is now {before.model}.")
             spec = None if model is None else self.route(client, model).spec
@@ -83,7 +91,10 @@ class Selections:
             return self.current(client)
 
     def route(self, client: Client, model: str | None) -> Route:
-        """Where a name leads for this connection; without one, where its selection leads. Raises RouteError, ConfigError."""
+        """Where a name leads for this connection; without one, where its selection leads.
+
+        Raises RouteError, ConfigError.
+        """
         decider, _, chosen = self._decide(client)
         if model is not None:
             return resolve(self._catalogue, model, self._provider_of(chosen), self._models.known())
@@ -93,7 +104,7 @@ class Selections:
         return replace(route, rule=f"{route.rule}; {explain(decider, None, [])}")
 
     def _decide(self, client: Client) -> tuple[Decider, Choice | None, str | None]:
-        """What decides for a connection: its narrowest choice, the default, or the first provider that is configured."""
+        """What decides for a connection: its narrowest choice, the default, or the first configured provider."""
         for choice in applying(self._choices, client.place)[:1]:
             return choice.scope, choice, choice.model
         default = self._catalogue.default
@@ -105,7 +116,9 @@ class Selections:
                 return "fallback", None, provider.id
         return ("none", None, None) if default is None else ("default", None, default)
 
-    def _describe(self, client: Client, decider: Decider, choice: Choice | None, model: str | None, why: str) -> Selection:
+    def _describe(
+        self, client: Client, decider: Decider, choice: Choice | None, model: str | None, why: str
+    ) -> Selection:
         route = self._route_or_none(model)
         target = route.targets[0] if route else None
         provider = self._catalogue.providers.get(target.provider) if target else None
@@ -149,5 +162,3 @@ class Selections:
             )
 
         self._clients.tell_all(make)
-
-

@@ -18,11 +18,13 @@ HEARTBEAT = 2.0
 class Silence:
     """A context around waiting for a model. Raises TimedOut at the limit, if limits are given.
 
-    Any byte is life, and puts the limit off; only something to read ends the heartbeat, so that comments that a provider
-    sends to keep a connection open neither cut a long thought off nor look like an answer.
+    Any byte is life, and puts the limit off; only something to read ends the heartbeat, so that comments that a
+    provider sends to keep a connection open neither cut a long thought off nor look like an answer.
     """
 
-    def __init__(self, tell: Callable[[Waiting], None], limits: Timeout | None = None, provider: Provider | None = None) -> None:
+    def __init__(
+        self, tell: Callable[[Waiting], None], limits: Timeout | None = None, provider: Provider | None = None
+    ) -> None:
         self._tell, self._limits, self._provider = tell, limits, provider
         self._loop = asyncio.get_running_loop()
         self._since = self._loop.time()

@@ -22,7 +22,10 @@ class Reader(Protocol):
     """Reads one response body, cut anywhere."""
 
     def feed(self, chunk: bytes) -> list[Reading]:
-        """What this chunk completes. An error that the stream carries is the reading `ErrorSeen`, never an exception."""
+        """What this chunk completes.
+
+        An error that the stream carries is the reading `ErrorSeen`, never an exception.
+        """
         ...
 
     def close(self) -> list[Reading]:

@@ -50,7 +50,11 @@ _LINE = msgspec.json.Decoder(_Line)
 def request(provider: Provider, model: str, conversation: Conversation) -> tuple[Request, Sequence[Notice]]:
     """The answer itself, as lines; the header `pace` says how slowly they come back."""
     said, unseen = _last_words(conversation)
-    text = f"This is Pointsman's offline model. You said: {said}" if said else "This is Pointsman's offline model. Say something!"
+    text = (
+        f"This is Pointsman's offline model. You said: {said}"
+        if said
+        else "This is Pointsman's offline model. Say something!"
+    )
     words = [word + " " for word in text.split(" ")]
     words[-1] = words[-1][:-1]
     limit = conversation.options.max_output_tokens
@@ -118,6 +122,8 @@ def _last_words(conversation: Conversation) -> tuple[str, list[str]]:
     for message in reversed(conversation.messages):
         if message.role == "user":
             text = " ".join(part.text for part in message.parts if isinstance(part, TextPart))
-            kinds = {type(p).__name__.removesuffix("Part").lower() for p in message.parts if not isinstance(p, TextPart)}
+            kinds = {
+                type(p).__name__.removesuffix("Part").lower() for p in message.parts if not isinstance(p, TextPart)
+            }
             return text.strip(), sorted(kinds)
     return "", []

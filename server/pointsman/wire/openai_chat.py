@@ -124,7 +124,9 @@ def _messages(message: Message, notices: list[Notice]) -> list[dict[str, Any]]:
         match part:
             case ToolCallPart():
                 arguments = part.invalid_arguments or msgspec.json.encode(part.arguments).decode()
-                calls.append({"id": part.id, "type": "function", "function": {"name": part.name, "arguments": arguments}})
+                calls.append(
+                    {"id": part.id, "type": "function", "function": {"name": part.name, "arguments": arguments}}
+                )
             case ToolResultPart():
                 results.append({"role": "tool", "tool_call_id": part.tool_call_id, "content": _result(part, notices)})
             case _:
@@ -146,7 +148,12 @@ def _content(part: Part, notices: list[Notice]) -> list[dict[str, Any]]:
         case TextPart(text):
             return [{"type": "text", "text": text}]
         case ImagePart():
-            return [{"type": "image_url", "image_url": {"url": part.url or _data_url(part.media_type or "image/png", part.data)}}]
+            return [
+                {
+                    "type": "image_url",
+                    "image_url": {"url": part.url or _data_url(part.media_type or "image/png", part.data)},
+                }
+            ]
         case FilePart() if part.data is not None:
             data = _data_url(part.media_type or "application/octet-stream", part.data)
             return [{"type": "file", "file": {"filename": part.name or "file", "file_data": data}}]
@@ -373,7 +380,9 @@ def models(provider: Provider, body: bytes) -> Sequence[Model]:
     try:
         listed = msgspec.json.decode(body, type=_ModelList).data
     except UNREADABLE as error:
-        raise BadReply(f"{provider.title} gave a list of models that can't be read ({error}).", provider=provider.id) from None
+        raise BadReply(
+            f"{provider.title} gave a list of models that can't be read ({error}).", provider=provider.id
+        ) from None
     return [
         Model(
             model=f"{provider.id}:{model.id}",

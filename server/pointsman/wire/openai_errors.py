@@ -89,5 +89,7 @@ def _classify(provider: Provider, status: int, detail: Any, head: Head) -> Point
         advice = f"Try again in a moment, or look at {provider.links.status}."
     if kind is InvalidKey and provider.links.keys:
         advice = f"Check the key at {provider.links.keys} and where it is configured, or switch to another provider."
-    text = f"{provider.title} says: {message}" if message else f"{provider.title} answered HTTP {status} without a word."
+    text = (
+        f"{provider.title} says: {message}" if message else f"{provider.title} answered HTTP {status} without a word."
+    )
     return kind(text, advice, provider=provider.id, status_code=status, retry_after=retry_after(head.headers))

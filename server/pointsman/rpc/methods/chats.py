@@ -12,12 +12,11 @@ from pointsman.rpc.types import AttachParams, ChatParams, ChatRef, ListChatsResu
 async def chat(ctx: Context, params: ChatParams) -> ChatResult:
     """Asks a model. Events arrive as `pointsman/chatEvents`; the reply follows the last of them.
 
-    `$/cancelRequest` ends the chat at once for all who watch it, and the reply is a result with `stopReason: "cancelled"`.
+    `$/cancelRequest` ends the chat at once for all who watch it, and the reply is a result with `stopReason:
+    "cancelled"`.
     """
     conversation = Conversation(params.messages, params.system, params.tools, params.tool_choice, params.options)
-    begun = ctx.app.chat(
-        ctx.client, conversation, params.model, params.chat_id, params.conversation_id, params.detach
-    )
+    begun = ctx.app.chat(ctx.client, conversation, params.model, params.chat_id, params.conversation_id, params.detach)
     ctx.cancels(begun.cancel)
     return await ctx.follow(begun, -1, stream=params.stream)
 

