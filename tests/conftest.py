@@ -6,4 +6,5 @@ pytest_plugins = [
     "tests.counterparts.aimock",
     "tests.counterparts.upstream",
     "tests.counterparts.transcripts",
+    "tests.living",
 ]

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import logging
 import os
 import signal
 import sys
@@ -21,6 +22,8 @@ if TYPE_CHECKING:
 
 TICK = 30.0
 """Seconds between two looks at whether anybody still needs the daemon, at the most."""
+LAST_WORDS = 1.0
+"""Seconds that clients have to read the last of what they were told."""
 
 
 def main(*, detached: bool = False, ready_fd: int | None = None) -> int:
@@ -32,31 +35,38 @@ def main(*, detached: bool = False, ready_fd: int | None = None) -> int:
 
     if detached:
         detach()
-    where = places(os.environ)
-    starter = _Starter(ready_fd)
+    where, starter = places(os.environ), _Starter(ready_fd)
     try:
         lock = Lock.take(where)
     except EndpointError as error:
         return starter.tell_failure(error.code, error.message, error.advice)
+    try:
+        return _live(where, lock, starter)
+    finally:
+        with suppress(FileNotFoundError):
+            os.unlink(where.socket)  # still ours: the lock is
+        lock.release()
+
+
+def _live(where: Places, lock: Lock, starter: _Starter) -> int:
+    """The daemon from its first log line to its last."""
     from pointsman.core.errors import PointsmanError
     from pointsman.edge.log import start_log
 
-    log = start_log(where.log, os.environ.get("POINTSMAN_LOG_LEVEL", "INFO").upper())
+    log = start_log(where.log, os.environ.get("POINTSMAN_LOG_LEVEL", "INFO"))
     try:
         asyncio.run(_serve(where, lock, starter))
     except (EndpointError, PointsmanError) as error:
         return starter.tell_failure(error.code, error.message, error.advice)
+    except Exception:
+        logging.getLogger(__name__).exception("the daemon failed for a reason of our own")
+        return starter.tell_failure("InternalError", "The daemon failed.", f"{where.log} says why.")
     finally:
         log.stop()
-        with suppress(FileNotFoundError):
-            os.unlink(where.socket)  # still ours: the lock is
-        lock.release()
     return 0
 
 
 async def _serve(where: Places, lock: Lock, starter: _Starter) -> None:
-    import logging
-
     from pointsman.edge.process import notify_service_manager, raise_file_limit
     from pointsman.rpc.session import Session
     from pointsman.service.app import build
@@ -78,7 +88,7 @@ async def _serve(where: Places, lock: Lock, starter: _Starter) -> None:
     notify_service_manager("STOPPING=1")
     await app.drain()
     server.close()
-    app.clients.close()
+    await app.clients.close(LAST_WORDS)
     await app.close()
 
 

@@ -18,7 +18,6 @@ def unit() -> str:
 # A daemon that stays should not end itself: put `idle_exit = "never"` under `[daemon]` in pointsman.toml.
 [Unit]
 Description=Pointsman, one daemon for the language models of all your editors
-Documentation=man:systemd.service(5)
 
 [Service]
 Type=notify

@@ -62,7 +62,7 @@ class Provider(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     kind: Kind = "custom"
     wire: str = "openai-chat"
     base_url: str
-    auth: Auth = Auth()
+    auth: Auth = Auth(scheme="optional-key")
     keys: tuple[str, ...] = ()
     headers: dict[str, str] = {}
     default_model: str | None = None

@@ -5,9 +5,11 @@ A client is one connection: an editor's window, or the command line.
 
 from __future__ import annotations
 
+import asyncio
 import itertools
 import secrets
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
@@ -66,6 +68,7 @@ class Clients:
     def __init__(self) -> None:
         self._live: dict[int, Client] = {}
         self._numbers = itertools.count(1)
+        self._gone = asyncio.Event()
 
     def __iter__(self) -> Iterator[Client]:
         return iter(list(self._live.values()))
@@ -82,6 +85,8 @@ class Clients:
     def leave(self, client: Client) -> None:
         """The connection has ended; its environment goes with it."""
         self._live.pop(client.number, None)
+        if not self._live:
+            self._gone.set()
 
     def assign_window(self, client: Client, wanted: str | None) -> bool:
         """Gives the client the window it asks for; another, if that one is live elsewhere.
@@ -99,7 +104,11 @@ class Clients:
             if (notification := make(client)) is not None:
                 client.line.tell(notification)
 
-    def close(self) -> None:
-        """Hangs up on everybody."""
+    async def close(self, within: float) -> None:
+        """Hangs up on everybody, and waits `within` seconds at most until they have read what was said."""
+        self._gone.clear()
         for client in self:
             client.line.hang_up()
+        if self._live:
+            with suppress(TimeoutError):
+                await asyncio.wait_for(self._gone.wait(), within)
