@@ -126,6 +126,12 @@ class Conversation(Struct, frozen=True):
     tool_choice: ToolChoice | None = None
     options: Options = Options()
 
+    @property
+    def title(self) -> str:
+        """The beginning of the last thing that the user said, for lists."""
+        said = (p.text for m in reversed(self.messages) if m.role == "user" for p in m.parts if isinstance(p, TextPart))
+        return " ".join(next(said, "").split())[:80]
+
 
 class Usage(Struct, frozen=True, rename="camel", omit_defaults=True):
     """Tokens of one chat. `inputTokens` includes cached and cache-write tokens, `outputTokens` includes reasoning.

@@ -39,6 +39,8 @@ OUTPUT_BOUND = 256 * 1024
 """Bytes that may wait for a client before the daemon stops reading from it."""
 PATIENCE = 30.0
 """Seconds that output may stay above its bound before the connection is closed."""
+GREETING = 10.0
+"""Seconds that a new connection has to say hello."""
 LAST_WORDS = 5.0
 """Seconds that open requests have to be answered after the client has said that it will send no more."""
 
@@ -73,6 +75,7 @@ class Session(asyncio.Protocol):
         except EndpointError as error:
             log.warning("a connection was refused: %s", error)
             transport.abort()
+        self._silent = asyncio.get_running_loop().call_later(GREETING, transport.abort)
 
     def data_received(self, data: bytes) -> None:
         """Bytes have come."""
@@ -85,7 +88,7 @@ class Session(asyncio.Protocol):
                 self._receive_safely(body)
         if self._framer.broken:
             log.warning("a connection was closed: %s", self._framer.broken, extra=self._log_fields)
-            self._transport.close()
+            self.hang_up()
 
     def eof_received(self) -> bool:
         """The client will send no more. Chats end as if it had gone; what else is open may still be answered."""
@@ -106,12 +109,14 @@ class Session(asyncio.Protocol):
         self._writable.set()
         if self._stuck:
             self._stuck.cancel()
+            self._stuck = None
         if not self._transport.is_closing():
             self._transport.resume_reading()
 
     def connection_lost(self, error: Exception | None) -> None:
         """The connection has ended: its requests end, and its chats live on as long as they were asked to."""
         self._writable.set()
+        self._silent.cancel()
         if self._stuck:
             self._stuck.cancel()
         self._tasks.cancel()
@@ -142,7 +147,7 @@ class Session(asyncio.Protocol):
         elif problem := self._out_of_order(message.method):
             self.reply_error(message.id, problem)
             if self._stage == "new":
-                self._transport.close()
+                self.hang_up()
         else:
             self._receive_request(message.id, message.method, message, body)
 
@@ -162,7 +167,7 @@ class Session(asyncio.Protocol):
 
     def _receive_notification(self, name: str, message: Envelope, body: bytes) -> None:
         if name == "exit":
-            self._transport.close()
+            self.hang_up()
         elif name == "$/cancelRequest":
             id = replies.cancelled_id(message.params)
             for open in [open for open in self._open if open.id == id]:
@@ -205,16 +210,17 @@ class Session(asyncio.Protocol):
     def _greet(self, id: replies.Id, params: bytes) -> None:
         if self._app.draining:
             self.reply_error(id, replies.problem_of(ShuttingDown("The daemon is shutting down.")))
-            self._transport.close()
+            self.hang_up()
             return
         try:
             hello = msgspec.json.decode(params, type=HelloParams)
         except UNREADABLE as error:
             self.reply_error(id, replies.invalid_params(str(error)))
-            self._transport.close()
+            self.hang_up()
             return
         self._client = self._app.clients.join(hello.version, hello.cwd, Environment(hello.environment), self)
         self._stage = "greeted"
+        self._silent.cancel()
         self.reply(id, HelloResult(VERSION, PROTOCOL, os.getpid()))
 
     def _opened(self, params: Any) -> tuple[list[str], ServerOptions]:
@@ -278,7 +284,7 @@ class Session(asyncio.Protocol):
         waiting = [open.task for open in self._open]
         if waiting:
             await asyncio.wait(waiting, timeout=LAST_WORDS)
-        self._transport.close()
+        self.hang_up()
 
     def _give_up(self) -> None:
         log.warning("a client has not read for %g seconds; its connection was closed", PATIENCE, extra=self._log_fields)
@@ -304,8 +310,10 @@ class Session(asyncio.Protocol):
         await self._writable.wait()
 
     def hang_up(self) -> None:
-        """Closes the connection once all has been sent."""
+        """Closes the connection once all has been sent; a client that does not read is not waited for long."""
         self._transport.close()
+        if self._stuck is None:
+            self._stuck = asyncio.get_running_loop().call_later(PATIENCE, self._transport.abort)
 
     def tell(self, notification: Any) -> None:
         """Sends a notification."""

@@ -17,11 +17,11 @@ from pointsman.edge.files import configuration, shipped
 from pointsman.edge.store import Store
 from pointsman.edge.transport import Transports, transports
 from pointsman.endpoint import Places
-from pointsman.service.chats import Chat, Chats
+from pointsman.service.chats import Chat, Chats, Starter
 from pointsman.service.clients import Client, Clients
 from pointsman.service.clock import now
 from pointsman.service.credentials import Credentials
-from pointsman.service.driver import Tools, start
+from pointsman.service.driver import Job, Tools, start
 from pointsman.service.models import Models
 from pointsman.service.selection import Selections
 from pointsman.service.tasks import Tasks
@@ -74,10 +74,12 @@ class App:
             raise NoTargetLeft(f"No target of {route.spec} can be asked.", causes[0].advice, causes=tuple(causes))
         if detach is None:
             detach = DETACH if client.gave_window else 0.0
-        chat = Chat(chat_id or str(uuid.uuid4()), client, route.spec, conversation, detach, conversation_id)
+        starter = Starter(client.name, client.author.window_id, client.workspace)
+        id = chat_id or str(uuid.uuid4())
+        chat = Chat(id, route.spec, conversation.title, starter, detach, conversation_id)
         self.chats.begin(chat)
         tools = Tools(self.catalogue, self.credentials, self.transports, self.chats)
-        start(chat, planned, tools, self.tasks)
+        start(Job(chat, conversation, client.environment, planned), tools, self.tasks)
         return chat
 
     async def drain(self) -> None:

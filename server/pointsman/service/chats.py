@@ -14,11 +14,10 @@ from typing import TYPE_CHECKING
 import msgspec
 from msgspec import Struct
 
-from pointsman.core.answer import Answer
-from pointsman.core.chat import Conversation, Event, Finished, Started
+from pointsman.core.chat import Event, Finished, Started
 from pointsman.core.errors import ChatGone, ChatInUse, PointsmanError
-from pointsman.core.receipt import Attempt, ChatResult, ChatSummary
-from pointsman.service.clients import Client, Clients
+from pointsman.core.receipt import ChatResult, ChatSummary
+from pointsman.service.clients import Clients
 from pointsman.service.clock import now
 
 if TYPE_CHECKING:
@@ -41,22 +40,29 @@ class ChatsChanged(Struct, frozen=True, rename="camel"):
     chat: ChatSummary
 
 
+@dataclass(frozen=True)
+class Starter:
+    """Who began a chat; the connection itself, and its environment, may be long gone."""
+
+    client: str
+    window_id: str | None
+    workspace: str | None
+
+
 @dataclass(eq=False)
 class Chat:
-    """One chat: its log, the answer that grows from it, and who watches.
+    """One chat: its log, and who watches. `spec` names the model it was begun with, `title` what it is about.
 
     Cancelling stops the work, and the log then ends with `Finished` like any other.
     """
 
     id: str
-    client: Client
     spec: str
-    conversation: Conversation
+    title: str
+    starter: Starter
     detach: float
     conversation_id: str | None = None
     started_at: str = field(default_factory=now)
-    answer: Answer = field(default_factory=Answer)
-    attempts: list[Attempt] = field(default_factory=list)
     started: Started | None = None
     finished: Finished | None = None
     result: ChatResult | None = None
@@ -84,7 +90,6 @@ class Chat:
 
     def append(self, event: Event) -> None:
         """Adds one event, encoded once for all who will ever read it."""
-        self.answer.add(event)
         if isinstance(event, Started):
             self.started = event
         encoded = _encode(event)
@@ -135,19 +140,17 @@ class Chat:
 
     def summary(self) -> ChatSummary:
         """This chat in a list."""
-        last = next((m for m in reversed(self.conversation.messages) if m.role == "user"), None)
-        text = next((t for p in (last.parts if last else ()) if (t := getattr(p, "text", ""))), "")
         return ChatSummary(
             chat_id=self.id,
             state="finished" if self.finished else "running",
             model=self.started.model if self.started else self.spec,
-            client=self.client.name,
+            client=self.starter.client,
             started_at=self.started_at,
             events=len(self._log),
             watchers=self._watchers,
-            title=" ".join(text.split())[:80],
-            window_id=self.client.window if self.client.gave_window else None,
-            workspace=self.client.workspace,
+            title=self.title,
+            window_id=self.starter.window_id,
+            workspace=self.starter.workspace,
             conversation_id=self.conversation_id,
             provider=self.started.provider if self.started else None,
             reason=self.finished.reason if self.finished else None,

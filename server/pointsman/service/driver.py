@@ -11,11 +11,14 @@ import random
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
+from pointsman.core.answer import Answer
 from pointsman.core.attempts import Life, judge, step, wait
 from pointsman.core.catalogue import Catalogue, Provider
 from pointsman.core.chat import (
     AttemptFailed,
+    Conversation,
     ErrorSeen,
+    Event,
     Finished,
     Notice,
     Reading,
@@ -28,6 +31,7 @@ from pointsman.core.chat import (
     UsageReport,
     coalesce,
 )
+from pointsman.core.environment import Environment
 from pointsman.core.errors import Interrupted, NoTargetLeft, PointsmanError
 from pointsman.core.receipt import Attempt, ChatResult, Timing
 from pointsman.core.routing import Plan
@@ -55,11 +59,21 @@ class Tools:
     chats: Chats
 
 
-def start(chat: Chat, plan: Plan, tools: Tools, tasks: Tasks) -> None:
+@dataclass(frozen=True)
+class Job:
+    """One chat to be driven: what to ask, with whose environment, along which plan."""
+
+    chat: Chat
+    conversation: Conversation
+    environment: Environment
+    plan: Plan
+
+
+def start(job: Job, tools: Tools, tasks: Tasks) -> None:
     """Sets a chat going. Cancelling it closes the upstream connection at once."""
-    run = _Run(chat, plan, tools)
-    task = tasks.spawn(_drive(run), f"chat {chat.id}")
-    chat.driven_by(task)
+    run = _Run(job, tools)
+    task = tasks.spawn(_drive(run), f"chat {job.chat.id}")
+    job.chat.driven_by(task)
     task.add_done_callback(lambda _: run.end(Finished("cancelled"), None))  # for a task cancelled before its first step
 
 
@@ -78,14 +92,16 @@ async def _drive(run: _Run) -> None:
 
 
 class _Run:
-    """One chat on its way: where it stands in its plan, and what it has seen."""
+    """One chat on its way: where it stands in its plan, and what has come of it."""
 
-    def __init__(self, chat: Chat, plan: Plan, tools: Tools) -> None:
-        self._chat, self._plan, self._tools = chat, plan, tools
+    def __init__(self, job: Job, tools: Tools) -> None:
+        self._job, self._chat, self._plan, self._tools = job, job.chat, job.plan, tools
+        self._answer = Answer()
+        self._attempts: list[Attempt] = []
         self._clock = asyncio.get_running_loop().time
         self._begun = self._attempt_begun = self._clock()
         self._first_visible: float | None = None
-        self._targets = list(plan.targets)
+        self._targets = list(job.plan.targets)
         self._keys: list[Credential] = []
         self._failures: list[PointsmanError] = []
         self._life = Life()
@@ -94,7 +110,7 @@ class _Run:
     async def attempts(self) -> Finished:
         """Tries until the table says that it is over. Raises the error of a chat that got no answer at all."""
         for target, reason in self._plan.skipped:
-            self._chat.attempts.append(Attempt(target.model, target.provider, "skipped", reason=reason))
+            self._attempts.append(Attempt(target.model, target.provider, "skipped", reason=reason))
         self._aim()
         while True:
             error = await self._attempt()
@@ -132,7 +148,7 @@ class _Run:
         target, account = self._targets[0], self._keys[0].account if self._keys else None
         data = error.data() if error else None
         attempt = Attempt(target.model, target.provider, outcome, took, account, data)  # type: ignore[arg-type]
-        self._chat.attempts.append(attempt)
+        self._attempts.append(attempt)
 
     def end(self, last: Finished, error: PointsmanError | None) -> None:
         """Writes the last event; a chat that has one already keeps it."""
@@ -148,13 +164,13 @@ class _Run:
         return ChatResult(
             chat_id=chat.id,
             stop_reason=reason,
-            message=chat.answer.message(),
+            message=self._answer.message(),
             model=started.model if started else None,
             provider=started.provider if started else None,
             account=started.account if started else None,
-            usage=chat.answer.usage(chat.conversation),
-            cost=chat.answer.cost,
-            attempts=tuple(chat.attempts),
+            usage=self._answer.usage(self._job.conversation),
+            cost=self._answer.cost,
+            attempts=tuple(self._attempts),
             timing=Timing(first, round((self._clock() - self._begun) * 1000)),
             error=last.error,
             resume=last.resume or None,
@@ -164,7 +180,7 @@ class _Run:
     def log_fields(self) -> dict[str, object]:
         """What the log says of this chat: who and where, never what."""
         started = self._chat.started
-        fields: dict[str, object] = {"chatId": self._chat.id, "client": self._chat.client.name}
+        fields: dict[str, object] = {"chatId": self._chat.id, "client": self._chat.starter.client}
         if started:
             fields |= {"provider": started.provider, "model": started.model}
         return fields
@@ -172,7 +188,7 @@ class _Run:
     def _aim(self) -> None:
         """Takes aim at the first of the targets that are left."""
         provider = self._provider
-        self._keys = self._tools.credentials.in_turn(provider, self._chat.client.environment)
+        self._keys = self._tools.credentials.in_turn(provider, self._job.environment)
         self._life = replace(
             self._life,
             tries=0,
@@ -189,7 +205,7 @@ class _Run:
         """One request to one target with one key; what went wrong, or None when the answer is complete."""
         self._attempt_begun = self._clock()
         provider, credential, wire = self._provider, self._keys[0], WIRES[self._provider.wire]
-        request, notices = wire.request(provider, self._targets[0].model, self._chat.conversation)
+        request, notices = wire.request(provider, self._targets[0].model, self._job.conversation)
         self._take(notices)
         limits = provider.timeout
         try:
@@ -227,9 +243,9 @@ class _Run:
                     if self._first_visible is None:
                         self._first_visible = self._clock()
                     self._life, _ = step(self._life, "visible")
-                    self._chat.append(reading)
+                    self._emit(reading)
                 case Notice() | UsageReport():
-                    self._chat.append(reading)
+                    self._emit(reading)
                 case StopSeen(reason):
                     self._stop = reason
                 case ErrorSeen(error):
@@ -240,6 +256,10 @@ class _Run:
                 text, "Ask for a shorter answer, or set `maxOutputTokens`.", provider=self._targets[0].provider
             )
         return broken
+
+    def _emit(self, event: Event) -> None:
+        self._answer.add(event)
+        self._chat.append(event)
 
     def _announce(self) -> None:
         if self._chat.started is None:

@@ -82,8 +82,9 @@ class Selections:
                 who = before.changed_by.client if before.changed_by else "somebody"
                 raise SelectionConflict(f"The choice was changed meanwhile, by {who}: it is now {before.model}.")
             spec = None if model is None else self.route(client, model).spec
-            choice = Choice(place, key, spec, self._revision + 1, client.author, now(), temporary)
-            if not temporary:
+            passing = temporary or (place == "window" and not client.gave_window)  # that window never comes back
+            choice = Choice(place, key, spec, self._revision + 1, client.author, now(), passing)
+            if not passing:
                 await self._store.put_choice(choice)
             self._revision = choice.revision
             self._choices[place, key] = choice

@@ -158,7 +158,9 @@ def _content(part: Part, notices: list[Notice]) -> list[dict[str, Any]]:
             data = _data_url(part.media_type or "application/octet-stream", part.data)
             return [{"type": "file", "file": {"filename": part.name or "file", "file_data": data}}]
         case FilePart():
-            notices.append(Notice("file", f"Chat completions take no file by URL; {part.url} was left out."))
+            notices.append(
+                Notice("file", f"Chat completions take no file by URL; {(part.url or '')[:200]} was left out.")
+            )
         case ReasoningPart():
             notices.append(Notice("reasoning", "Chat completions take no earlier reasoning back; it was left out."))
         case _:
