@@ -1,4 +1,4 @@
-"""Splits a byte stream into server-sent events, wherever the network cut it. Must never know what an event means.
+"""Splits a byte stream into events or lines, wherever the network cut it. Must never know what one means.
 
 Source: the event-stream format of the HTML standard, https://html.spec.whatwg.org/multipage/server-sent-events.html
 """
@@ -53,3 +53,25 @@ class SseSplitter:
             self._data = []
             return event
         return None
+
+
+class LineSplitter:
+    """Bytes in, lines out, without their ends: newline-delimited JSON. Empty lines are passed over."""
+
+    def __init__(self) -> None:
+        self._rest = b""
+
+    @property
+    def pending(self) -> int:
+        """Bytes kept for a line that is not complete yet."""
+        return len(self._rest)
+
+    def feed(self, chunk: bytes) -> list[bytes]:
+        """The lines that this chunk completes."""
+        *lines, self._rest = (self._rest + chunk).split(b"\n")
+        return [line for line in lines if line.strip()]
+
+    def close(self) -> list[bytes]:
+        """The line that the end of the stream completes, if there is one."""
+        last, self._rest = self._rest, b""
+        return [last] if last.strip() else []

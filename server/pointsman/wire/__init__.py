@@ -15,7 +15,7 @@ from pointsman.core.chat import Conversation, Notice, Reading
 from pointsman.core.errors import PointsmanError
 from pointsman.core.http import Head, Request
 from pointsman.core.models import Model
-from pointsman.wire import echo, openai_chat
+from pointsman.wire import echo, ollama_chat, openai_chat
 
 
 class Reader(Protocol):
@@ -62,6 +62,6 @@ class Wire(Protocol):
         ...
 
 
-WIRES: dict[str, Wire] = {"openai-chat": openai_chat, "echo": echo}
+WIRES: dict[str, Wire] = {"openai-chat": openai_chat, "ollama-chat": ollama_chat, "echo": echo}
 
 QUIRKS: dict[str, type[Struct]] = {name: wire.Quirks for name, wire in WIRES.items()}

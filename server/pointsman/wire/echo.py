@@ -27,6 +27,7 @@ from pointsman.core.chat import (
 from pointsman.core.errors import BadReply, Interrupted, PointsmanError
 from pointsman.core.http import Head, Request
 from pointsman.core.models import Model
+from pointsman.core.stream import LineSplitter
 
 PACES = {"echo": 0.02, "slow": 0.25}
 """Seconds between two words, by model; others speak as fast as they can."""
@@ -80,14 +81,13 @@ class Reader:
     """Lines of JSON in, readings out."""
 
     def __init__(self) -> None:
-        self._rest = b""
+        self._lines = LineSplitter()
         self._stopped = False
 
     def feed(self, chunk: bytes) -> list[Reading]:
         """What this chunk completes."""
-        *lines, self._rest = (self._rest + chunk).split(b"\n")
         readings: list[Reading] = []
-        for line in map(_LINE.decode, lines):
+        for line in map(_LINE.decode, self._lines.feed(chunk)):
             if line.text:
                 readings.append(TextDelta(line.text))
             if line.usage:

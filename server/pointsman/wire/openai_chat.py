@@ -40,7 +40,7 @@ from pointsman.core.errors import UNREADABLE, BadReply, Interrupted, PointsmanEr
 from pointsman.core.http import Head, Request
 from pointsman.core.models import Model
 from pointsman.core.stream import SseSplitter
-from pointsman.wire import openai_errors
+from pointsman.wire import error_bodies
 
 LONGEST_EVENT = 16 * 2**20
 """Bytes that one event of a stream may have before the stream is given up."""
@@ -291,7 +291,7 @@ class Reader:
             readings.append(ErrorSeen(self._unreadable(f"sent a chunk that can't be read ({error})")))
             return
         if chunk.error is not None:
-            readings.append(ErrorSeen(openai_errors.in_stream(self._provider, chunk.error)))
+            readings.append(ErrorSeen(error_bodies.in_stream(self._provider, chunk.error)))
         for choice in chunk.choices or ():
             if choice.index:
                 continue
@@ -358,7 +358,7 @@ def _usage(usage: _Usage, provider: Provider) -> UsageReport | None:
 
 def error(provider: Provider, head: Head, body: bytes) -> PointsmanError:
     """What a response whose status is not 2xx means."""
-    return openai_errors.from_response(provider, head, body)
+    return error_bodies.from_response(provider, head, body)
 
 
 class _ListedModel(Struct):

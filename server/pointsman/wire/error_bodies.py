@@ -1,4 +1,4 @@
-"""What OpenAI-style errors mean: `{"error": {message, type, code}}`, in a response or in the middle of a stream.
+"""What an error in JSON means, in a response or in the middle of a stream: `{"error": {message, type, code}}` or a string.
 
 Must never know a provider by name. Source: https://platform.openai.com/docs/guides/error-codes and recorded bodies.
 """

@@ -1,0 +1,284 @@
+"""The `ollama-chat` dialect: Ollama's own `/api/chat`, lines of JSON.
+
+Must never know whether it talks to a server on this machine or to the cloud: what differs is in the provider's TOML.
+Source: https://github.com/ollama/ollama/blob/main/docs/api.md and docs/capabilities, and recorded streams.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import msgspec
+from msgspec import Struct, UnsetType
+
+from pointsman.core.catalogue import Provider
+from pointsman.core.chat import (
+    Conversation,
+    ErrorSeen,
+    ImagePart,
+    Message,
+    Notice,
+    Part,
+    Reading,
+    ReasoningDelta,
+    ReasoningPart,
+    StopReason,
+    StopSeen,
+    TextDelta,
+    TextPart,
+    ToolCallDelta,
+    ToolCallPart,
+    ToolResultPart,
+    Usage,
+    UsageReport,
+)
+from pointsman.core.errors import UNREADABLE, BadReply, Interrupted, PointsmanError
+from pointsman.core.http import Head, Request
+from pointsman.core.models import Model
+from pointsman.core.stream import LineSplitter
+from pointsman.wire import error_bodies
+
+LONGEST_LINE = 16 * 2**20
+"""Bytes that one line of a stream may have before the stream is given up."""
+THINK: dict[str, bool | str] = {"none": False, "minimal": "low", "low": "low", "medium": "medium", "high": "high"}
+"""What `reasoningEffort` is called here; another word only says that the model should think."""
+
+
+class Quirks(Struct, frozen=True, forbid_unknown_fields=True):
+    """Nothing differs yet between servers of this dialect."""
+
+
+def request(provider: Provider, model: str, conversation: Conversation) -> tuple[Request, Sequence[Notice]]:
+    """A POST to `/api/chat`; the stream is the default there, and asked for all the same."""
+    notices: list[Notice] = []
+    messages: list[dict[str, Any]] = []
+    if conversation.system:
+        messages.append({"role": "system", "content": conversation.system})
+    names = {p.id: p.name for m in conversation.messages for p in m.parts if isinstance(p, ToolCallPart)}
+    for message in conversation.messages:
+        messages += _messages(message, names, notices)
+    body: dict[str, Any] = {"model": model, "messages": messages, "stream": True, **_options(conversation)}
+    if conversation.tools:
+        body["tools"] = [_tool(tool.name, tool.description, tool.parameters) for tool in conversation.tools]
+    if conversation.tool_choice not in {None, "auto"}:
+        notices.append(Notice("toolChoice", "Ollama leaves the choice of a tool to the model; yours was left out."))
+    headers = {"content-type": "application/json", "accept": "application/x-ndjson", **provider.headers}
+    return Request("POST", _url(provider, "api/chat"), headers, msgspec.json.encode(body)), notices
+
+
+def _options(conversation: Conversation) -> dict[str, Any]:
+    options = conversation.options
+    sampling = {
+        "temperature": options.temperature,
+        "top_p": options.top_p,
+        "num_predict": options.max_output_tokens,
+        "stop": options.stop,
+        "seed": options.seed,
+    }
+    fields: dict[str, Any] = {}
+    if given := {name: value for name, value in sampling.items() if not isinstance(value, UnsetType)}:
+        fields["options"] = given
+    if not isinstance(options.reasoning_effort, UnsetType):
+        fields["think"] = THINK.get(options.reasoning_effort, True)
+    form = options.response_format
+    if not isinstance(form, UnsetType) and form.type != "text":
+        fields["format"] = form.schema if form.type == "jsonSchema" and form.schema else "json"
+    return fields
+
+
+def _tool(name: str, description: str | None, parameters: dict[str, Any]) -> dict[str, Any]:
+    function = {"name": name, "description": description, "parameters": parameters}
+    return {"type": "function", "function": {key: value for key, value in function.items() if value is not None}}
+
+
+def _messages(message: Message, names: dict[str, str], notices: list[Notice]) -> list[dict[str, Any]]:
+    """One message of ours is one of theirs, but for tool results: each of those is a message of its own."""
+    own: dict[str, Any] = {"role": message.role, "content": ""}
+    results: list[dict[str, Any]] = []
+    for part in message.parts:
+        match part:
+            case TextPart(text):
+                own["content"] += text
+            case ReasoningPart():
+                own["thinking"] = own.get("thinking", "") + part.text
+            case ImagePart() if part.data is not None:
+                own.setdefault("images", []).append(part.data)
+            case ToolCallPart():
+                own.setdefault("tool_calls", []).append(_call(part, notices))
+            case ToolResultPart():
+                results.append(_result(part, names, notices))
+            case _:
+                notices.append(_left_out(part))
+    empty = own.keys() == {"role", "content"} and not own["content"]
+    return results if empty else [*results, own]
+
+
+def _call(part: ToolCallPart, notices: list[Notice]) -> dict[str, Any]:
+    if part.invalid_arguments:
+        notices.append(Notice("toolCall", f"The arguments of {part.name} were no JSON object; they were left out."))
+    return {"function": {"name": part.name, "arguments": part.arguments}}
+
+
+def _result(part: ToolResultPart, names: dict[str, str], notices: list[Notice]) -> dict[str, Any]:
+    pieces = (TextPart(part.content),) if isinstance(part.content, str) else part.content
+    texts = [piece.text for piece in pieces if isinstance(piece, TextPart)]
+    if len(texts) < len(pieces):
+        notices.append(Notice("toolResult", "Ollama takes only text from a tool; its images were left out."))
+    name = names.get(part.tool_call_id, part.tool_call_id)
+    return {"role": "tool", "content": "\n".join(texts), "tool_name": name}
+
+
+def _left_out(part: Part) -> Notice:
+    kind = type(part).__name__.removesuffix("Part").lower()
+    where = (getattr(part, "url", None) or getattr(part, "name", None) or "one")[:200]
+    return Notice(kind, f"Ollama takes images as data and no files; {where} was left out.")
+
+
+def _url(provider: Provider, path: str) -> str:
+    return f"{provider.base_url.rstrip('/').removesuffix('/api')}/{path}"
+
+
+class _Function(Struct):
+    name: str = ""
+    arguments: dict[str, Any] | str | None = None
+
+
+class _ToolCall(Struct):
+    function: _Function
+    id: str | None = None
+
+
+class _Said(Struct):
+    content: str | None = None
+    thinking: str | None = None
+    tool_calls: list[_ToolCall] | None = None
+
+
+class _Line(Struct):
+    message: _Said | None = None
+    done: bool = False
+    done_reason: str | None = None
+    prompt_eval_count: int | None = None
+    eval_count: int | None = None
+    error: Any = None
+
+
+_LINE = msgspec.json.Decoder(_Line)
+
+
+def reader(provider: Provider) -> Reader:
+    """A reader for one answer."""
+    return Reader(provider)
+
+
+class Reader:
+    """Lines of JSON in, readings out."""
+
+    def __init__(self, provider: Provider) -> None:
+        self._provider = provider
+        self._lines = LineSplitter()
+        self._calls = 0
+        self._stopped = False
+
+    def feed(self, chunk: bytes) -> list[Reading]:
+        """What this chunk completes."""
+        readings: list[Reading] = []
+        for line in self._lines.feed(chunk):
+            self._read(line, readings)
+        if self._lines.pending > LONGEST_LINE:
+            readings.append(ErrorSeen(self._unreadable("sent a line of more than 16 MiB")))
+        return readings
+
+    def close(self) -> list[Reading]:
+        """What the end of the body completes."""
+        readings: list[Reading] = []
+        for line in self._lines.close():
+            self._read(line, readings)
+        if not self._stopped:
+            text = f"{self._provider.title} closed the stream before the answer was complete."
+            readings.append(ErrorSeen(Interrupted(text, provider=self._provider.id)))
+        return readings
+
+    def _read(self, text: bytes, readings: list[Reading]) -> None:
+        try:
+            line = _LINE.decode(text)
+        except UNREADABLE as error:
+            readings.append(ErrorSeen(self._unreadable(f"sent a line that can't be read ({error})")))
+            return
+        if line.error is not None:
+            readings.append(ErrorSeen(error_bodies.in_stream(self._provider, line.error)))
+        if line.message is not None:
+            self._read_message(line.message, readings)
+        if line.done and not self._stopped:
+            self._stopped = True
+            if line.eval_count is not None:
+                usage = Usage(input_tokens=line.prompt_eval_count or 0, output_tokens=line.eval_count, exact=True)
+                readings.append(UsageReport(usage))
+            readings.append(StopSeen(self._stop_reason(line.done_reason)))
+
+    def _read_message(self, said: _Said, readings: list[Reading]) -> None:
+        if said.thinking:
+            readings.append(ReasoningDelta(said.thinking))
+        if said.content:
+            readings.append(TextDelta(said.content))
+        for call in said.tool_calls or ():
+            arguments = call.function.arguments or {}
+            text = arguments if isinstance(arguments, str) else msgspec.json.encode(arguments).decode()
+            id = call.id or f"call_{self._calls}"  # most servers of this dialect give none
+            readings.append(ToolCallDelta(self._calls, text, id, call.function.name))
+            self._calls += 1
+
+    def _stop_reason(self, said: str | None) -> StopReason:
+        """Ours for theirs; they say `stop` for tool calls too."""
+        if said == "length":
+            return "length"
+        return "toolCalls" if self._calls else "end"
+
+    def _unreadable(self, what: str) -> PointsmanError:
+        return BadReply(f"{self._provider.title} {what}.", provider=self._provider.id)
+
+
+def error(provider: Provider, head: Head, body: bytes) -> PointsmanError:
+    """What a response whose status is not 2xx means."""
+    return error_bodies.from_response(provider, head, body)
+
+
+class _Details(Struct):
+    context_length: int | None = None
+
+
+class _ListedModel(Struct):
+    name: str
+    details: _Details | None = None
+
+
+class _ModelList(Struct):
+    models: list[_ListedModel]
+
+
+def models_request(provider: Provider) -> Request | None:
+    """A GET of `/api/tags`."""
+    return Request("GET", _url(provider, "api/tags"), {"accept": "application/json", **provider.headers})
+
+
+def models(provider: Provider, body: bytes) -> Sequence[Model]:
+    """The models that the server has. Raises BadReply when the body is no such list."""
+    try:
+        listed = msgspec.json.decode(body, type=_ModelList).models
+    except UNREADABLE as error:
+        text = f"{provider.title} gave a list of models that can't be read ({error})."
+        raise BadReply(text, provider=provider.id) from None
+    return [
+        Model(
+            model=f"{provider.id}:{name}",
+            provider=provider.id,
+            id=name,
+            name=name,
+            capabilities=(),
+            source="live",
+            context_window=model.details.context_length if model.details else None,
+        )
+        for model in listed
+        for name in [model.name.removesuffix(":latest")]
+    ]
