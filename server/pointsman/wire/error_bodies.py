@@ -1,4 +1,4 @@
-"""What an error in JSON means, in a response or in the middle of a stream: `{"error": {message, type, code}}` or a string.
+"""What an error in JSON means, in a response or in a stream: `{"error": {message, type, code}}`, or a string for it.
 
 Must never know a provider by name. Source: https://platform.openai.com/docs/guides/error-codes and recorded bodies.
 """
