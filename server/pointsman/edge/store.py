@@ -24,6 +24,11 @@ SCHEMA: Sequence[str] = (
         scope TEXT NOT NULL, key TEXT NOT NULL, model TEXT, revision INTEGER NOT NULL,
         client TEXT NOT NULL, window_id TEXT, at TEXT NOT NULL, PRIMARY KEY (scope, key)
     ) STRICT, WITHOUT ROWID""",
+    "CREATE TABLE trusted (path TEXT PRIMARY KEY, hash TEXT NOT NULL) STRICT, WITHOUT ROWID",
+    """CREATE TABLE model_lists (
+        provider TEXT NOT NULL, base_url TEXT NOT NULL, at REAL NOT NULL, models TEXT NOT NULL,
+        PRIMARY KEY (provider, base_url)
+    ) STRICT, WITHOUT ROWID""",
 )
 """One statement a version; `PRAGMA user_version` says how many of them a database has seen."""
 STALE_WINDOWS = 500
@@ -62,6 +67,35 @@ class Store:
                 "DELETE FROM choices WHERE scope = 'window' AND revision NOT IN"
                 " (SELECT revision FROM choices WHERE scope = 'window' ORDER BY revision DESC LIMIT ?)",
                 (STALE_WINDOWS,),
+            )
+
+        await self._write(work)
+
+    def trusted(self) -> dict[str, str]:
+        """The project files that the user trusts, by path: the hash of what they had read. Called once, at the start."""
+        return dict(self._connection.execute("SELECT path, hash FROM trusted").fetchall())
+
+    async def put_trusted(self, path: str, hash: str | None) -> None:
+        """Makes trust in a file durable, or its end (None). Raises StorageError."""
+
+        def work(connection: sqlite3.Connection) -> None:
+            if hash is None:
+                connection.execute("DELETE FROM trusted WHERE path = ?", (path,))
+            else:
+                connection.execute("INSERT OR REPLACE INTO trusted VALUES (?, ?)", (path, hash))
+
+        await self._write(work)
+
+    def model_lists(self) -> list[tuple[str, str, float, str]]:
+        """Every list of models: provider, base URL, Unix time and JSON. Called once, at the start."""
+        return self._connection.execute("SELECT provider, base_url, at, models FROM model_lists").fetchall()
+
+    async def put_model_list(self, provider: str, base_url: str, at: float, models: str) -> None:
+        """Keeps a provider's list of models. Raises StorageError."""
+
+        def work(connection: sqlite3.Connection) -> None:
+            connection.execute(
+                "INSERT OR REPLACE INTO model_lists VALUES (?, ?, ?, ?)", (provider, base_url, at, models)
             )
 
         await self._write(work)

@@ -86,7 +86,9 @@ def _insert(text: str, path: Sequence[str], new: Mapping[str, Any]) -> str:
     if lines and not lines[-1].endswith("\n"):
         lines[-1] += "\n"
     start = _header(lines, path)
-    added = [f"{tomlkit.key(key).as_string()} = {tomlkit.item(_item(value)).as_string()}\n" for key, value in new.items()]
+    added = [
+        f"{tomlkit.key(key).as_string()} = {tomlkit.item(_item(value)).as_string()}\n" for key, value in new.items()
+    ]
     if start is None:
         gap = ["\n"] if lines else []
         name = ".".join(tomlkit.key(key).as_string() for key in path)

@@ -1,0 +1,233 @@
+"""Reads layers of TOML into a catalogue: later layers win, value by value, and each value remembers where it came from.
+
+Must never know where the text came from on disk. What is wrong is left out and told; what is right stays in force.
+"""
+
+from __future__ import annotations
+
+import copy
+import tomllib
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any, Literal
+from urllib.parse import urlsplit
+
+import msgspec
+from msgspec import Struct
+
+from pointsman.core.catalogue import Auth, Catalogue, Daemon, Links, Problem, Provider, Timeout, nearest
+from pointsman.core.variables import ORIGIN
+from pointsman.core.mistakes import line_of, misfit, syntax
+
+
+class _File(Struct, forbid_unknown_fields=True):
+    """The top level of pointsman.toml.
+
+    Providers stay raw: each is converted on its own, so that one mistake costs one.
+    """
+
+    default: str | None = None
+    aliases: dict[str, str] = {}
+    chains: dict[str, tuple[str, ...]] = {}
+    providers: dict[str, dict[str, Any]] = {}
+    daemon: Daemon = Daemon()
+
+
+_STRUCTS: dict[str, type[Struct]] = {"": Provider, "auth": Auth, "timeout": Timeout, "links": Links}
+"""What the tables within a provider's table must fit; its `quirks` are the dialect's business."""
+
+
+LayerKind = Literal["shipped", "user", "project"]
+CHOICES = {"default", "aliases", "chains"}
+"""All that a project file may say: it chooses, and never redirects."""
+
+
+@dataclass(frozen=True)
+class Layer:
+    """The text of one file: a shipped definition of one provider, a user's pointsman.toml, or a project's file.
+
+    `unreadable` says why there is no text.
+    """
+
+    origin: str
+    text: str
+    kind: LayerKind = "user"
+    unreadable: str | None = None
+
+
+@dataclass(frozen=True)
+class Reading:
+    """All layers merged, before any provider is looked at: what several catalogues are built from."""
+
+    merged: Mapping[str, Any]
+    origins: Mapping[str, str]
+    texts: Mapping[str, str]
+    problems: tuple[Problem, ...]
+    by_user: frozenset[str]
+    project_default: str | None
+
+    @property
+    def providers(self) -> Mapping[str, Mapping[str, Any]]:
+        """The tables of the providers, by id."""
+        found: Mapping[str, Mapping[str, Any]] = self.merged.get("providers", {})
+        return found
+
+    @property
+    def owned_variables(self) -> set[str]:
+        """The variables that definitions name as their own."""
+        names: set[str] = set()
+        for table in self.providers.values():
+            env = table.get("auth", {}).get("env", ()) if isinstance(table.get("auth"), dict) else ()
+            names |= {env} if isinstance(env, str) else set(env)
+        return names
+
+
+def read(layers: Iterable[Layer]) -> Reading:
+    """Merges layers, the later over the earlier."""
+    merged: dict[str, Any] = {}
+    origins: dict[str, str] = {}
+    texts: dict[str, str] = {}
+    problems: list[Problem] = []
+    by_user: set[str] = set()
+    project_default = None
+    for layer in layers:
+        texts[layer.origin] = layer.text
+        table, mistakes = _read(layer)
+        problems += mistakes
+        if layer.kind == "project":
+            project_default = table.pop("default", None)
+        _merge(merged, table, "", layer.origin, origins)
+        by_user |= table.get("providers", {}).keys() if layer.kind == "user" else set()
+    return Reading(merged, origins, texts, tuple(problems), frozenset(by_user), project_default)
+
+
+def build(
+    reading: Reading, quirks: Mapping[str, type[Struct]], variables: Mapping[str, Any] | None = None
+) -> Catalogue:
+    """The catalogue for one set of variables (`core.variables.overlay`), which win over every file.
+
+    `quirks` gives, for each dialect there is, the struct that its quirks must fit.
+    """
+    merged, origins = reading.merged, dict(reading.origins)
+    if variables:
+        merged = copy.deepcopy(dict(merged))
+        _merge(merged, variables, "", ORIGIN, origins)
+    file = msgspec.convert(merged, _File)
+    problems = list(reading.problems)
+    providers = {}
+    for id, own in file.providers.items():
+        try:
+            providers[id] = _provider(id, own | {"configured_by_user": id in reading.by_user}, quirks)
+        except msgspec.ValidationError as error:
+            structs = _STRUCTS | {"quirks": quirks.get(str(own.get("wire", "openai-chat")), Struct)}
+            path, message, hint = misfit(error, structs)
+            origin = _origin(f"providers.{id}{path}", origins)
+            line = line_of(reading.texts.get(origin, ""), f"providers.{id}{path}")
+            problems.append(Problem(origin, f"[providers.{id}] {message}", hint, line))
+    return Catalogue(
+        providers=providers,
+        aliases=file.aliases,
+        chains=file.chains,
+        default=file.default,
+        project_default=reading.project_default,
+        daemon=file.daemon,
+        problems=tuple(problems),
+        origins=origins,
+    )
+
+
+def parse(layers: Iterable[Layer], quirks: Mapping[str, type[Struct]]) -> Catalogue:
+    """The catalogue of layers alone, without a connection's variables."""
+    return build(read(layers), quirks)
+
+
+def _read(layer: Layer) -> tuple[dict[str, Any], list[Problem]]:
+    """What fits of one layer, as a table, and what is wrong with the rest of it."""
+    if layer.unreadable:
+        hint = "Make it a readable file of TOML; until then it counts as empty."
+        return {}, [Problem(layer.origin, f"The file can't be read: {layer.unreadable}.", hint)]
+    try:
+        table = tomllib.loads(layer.text)
+    except (ValueError, RecursionError) as error:  # a number of 5,000 digits is a plain ValueError
+        return {}, [syntax(layer.origin, layer.text, error)]
+    if layer.kind == "shipped":
+        table = {"providers": {table["id"]: {k: v for k, v in table.items() if k != "id"}}}
+    refused = [_refusal(layer, key) for key in table if layer.kind == "project" and key not in CHOICES]
+    fitting, problems = _fitting(layer, {k: v for k, v in table.items() if layer.kind != "project" or k in CHOICES})
+    return fitting, refused + problems
+
+
+def _refusal(layer: Layer, key: str) -> Problem:
+    text = f"`{key}` can't be set by a project: a project file chooses among your providers, and never redirects them."
+    hint = (
+        f"Put `{key}` into your own pointsman.toml, if you want it; here, `default`, `aliases` and `chains` are read."
+    )
+    return Problem(layer.origin, text, hint, line_of(layer.text, key))
+
+
+def _fitting(layer: Layer, table: dict[str, Any]) -> tuple[dict[str, Any], list[Problem]]:
+    """Tries each entry on its own, so that one mistake costs one entry, and each mistake is told."""
+    fitting: dict[str, Any] = {}
+    problems: list[Problem] = []
+    for key, value in table.items():
+        entries = [{name: inner} for name, inner in value.items()] if isinstance(value, dict) and value else [value]
+        for entry in entries:
+            try:
+                msgspec.convert({key: entry}, _File)
+            except msgspec.ValidationError as error:
+                name = next(iter(entry), "") if isinstance(entry, dict) else ""
+                path, message, hint = misfit(error, {"": _File, "daemon": Daemon}, f".{key}.{name}")
+                problem = Problem(layer.origin, message, hint, line_of(layer.text, path.strip(".")))
+                problems += [problem] if problem not in problems else []
+            else:
+                if isinstance(entry, dict):
+                    fitting.setdefault(key, {}).update(entry)
+                else:
+                    fitting[key] = entry
+    return fitting, problems
+
+
+def _provider(id: str, table: dict[str, Any], quirks: Mapping[str, type[Struct]]) -> Provider:
+    if not id or ":" in id:
+        raise msgspec.ValidationError("A provider's name has at least one character and no colon")
+    if "id" in table:
+        raise msgspec.ValidationError("The name of the table is the id; leave it out here - at `$.id`")
+    provider = msgspec.convert({"id": id, **table}, Provider)
+    if provider.wire not in quirks:
+        near = nearest(provider.wire, quirks) or sorted(quirks)
+        raise msgspec.ValidationError(f"Unknown wire {provider.wire!r}; known: {', '.join(near)} - at `$.wire`")
+    if not _is_absolute(provider.base_url):
+        raise msgspec.ValidationError("Expected an absolute http(s) URL - at `$.base_url`")
+    try:
+        msgspec.convert(provider.quirks, quirks[provider.wire])
+    except msgspec.ValidationError as error:
+        message, _, path = str(error).partition(" - at `$")
+        raise msgspec.ValidationError(f"{message} - at `$.quirks{path or '`'}") from None
+    return provider
+
+
+def _is_absolute(url: str) -> bool:
+    try:
+        parts = urlsplit(url)
+        _ = parts.port  # raises for one that is no port
+    except ValueError:
+        return False
+    return bool(parts.scheme) and (parts.scheme not in {"http", "https"} or bool(parts.hostname))
+
+
+def _merge(into: dict[str, Any], own: Mapping[str, Any], prefix: str, origin: str, origins: dict[str, str]) -> None:
+    for key, value in own.items():
+        origins[prefix + key] = origin
+        if isinstance(value, dict):
+            if not isinstance(into.get(key), dict):
+                into[key] = {}
+            _merge(into[key], value, f"{prefix}{key}.", origin, origins)
+        else:
+            into[key] = value
+
+
+def _origin(path: str, origins: Mapping[str, str]) -> str:
+    """The layer that set a value; where none did, the last that said anything about what holds it."""
+    while path not in origins:
+        path = path.rpartition(".")[0]
+    return origins[path]

@@ -1,0 +1,61 @@
+"""Turns what is wrong with a file of TOML into words for people, and finds the line. Must never decide what is wrong."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+
+import msgspec
+from msgspec import Struct
+
+from pointsman.core.catalogue import Problem, nearest
+
+
+def syntax(origin: str, text: str, error: Exception) -> Problem:
+    """A file that is no TOML."""
+    found = re.search(r"\(at line (\d+)", str(error))
+    line = int(found[1]) if found else None if isinstance(error, RecursionError) else text.count("\n") + 1
+    return Problem(
+        origin, f"Not valid TOML: {error}.", "Mend that line; nothing else in the file is read until then.", line
+    )
+
+
+def misfit(
+    error: msgspec.ValidationError, structs: Mapping[str, type[Struct]], entry: str = ""
+) -> tuple[str, str, str]:
+    """msgspec's words for people: the path to the value (`.auth.scheme`), what is wrong with it, and what to do.
+
+    msgspec says `[...]` for the name of an entry; where it is known, `entry` is the path to it.
+    """
+    message, _, path = str(error).partition(" - at `$")
+    path = entry if entry and "[...]" in path else path.rstrip("`").split("[")[0]
+    unknown = re.search(r"unknown field `([^`]+)`", message)
+    if unknown is None:
+        name = f"`{path.strip('.')}`: " if path else ""
+        return path, f"{name}{message}.", "See docs/configuration.md for what belongs here."
+    names = [name for name in structs[path.strip(".")].__struct_fields__ if name not in {"id", "configured_by_user"}]
+    near = nearest(unknown[1], names)
+    hint = f"Did you mean `{near[0]}`?" if near else f"Known here: {', '.join(names)}."
+    return f"{path}.{unknown[1]}", f"{message}.", hint
+
+
+def line_of(text: str, path: str) -> int | None:
+    """The line of a value, else that of what holds it: found by text alone, and good enough to jump to."""
+    wanted = _names(path)
+    header: list[str] = []
+    best, depth = None, 0
+    for number, line in enumerate(text.splitlines(), 1):
+        if found := re.match(r"\s*\[+([^\]]+)\]", line):
+            here = header = _names(found[1])
+        elif found := re.match(r"\s*([^=#]+)=", line):
+            here = header + _names(found[1])
+        else:
+            continue
+        shorter = min(len(here), len(wanted))
+        if here[:shorter] == wanted[:shorter] and shorter > depth:
+            best, depth = number, shorter
+    return best
+
+
+def _names(path: str) -> list[str]:
+    return [name.strip().strip("\"'") for name in path.split(".")]

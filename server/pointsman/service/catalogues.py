@@ -1,0 +1,201 @@
+"""The configuration that holds for each connection: its variables over its project's file over the user's over ours.
+
+Must never lose what worked: a file that has become wrong is told, and what it said before stays in force.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import logging
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+from weakref import WeakKeyDictionary
+
+import msgspec
+from msgspec import Struct
+
+from pointsman.core.catalogue import Catalogue, Problem
+from pointsman.core.configuration import Layer, LayerKind, Reading, build, read
+from pointsman.core.errors import ConfigError
+from pointsman.core.variables import overlay
+from pointsman.edge.files import layer, shipped
+from pointsman.edge.store import Store
+from pointsman.service.clients import Client
+from pointsman.wire import QUIRKS
+
+log = logging.getLogger(__name__)
+
+PROJECT_FILE = ".pointsman.toml"
+SETTLED = 0.1
+"""Seconds that a wrong file must stay as it is before it is told: a slow editor may be in the middle of writing it."""
+
+
+class ProvidersChanged(Struct, frozen=True, rename="camel"):
+    """Providers as this connection can use them have changed: the ids of those that came, differ, or went."""
+
+    added: list[str]
+    changed: list[str]
+    removed: list[str]
+
+
+@dataclass(frozen=True)
+class Problems:
+    """All that is wrong with one file now; none, when it has been mended."""
+
+    file: str
+    problems: tuple[Problem, ...]
+
+
+@dataclass(frozen=True)
+class _File:
+    """One file as it was last read, and the last of its versions that had no mistake."""
+
+    now: Layer | None
+    good: Layer | None
+    problems: tuple[Problem, ...] = ()
+
+
+class Catalogues:
+    """Catalogues by connection, made when first asked for, and anew when a file has changed."""
+
+    def __init__(self, config_file: Path, store: Store) -> None:
+        self._store = store
+        self._config_file = config_file
+        self._shipped = shipped()
+        self._files: dict[Path, _File] = {}
+        self._trusted = store.trusted()
+        self._readings: dict[str | None, Reading] = {}
+        self._by_content: dict[bytes, Catalogue] = {}
+        self._of: WeakKeyDictionary[Client, Catalogue] = WeakKeyDictionary()
+        self._look(config_file)
+
+    def of(self, client: Client) -> Catalogue:
+        """What is configured for a connection, immutable."""
+        if (found := self._of.get(client)) is None:
+            found = self._of[client] = self._make(client)
+        return found
+
+    @property
+    def base(self) -> Catalogue:
+        """What is configured for a connection without variables and without a project."""
+        return build(self._reading(None), QUIRKS)
+
+    def files(self, workspaces: Iterable[str]) -> list[Path]:
+        """The files whose changes matter, with clients in these workspaces."""
+        return [self._config_file, *(Path(folder) / PROJECT_FILE for folder in dict.fromkeys(workspaces))]
+
+    def problems(self, client: Client) -> list[Problems]:
+        """What is wrong with the files that count for a connection."""
+        paths = self.files([client.workspace] if client.workspace else [])
+        found = [Problems(str(path), self._mistakes(path)) for path in paths]
+        variables = [p for p in self.of(client).problems if p.file == "environment"]
+        return [each for each in [*found, Problems("environment", tuple(variables))] if each.problems]
+
+    async def refresh(self, workspaces: Iterable[str]) -> list[Problems]:
+        """Reads the files again; gives, for each that changed, what is wrong with it. `of` gives new catalogues after that."""
+        told = []
+        for path in self.files(workspaces):
+            before = self._files.get(path)
+            if await asyncio.to_thread(layer, path, self._kind(path)) == (before.now if before else None):
+                continue
+            while not self._look(path):
+                await asyncio.sleep(SETTLED)
+                if await asyncio.to_thread(layer, path, self._kind(path)) == self._files[path].now:
+                    break
+            log.info("configuration read again: %s, %d problems", path, len(self._files[path].problems))
+            told.append(Problems(str(path), self._mistakes(path)))
+        if told:
+            self._forget()
+        return told
+
+    async def trust(self, folder: str, *, wanted: bool) -> Path:
+        """Trusts a folder's project file as it is now, or no more. Raises ConfigError where there is none, StorageError."""
+        path = Path(folder) / PROJECT_FILE
+        found = await asyncio.to_thread(layer, path, "project")
+        if found is None and wanted:
+            raise ConfigError(f"There is no {PROJECT_FILE} in {folder}.", "Write it first; then trust it.")
+        hash = _hash(found) if found and wanted else None
+        await self._store.put_trusted(str(path), hash)
+        if hash is None:
+            self._trusted.pop(str(path), None)
+        else:
+            self._trusted[str(path)] = hash
+        self._look(path)
+        self._forget()
+        return path
+
+    def _make(self, client: Client) -> Catalogue:
+        reading = self._reading(client.workspace)
+        variables = overlay(client.environment, reading.providers.keys(), reading.owned_variables)
+        key = msgspec.json.encode(
+            (client.workspace if self._project(client.workspace) else None, variables), order="sorted"
+        )
+        if key not in self._by_content:
+            self._by_content[key] = build(reading, QUIRKS, variables)
+        return self._by_content[key]
+
+    def _reading(self, workspace: str | None) -> Reading:
+        project = self._project(workspace)
+        place = workspace if project else None
+        if place not in self._readings:
+            user = self._files[self._config_file].good
+            layers = [each for each in (user, project) if each is not None]
+            self._readings[place] = read([*self._shipped, *layers])
+        return self._readings[place]
+
+    def _project(self, workspace: str | None) -> Layer | None:
+        """A workspace's own file, if it is there and trusted."""
+        if workspace is None:
+            return None
+        path = Path(workspace) / PROJECT_FILE
+        if path not in self._files:
+            self._look(path)
+        found = self._files[path].good
+        return found if found and self._is_trusted(found) else None
+
+    def _look(self, path: Path) -> bool:
+        """Reads a file. What it says is in force if it has no mistake, or if nothing better was there before."""
+        now = layer(path, self._kind(path))
+        before = self._files.get(path)
+        problems = build(read([*self._shipped, now]), QUIRKS).problems if now else ()
+        good = now if not problems or before is None or before.good is None else before.good
+        self._files[path] = _File(now, good, problems)
+        return not problems
+
+    def _mistakes(self, path: Path) -> tuple[Problem, ...]:
+        file = self._files.get(path)
+        if file is None or file.now is None:
+            return ()
+        if file.now.kind == "project" and not self._is_trusted(file.now):
+            text = "This project's file is not read: you have not trusted it, or it has changed since."
+            hint = f"Look at it, then run `pointsman trust {path.parent}`."
+            return (Problem(str(path), text, hint, 1),)
+        return file.problems
+
+    def _is_trusted(self, found: Layer) -> bool:
+        return self._trusted.get(found.origin) == _hash(found)
+
+    def _kind(self, path: Path) -> LayerKind:
+        return "user" if path == self._config_file else "project"
+
+    def _forget(self) -> None:
+        self._readings.clear()
+        self._by_content.clear()
+        self._of.clear()
+
+
+def difference(before: Catalogue, after: Catalogue) -> ProvidersChanged | None:
+    """What a client should hear of a change; None when its providers are as they were."""
+    old, new = before.providers, after.providers
+    found = ProvidersChanged(
+        added=sorted(new.keys() - old.keys()),
+        changed=sorted(id for id in new.keys() & old.keys() if new[id] != old[id]),
+        removed=sorted(old.keys() - new.keys()),
+    )
+    return found if found.added or found.changed or found.removed else None
+
+
+def _hash(found: Layer) -> str:
+    return hashlib.sha256(found.text.encode()).hexdigest()
