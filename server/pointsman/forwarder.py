@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     import _socket
 
 BOUND = 1 << 20
-"""Bytes that may wait in each direction: a full one reads no more until its far end has taken some."""
+"""Bytes that may wait in each direction, give or take a chunk: a full one reads no more until some are taken."""
 
 CHUNK = 1 << 16
 """Bytes of one read or write: what a pipe holds."""
@@ -38,7 +38,7 @@ def main() -> int:
     except EndpointError as problem:
         _say(str(problem))
     except Exception as problem:  # an editor would show a traceback to somebody who has no use for it
-        _say(f"unexpectedly: {problem!r}. `pointsman doctor` looks for the cause.")
+        _say(f"something unexpected happened: {problem!r}. `pointsman doctor` looks for the cause.")
     return 1
 
 
@@ -89,7 +89,7 @@ class Direction:
     def take(self) -> None:
         """Reads once. A source that fails has ended, and what it said before counts."""
         try:
-            chunk = os.read(self.source, min(CHUNK, BOUND - len(self.waiting)))
+            chunk = os.read(self.source, CHUNK)
         except BlockingIOError:
             return
         except OSError as problem:

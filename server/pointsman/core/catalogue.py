@@ -17,7 +17,7 @@ from urllib.parse import urlsplit
 import msgspec
 from msgspec import Meta, Struct
 
-Seconds = Annotated[float, Meta(gt=0)]
+Seconds = Annotated[float, Meta(gt=0, le=366 * 86400)]
 Kind = Literal["universal-gateway", "direct-api", "plan-based", "local", "custom"]
 Scheme = Literal["none", "optional-key", "bearer", "header"]
 
@@ -118,6 +118,10 @@ class Problem(Struct, frozen=True, rename="camel", omit_defaults=True):
     line: int | None = None
 
 
+_STRUCTS: dict[str, type[Struct]] = {"": Provider, "auth": Auth, "timeout": Timeout, "links": Links}
+"""What the tables within a provider's table must fit; its `quirks` are the dialect's business."""
+
+
 @dataclass(frozen=True)
 class Layer:
     """The text of one file: a shipped definition of one provider, or a user's pointsman.toml.
@@ -149,31 +153,32 @@ def parse(layers: Iterable[Layer], quirks: Mapping[str, type[Struct]]) -> Catalo
 
     `quirks` gives, for each dialect there is, the struct that its quirks must fit.
     """
-    tables: dict[str, dict[str, Any]] = {}
+    merged: dict[str, Any] = {}
     origins: dict[str, str] = {}
     problems: list[Problem] = []
-    file = _File()
     texts: dict[str, str] = {}
+    users: set[str] = set()
     for layer in layers:
         texts[layer.origin] = layer.text
-        file, mistakes = _read(layer)
+        table, mistakes = _read(layer)
         problems += mistakes
-        for id, own in file.providers.items():
-            merged = tables.setdefault(id, {})
-            _merge(merged, own, f"providers.{id}", layer.origin, origins)
-            if not layer.shipped:
-                merged["configured_by_user"] = True
+        _merge(merged, table, "", layer.origin, origins)
+        users |= set() if layer.shipped else table.get("providers", {}).keys()
+    file = msgspec.convert(merged, _File)
     providers = {}
-    for id, table in tables.items():
+    for id, own in file.providers.items():
         try:
-            providers[id] = _provider(id, table, quirks)
+            providers[id] = _provider(id, own | {"configured_by_user": id in users}, quirks)
         except msgspec.ValidationError as error:
-            origin = _origin(f"providers.{id}", origins)
-            problems.append(_misfit(origin, texts[origin], f"providers.{id}", str(error), Provider))
+            structs = _STRUCTS | {"quirks": quirks.get(str(own.get("wire", "openai-chat")), Struct)}
+            path, message, hint = _misfit(error, structs)
+            origin = _origin(f"providers.{id}{path}", origins)
+            line = _line(texts[origin], f"providers.{id}{path}")
+            problems.append(Problem(origin, f"[providers.{id}] {message}", hint, line))
     return Catalogue(
         providers=providers,
-        aliases=dict(file.aliases),
-        chains=dict(file.chains),
+        aliases=file.aliases,
+        chains=file.chains,
         default=file.default,
         daemon=file.daemon,
         problems=tuple(problems),
@@ -186,96 +191,132 @@ def nearest(name: str, valid: Iterable[str]) -> list[str]:
     return difflib.get_close_matches(name, sorted(valid), n=5, cutoff=0.5)
 
 
-def _read(layer: Layer) -> tuple[_File, list[Problem]]:
-    """One layer, and what is wrong with it; what still fits of it stays."""
+def _read(layer: Layer) -> tuple[dict[str, Any], list[Problem]]:
+    """What fits of one layer, as a table, and what is wrong with the rest of it."""
     if layer.unreadable:
         hint = "Make it a readable file of TOML; until then it counts as empty."
-        return _File(), [Problem(layer.origin, f"The file can't be read: {layer.unreadable}.", hint)]
+        return {}, [Problem(layer.origin, f"The file can't be read: {layer.unreadable}.", hint)]
     try:
         table = tomllib.loads(layer.text)
-    except tomllib.TOMLDecodeError as error:
-        return _File(), [_syntax(layer, error)]
+    except (ValueError, RecursionError) as error:  # a number of 5,000 digits is a plain ValueError
+        return {}, [_syntax(layer, error)]
     if layer.shipped:
         table = {"providers": {table["id"]: {k: v for k, v in table.items() if k != "id"}}}
-    try:
-        return msgspec.convert(table, _File), []
-    except msgspec.ValidationError as error:
-        return _salvage(table), [_misfit(layer.origin, layer.text, "", str(error), _File)]
+    return _fitting(layer, table)
+
+
+def _fitting(layer: Layer, table: dict[str, Any]) -> tuple[dict[str, Any], list[Problem]]:
+    """Tries each entry on its own, so that one mistake costs one entry, and each mistake is told."""
+    fitting: dict[str, Any] = {}
+    problems: list[Problem] = []
+    for key, value in table.items():
+        entries = [{name: inner} for name, inner in value.items()] if isinstance(value, dict) and value else [value]
+        for entry in entries:
+            try:
+                msgspec.convert({key: entry}, _File)
+            except msgspec.ValidationError as error:
+                name = next(iter(entry), "") if isinstance(entry, dict) else ""
+                path, message, hint = _misfit(error, {"": _File, "daemon": Daemon}, f".{key}.{name}")
+                problem = Problem(layer.origin, message, hint, _line(layer.text, path.strip(".")))
+                problems += [problem] if problem not in problems else []
+            else:
+                if isinstance(entry, dict):
+                    fitting.setdefault(key, {}).update(entry)
+                else:
+                    fitting[key] = entry
+    return fitting, problems
 
 
 def _provider(id: str, table: dict[str, Any], quirks: Mapping[str, type[Struct]]) -> Provider:
+    if not id or ":" in id:
+        raise msgspec.ValidationError("A provider's name has at least one character and no colon")
+    if "id" in table:
+        raise msgspec.ValidationError("The name of the table is the id; leave it out here - at `$.id`")
     provider = msgspec.convert({"id": id, **table}, Provider)
     if provider.wire not in quirks:
         near = nearest(provider.wire, quirks) or sorted(quirks)
         raise msgspec.ValidationError(f"Unknown wire {provider.wire!r}; known: {', '.join(near)} - at `$.wire`")
-    url = urlsplit(provider.base_url)
-    if not url.scheme or (url.scheme in {"http", "https"} and not url.hostname):
+    if not _is_absolute(provider.base_url):
         raise msgspec.ValidationError("Expected an absolute http(s) URL - at `$.base_url`")
     try:
         msgspec.convert(provider.quirks, quirks[provider.wire])
     except msgspec.ValidationError as error:
-        raise msgspec.ValidationError(str(error).replace("$", "$.quirks")) from None
+        message, _, path = str(error).partition(" - at `$")
+        raise msgspec.ValidationError(f"{message} - at `$.quirks{path or '`'}") from None
     return provider
 
 
-def _merge(into: dict[str, Any], own: Mapping[str, Any], path: str, origin: str, origins: dict[str, str]) -> None:
+def _is_absolute(url: str) -> bool:
+    try:
+        parts = urlsplit(url)
+        _ = parts.port  # raises for one that is no port
+    except ValueError:
+        return False
+    return bool(parts.scheme) and (parts.scheme not in {"http", "https"} or bool(parts.hostname))
+
+
+def _merge(into: dict[str, Any], own: Mapping[str, Any], prefix: str, origin: str, origins: dict[str, str]) -> None:
     for key, value in own.items():
-        origins[f"{path}.{key}"] = origin
+        origins[prefix + key] = origin
         if isinstance(value, dict):
-            _merge(into.setdefault(key, {}), value, f"{path}.{key}", origin, origins)
+            if not isinstance(into.get(key), dict):
+                into[key] = {}
+            _merge(into[key], value, f"{prefix}{key}.", origin, origins)
         else:
             into[key] = value
 
 
 def _origin(path: str, origins: Mapping[str, str]) -> str:
-    """The last layer that said anything below a path: the user's, where both did."""
-    return [origin for key, origin in origins.items() if key.startswith(path + ".")][-1]
+    """The layer that set a value; where none did, the last that said anything about what holds it."""
+    while path not in origins:
+        path = path.rpartition(".")[0]
+    return origins[path]
 
 
-def _salvage(table: dict[str, Any]) -> _File:
-    """What still fits of a file whose top level has a mistake."""
-    fitting = {}
-    for key, value in table.items():
-        try:
-            msgspec.convert({key: value}, _File)
-        except msgspec.ValidationError:
-            continue
-        fitting[key] = value
-    return msgspec.convert(fitting, _File)
-
-
-def _syntax(layer: Layer, error: tomllib.TOMLDecodeError) -> Problem:
+def _syntax(layer: Layer, error: Exception) -> Problem:
     found = re.search(r"\(at line (\d+)", str(error))
-    line = int(found[1]) if found else layer.text.count("\n") + 1
+    line = int(found[1]) if found else None if isinstance(error, RecursionError) else layer.text.count("\n") + 1
     return Problem(
         layer.origin, f"Not valid TOML: {error}.", "Mend that line; nothing else in the file is read until then.", line
     )
 
 
-def _misfit(origin: str, text: str, table: str, error: str, struct: type[Struct]) -> Problem:
-    """Turns msgspec's message into one for people, with the line of the key that it names."""
-    message, _, path = error.partition(" - at `$")
-    key = path.strip(".`").split(".")[0].split("[")[0]
-    hint = "See docs/configuration.md for what belongs here."
-    if unknown := re.search(r"unknown field `(\w+)`", message):
-        key = unknown[1]
-        near = nearest(key, struct.__struct_fields__)
-        hint = f"Did you mean `{near[0]}`?" if near else f"Known here: {', '.join(struct.__struct_fields__)}."
-    where = f"[{table}] " if table else ""
-    name = f"`{key}`: " if key and not unknown else ""
-    return Problem(origin, f"{where}{name}{message}.", hint, _line(text, table, key))
+def _misfit(
+    error: msgspec.ValidationError, structs: Mapping[str, type[Struct]], entry: str = ""
+) -> tuple[str, str, str]:
+    """msgspec's words for people: the path to the value (`.auth.scheme`), what is wrong with it, and what to do.
+
+    msgspec says `[...]` for the name of an entry; where it is known, `entry` is the path to it.
+    """
+    message, _, path = str(error).partition(" - at `$")
+    path = entry if entry and "[...]" in path else path.rstrip("`").split("[")[0]
+    unknown = re.search(r"unknown field `([^`]+)`", message)
+    if unknown is None:
+        name = f"`{path.strip('.')}`: " if path else ""
+        return path, f"{name}{message}.", "See docs/configuration.md for what belongs here."
+    names = [name for name in structs[path.strip(".")].__struct_fields__ if name not in {"id", "configured_by_user"}]
+    near = nearest(unknown[1], names)
+    hint = f"Did you mean `{near[0]}`?" if near else f"Known here: {', '.join(names)}."
+    return f"{path}.{unknown[1]}", f"{message}.", hint
 
 
-def _line(text: str, table: str, key: str) -> int | None:
-    """The line of a key below a table's header, else that of the header; by text, good enough to jump to."""
-    header = None
-    inside = not table
+def _line(text: str, path: str) -> int | None:
+    """The line of a value, else that of what holds it: found by text alone, and good enough to jump to."""
+    wanted = _names(path)
+    header: list[str] = []
+    best, depth = None, 0
     for number, line in enumerate(text.splitlines(), 1):
-        if line.strip().startswith("["):
-            name = line.strip().strip("[]").replace('"', "")
-            inside = name == table or name.startswith(f"{table}.") or (not table and name == key)
-            if inside and header is None:
-                header = number
-        if inside and key and re.match(rf"\s*\[?\"?{re.escape(key)}\b", line):
-            return number
-    return header
+        if found := re.match(r"\s*\[+([^\]]+)\]", line):
+            here = header = _names(found[1])
+        elif found := re.match(r"\s*([^=#]+)=", line):
+            here = header + _names(found[1])
+        else:
+            continue
+        shorter = min(len(here), len(wanted))
+        if here[:shorter] == wanted[:shorter] and shorter > depth:
+            best, depth = number, shorter
+    return best
+
+
+def _names(path: str) -> list[str]:
+    return [name.strip().strip("\"'") for name in path.split(".")]

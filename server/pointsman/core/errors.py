@@ -1,6 +1,7 @@
 """Every error that Pointsman tells anyone, in one tree. Must never know how an error is carried or shown.
 
     PointsmanError
+    ├── InternalError             a mistake of ours
     ├── ConfigError               a configuration file can't be used as it stands
     ├── StorageError              the state could not be read or made durable
     ├── SelectionConflict         the choice was changed by somebody else meanwhile
@@ -56,7 +57,7 @@ class ErrorData(msgspec.Struct, rename="camel", omit_defaults=True, frozen=True)
 
 
 class PointsmanError(Exception):
-    """The root. `message` says what happened, `advice` what to do next; both are shown to people as they are."""
+    """What no other code says. `message` tells what happened, `advice` what to do next; people see both as they are."""
 
     remedies: ClassVar[tuple[Remedy, ...]] = ()
     default_advice: ClassVar[str] = "If this comes back, run `pointsman doctor` and look into the log it names."
@@ -92,7 +93,7 @@ class PointsmanError(Exception):
             code=self.code,
             message=self.message,
             advice=self.advice,
-            retryable=bool(self.remedies),
+            retryable=bool(self.remedies) or any(cause.remedies for cause in self.causes),
             retry_after=self.retry_after,
             provider=self.provider,
             status_code=self.status_code,
@@ -102,6 +103,12 @@ class PointsmanError(Exception):
 
     def __str__(self) -> str:
         return f"{self.message} {self.advice}"
+
+
+class InternalError(PointsmanError):
+    """Something went wrong inside Pointsman; its log says what."""
+
+    default_advice = "Try again; `pointsman doctor` says where the log is, should it come back."
 
 
 class ConfigError(PointsmanError):
@@ -175,6 +182,8 @@ class CredentialError(PointsmanError):
 class MissingKey(CredentialError):
     """The provider wants a key and none is configured for this connection."""
 
+    default_advice = "Set the variable that the provider's definition names, and start the editor again."
+
 
 class ProviderError(PointsmanError):
     """A provider answered, and the answer is an error."""
@@ -193,7 +202,7 @@ class InvalidKey(ProviderError):
 
 
 class RateLimited(ProviderError):
-    """Too many requests for now (HTTP 429); `retry_after` says for how long, where the provider does."""
+    """Too many requests for now (HTTP 429); `retryAfter` says for how long, where the provider does."""
 
     remedies: ClassVar[tuple[Remedy, ...]] = ("key", "target", "retry")
     default_advice = "Wait a little, or switch to another model."

@@ -30,7 +30,8 @@ def origin(url: str) -> str:
     """Scheme, host and port of a URL, spelled out: what a stored credential is bound to (RFC 6454 §4)."""
     parts = urlsplit(url)
     port = parts.port or {"http": 80, "https": 443}.get(parts.scheme)
-    return f"{parts.scheme}://{parts.hostname or ''}" + (f":{port}" if port else "")
+    host = parts.hostname or ""
+    return f"{parts.scheme}://{f'[{host}]' if ':' in host else host}" + (f":{port}" if port else "")
 
 
 def retry_after(headers: Mapping[str, str]) -> float | None:

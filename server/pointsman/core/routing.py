@@ -98,7 +98,7 @@ def _chain(catalogue: Catalogue, spec: str, current: str | None, known: Known, s
 
 
 def _bare(catalogue: Catalogue, name: str, current: str | None, known: Known) -> Route:
-    default = (catalogue.default or "").partition(":")[0]
+    default = _unaliased(catalogue, catalogue.default or "").partition(":")[0]
     for id, rule in ((current, "model of the current provider"), (default, "model of the default provider")):
         provider = catalogue.providers.get(id or "")
         if provider and name in provider.names | known.get(provider.id, set()):
@@ -118,6 +118,13 @@ def _bare(catalogue: Catalogue, name: str, current: str | None, known: Known) ->
         _suggest(name, names, "model")
         + " A model that nobody lists can be named with its provider in front: `provider:model`.",
     )
+
+
+def _unaliased(catalogue: Catalogue, spec: str) -> str:
+    """What an alias leads to, as far as aliases go."""
+    for _ in catalogue.aliases:
+        spec = catalogue.aliases.get(spec, spec)
+    return spec
 
 
 def _default_target(provider: Provider) -> Target:

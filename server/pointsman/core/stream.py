@@ -16,12 +16,13 @@ class SseSplitter:
     def __init__(self) -> None:
         self._rest = b""
         self._data: list[bytes] = []
+        self._held = 0
         self._first = True
 
     @property
     def pending(self) -> int:
         """Bytes kept for an event that is not complete yet."""
-        return len(self._rest) + sum(map(len, self._data))
+        return len(self._rest) + self._held
 
     def feed(self, chunk: bytes) -> list[bytes]:
         """The events that this chunk completes."""
@@ -44,12 +45,11 @@ class SseSplitter:
         return [event for line in lines if (event := self._line(line)) is not None]
 
     def _line(self, line: bytes) -> bytes | None:
-        if line.startswith(b"data:"):
+        if line.startswith(b"data:") or line == b"data":
             self._data.append(line[6:] if line[5:6] == b" " else line[5:])
-        elif line == b"data":
-            self._data.append(b"")
+            self._held += len(line)
         elif not line and self._data:
             event = self._data[0] if len(self._data) == 1 else b"\n".join(self._data)
-            self._data = []
+            self._data, self._held = [], 0
             return event
         return None

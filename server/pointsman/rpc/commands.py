@@ -58,7 +58,7 @@ def _model_names(ctx: Context) -> list[str]:
     return list(dict.fromkeys([*app.catalogue.aliases, *firsts, *others]))
 
 
-_TABLE: Mapping[str, Command] = {
+TABLE: Mapping[str, Command] = {
     "pointsman.listProviders": Command("listProviders", wording.providers),
     "pointsman.listModels": Command("listModels", wording.models, ("provider",)),
     "pointsman.currentModel": Command("currentModel", wording.selection),
@@ -84,13 +84,13 @@ _TABLE: Mapping[str, Command] = {
     "pointsman.status": Command("status", wording.status),
 }
 
-NAMES = tuple(_TABLE)
+NAMES = tuple(TABLE)
 decode = msgspec.json.Decoder(ExecuteCommandParams).decode
 
 
 async def run(ctx: Context, given: ExecuteCommandParams, language: Language, tasks: Tasks) -> Any:
     """Runs a command and gives the method's result. Raises Refused for a command or an argument that does not fit."""
-    command = _TABLE.get(given.command)
+    command = TABLE.get(given.command)
     if command is None:
         raise Refused(invalid_params(f"There is no command {given.command[:100]!r}; there are {', '.join(NAMES)}."))
     if not given.arguments and command.choices:

@@ -1,1 +1,1 @@
-"""What the daemon does, as independent rooms that `app.py` puts together. Must never know JSON-RPC."""
+"""What the daemon does, as a small stack of rooms that `app.py` puts together. Must never know JSON-RPC."""

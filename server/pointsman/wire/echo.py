@@ -24,7 +24,7 @@ from pointsman.core.chat import (
     Usage,
     UsageReport,
 )
-from pointsman.core.errors import BadReply, Interrupted, PointsmanError
+from pointsman.core.errors import UNREADABLE, BadReply, Interrupted, PointsmanError
 from pointsman.core.http import Head, Request
 from pointsman.core.models import Model
 
@@ -87,7 +87,12 @@ class Reader:
         """What this chunk completes."""
         *lines, self._rest = (self._rest + chunk).split(b"\n")
         readings: list[Reading] = []
-        for line in map(_LINE.decode, lines):
+        for encoded in lines:
+            try:
+                line = _LINE.decode(encoded)
+            except UNREADABLE as error:
+                readings.append(ErrorSeen(BadReply(f"The offline model sent a line that can't be read ({error}).")))
+                continue
             if line.text:
                 readings.append(TextDelta(line.text))
             if line.usage:
