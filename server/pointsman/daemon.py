@@ -75,6 +75,7 @@ async def _serve(where: Places, lock: Lock, starter: _Starter) -> None:
     log = logging.getLogger(__name__)
     app = build(where)
     loop = asyncio.get_running_loop()
+    app.watch()
     server = await loop.create_unix_server(lambda: Session(app, check_peer), sock=listen(where))
     asked = asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
@@ -94,7 +95,7 @@ async def _serve(where: Places, lock: Lock, starter: _Starter) -> None:
 
 async def _until_unneeded(app: App, asked: asyncio.Event) -> None:
     """Returns when a signal asks for it, or when no client and no chat has needed it for as long as configured."""
-    limit = app.catalogue.daemon.idle_exit
+    limit = app.catalogues.base.daemon.idle_exit
     loop = asyncio.get_running_loop()
     quiet_since: float | None = None
     while not asked.is_set():

@@ -38,7 +38,7 @@ def main() -> int:
     except EndpointError as problem:
         _say(str(problem))
     except Exception as problem:  # an editor would show a traceback to somebody who has no use for it
-        _say(f"unexpectedly: {problem!r}. `pointsman doctor` looks for the cause.")
+        _say(f"something unexpected happened: {problem!r}. `pointsman doctor` looks for the cause.")
     return 1
 
 

@@ -9,8 +9,8 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from pointsman.cli.client import CallFailed, Client
-from pointsman.core.catalogue import parse
-from pointsman.edge.files import configuration, shipped
+from pointsman.core.configuration import parse
+from pointsman.edge.files import layer, shipped
 from pointsman.endpoint import VERSION, EndpointError, Places, is_held, places, private_directory, read_lock, skew
 from pointsman.wire import QUIRKS
 
@@ -118,13 +118,13 @@ def _log(where: Places) -> Iterator[Finding]:
 
 
 def _configuration(where: Places) -> Iterator[Finding]:
-    layers = configuration(Path(where.config_file))
-    if not layers:
+    own = layer(Path(where.config_file))
+    if own is None:
         yield Finding(
             "configuration", True, f"{where.config_file} is not there; the providers that come with Pointsman are."
         )
         return
-    problems = parse([*shipped(), *layers], QUIRKS).problems
+    problems = parse([*shipped(), own], QUIRKS).problems
     for problem in problems:
         line = f":{problem.line}" if problem.line else ""
         yield Finding("configuration", False, f"{problem.file}{line}: {problem.message}", problem.hint)

@@ -104,7 +104,9 @@ class Problem(Struct, frozen=True, rename="camel", omit_defaults=True):
 
 @dataclass(frozen=True)
 class Catalogue:
-    """What is configured for one connection. `origins` maps the path of a value (`providers.corp.base_url`) to its layer.
+    """What is configured for one connection.
+
+    `origins` maps the path of a value (`providers.corp.base_url`) to its layer.
 
     `default` is the user's own, `project_default` that of a trusted project file.
     """

@@ -16,8 +16,9 @@ import msgspec
 from msgspec import Struct
 
 from pointsman.core.catalogue import Auth, Catalogue, Daemon, Links, Problem, Provider, Timeout, nearest
-from pointsman.core.variables import ORIGIN
+from pointsman.core.errors import ConfigError
 from pointsman.core.mistakes import line_of, misfit, syntax
+from pointsman.core.variables import ORIGIN
 
 
 class _File(Struct, forbid_unknown_fields=True):
@@ -108,9 +109,9 @@ def build(
 
     `quirks` gives, for each dialect there is, the struct that its quirks must fit.
     """
-    merged, origins = reading.merged, dict(reading.origins)
+    merged, origins = dict(reading.merged), dict(reading.origins)
     if variables:
-        merged = copy.deepcopy(dict(merged))
+        merged = copy.deepcopy(merged)
         _merge(merged, variables, "", ORIGIN, origins)
     file = msgspec.convert(merged, _File)
     problems = list(reading.problems)
@@ -139,6 +140,15 @@ def build(
 def parse(layers: Iterable[Layer], quirks: Mapping[str, type[Struct]]) -> Catalogue:
     """The catalogue of layers alone, without a connection's variables."""
     return build(read(layers), quirks)
+
+
+def provider_from(id: str, table: Mapping[str, Any], quirks: Mapping[str, type[Struct]]) -> Provider:
+    """One provider from its table alone. Raises ConfigError."""
+    reading = Reading({"providers": {id: dict(table)}}, {f"providers.{id}": "given"}, {}, (), frozenset(), None)
+    catalogue = build(reading, quirks)
+    for problem in catalogue.problems:
+        raise ConfigError(problem.message, problem.hint)
+    return catalogue.providers[id]
 
 
 def _read(layer: Layer) -> tuple[dict[str, Any], list[Problem]]:

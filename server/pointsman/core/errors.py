@@ -1,7 +1,9 @@
 """Every error that Pointsman tells anyone, in one tree. Must never know how an error is carried or shown.
 
     PointsmanError
+    ├── InternalError             a mistake of ours
     ├── ConfigError               a configuration file can't be used as it stands
+    │   └── ConfigConflict        it was changed by somebody else meanwhile
     ├── StorageError              the state could not be read or made durable
     ├── SelectionConflict         the choice was changed by somebody else meanwhile
     ├── ShuttingDown              the daemon is leaving and takes no new chats
@@ -56,7 +58,7 @@ class ErrorData(msgspec.Struct, rename="camel", omit_defaults=True, frozen=True)
 
 
 class PointsmanError(Exception):
-    """The root. `message` says what happened, `advice` what to do next; both are shown to people as they are."""
+    """What no other code says. `message` tells what happened, `advice` what to do next; people see both as they are."""
 
     remedies: ClassVar[tuple[Remedy, ...]] = ()
     default_advice: ClassVar[str] = "If this comes back, run `pointsman doctor` and look into the log it names."
@@ -92,7 +94,7 @@ class PointsmanError(Exception):
             code=self.code,
             message=self.message,
             advice=self.advice,
-            retryable=bool(self.remedies),
+            retryable=bool(self.remedies) or any(cause.remedies for cause in self.causes),
             retry_after=self.retry_after,
             provider=self.provider,
             status_code=self.status_code,
@@ -104,10 +106,22 @@ class PointsmanError(Exception):
         return f"{self.message} {self.advice}"
 
 
+class InternalError(PointsmanError):
+    """Something went wrong inside Pointsman; its log says what."""
+
+    default_advice = "Try again; `pointsman doctor` says where the log is, should it come back."
+
+
 class ConfigError(PointsmanError):
     """A configuration file can't be used as it stands."""
 
     default_advice = "Mend the file, then run `pointsman restart`."
+
+
+class ConfigConflict(ConfigError):
+    """The configuration file was changed by somebody else since the caller looked."""
+
+    default_advice = "Look at it again with `pointsman/getProvider`, and change it again if you still want to."
 
 
 class StorageError(PointsmanError):
@@ -175,6 +189,8 @@ class CredentialError(PointsmanError):
 class MissingKey(CredentialError):
     """The provider wants a key and none is configured for this connection."""
 
+    default_advice = "Set the variable that the provider's definition names, and start the editor again."
+
 
 class ProviderError(PointsmanError):
     """A provider answered, and the answer is an error."""
@@ -193,7 +209,7 @@ class InvalidKey(ProviderError):
 
 
 class RateLimited(ProviderError):
-    """Too many requests for now (HTTP 429); `retry_after` says for how long, where the provider does."""
+    """Too many requests for now (HTTP 429); `retryAfter` says for how long, where the provider does."""
 
     remedies: ClassVar[tuple[Remedy, ...]] = ("key", "target", "retry")
     default_advice = "Wait a little, or switch to another model."

@@ -1,4 +1,7 @@
-"""Turns what is wrong with a file of TOML into words for people, and finds the line. Must never decide what is wrong."""
+"""Turns what is wrong with a file of TOML into words for people, and finds the line.
+
+Must never decide what is wrong.
+"""
 
 from __future__ import annotations
 

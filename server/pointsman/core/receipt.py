@@ -47,7 +47,7 @@ class ChatResult(Struct, frozen=True, rename="camel", omit_defaults=True, kw_onl
     account: str | None = None
     cost: Cost | None = None
     error: ErrorData | None = None
-    resume: tuple[str, ...] | None = None
+    resume: tuple[str, ...] = ()
 
 
 class ChatSummary(Struct, frozen=True, rename="camel", omit_defaults=True, kw_only=True):

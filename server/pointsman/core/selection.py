@@ -12,12 +12,13 @@ from typing import Literal
 from msgspec import Struct
 
 Scope = Literal["window", "workspace", "global"]
-Decider = Literal["window", "workspace", "global", "default", "fallback", "none"]
+Decider = Literal["window", "workspace", "project", "global", "default", "fallback", "none"]
 State = Literal["available", "unconfigured", "unavailable", "unset"]
 SCOPES: tuple[Scope, ...] = ("window", "workspace", "global")
 TITLES: Mapping[Decider, str] = {
     "window": "this window's choice",
     "workspace": "this workspace's choice",
+    "project": "the default of this project's file",
     "global": "the global choice",
     "default": "the default of pointsman.toml",
     "fallback": "the first configured provider",

@@ -1,7 +1,8 @@
 """What the variables of one connection say about providers, as a layer of configuration. Must never read a key.
 
-`{PROVIDER}_BASE_URL`, `_AUTH_MODE`, `_API_VERSION`, `_CUSTOM_HEADER_*`, `_TIMEOUT` and `_MAX_RETRIES` work for every provider
-(`-` in an id is `_` in a name); a `FOO_API_KEY` with a `FOO_BASE_URL` makes a provider `foo` of chat completions.
+`{PROVIDER}_BASE_URL`, `_AUTH_MODE`, `_API_VERSION`, `_CUSTOM_HEADER_*`, `_TIMEOUT` and `_MAX_RETRIES` work for
+every provider (`-` in an id is `_` in a name); a `FOO_API_KEY` with a `FOO_BASE_URL` makes a provider `foo` of chat
+completions.
 """
 
 from __future__ import annotations

@@ -72,7 +72,10 @@ class Store:
         await self._write(work)
 
     def trusted(self) -> dict[str, str]:
-        """The project files that the user trusts, by path: the hash of what they had read. Called once, at the start."""
+        """The project files that the user trusts, by path: the hash of what they had read.
+
+        Called once, at the start.
+        """
         return dict(self._connection.execute("SELECT path, hash FROM trusted").fetchall())
 
     async def put_trusted(self, path: str, hash: str | None) -> None:

@@ -32,7 +32,10 @@ def edited(text: str, path: Sequence[str], values: Mapping[str, Any] | None) -> 
 
 
 def replace_file(path: Path, text: str) -> None:
-    """Puts a new text in place of a file at once, behind whatever link leads to it; its mode stays. Raises StorageError."""
+    """Puts a new text in place of a file at once, behind whatever link leads to it; its mode stays.
+
+    Raises StorageError.
+    """
     target = path.resolve()
     try:
         target.parent.mkdir(mode=0o700, parents=True, exist_ok=True)

@@ -1,7 +1,7 @@
 """Notices that a file has changed, however it was written: the only file that imports watchfiles.
 
-Folders are watched, never files: an editor that saves by renaming replaces the file that would be watched. A link's own folder
-and that of its target both count. Must never read a file.
+Folders are watched, never files: an editor that saves by renaming replaces the file that would be watched. A link's own
+folder and that of its target both count. Must never read a file.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ LOOK_AGAIN = 1.0
 
 
 async def changes(files: Callable[[], Iterable[Path]], restart: asyncio.Event) -> AsyncIterator[None]:
-    """Yields whenever one of the files may have changed. `files` is asked anew after `restart` is set, which is cleared."""
+    """Yields whenever one of the files may have changed. `files` is asked anew once `restart` has been set."""
     while True:
         wanted = list(files())
         before = _folders(wanted)
@@ -29,7 +29,7 @@ async def changes(files: Callable[[], Iterable[Path]], restart: asyncio.Event) -
         names = {path.name for path in wanted} | {path.resolve().name for path in wanted}
         async for seen in watchfiles.awatch(
             *before,
-            watch_filter=lambda _, path: Path(path).name in names,
+            watch_filter=_only(names),
             stop_event=restart,
             recursive=False,
             step=10,
@@ -42,6 +42,10 @@ async def changes(files: Callable[[], Iterable[Path]], restart: asyncio.Event) -
                 yield
             if _folders(wanted) != before:
                 break
+
+
+def _only(names: set[str]) -> Callable[[watchfiles.Change, str], bool]:
+    return lambda _, path: Path(path).name in names
 
 
 def _folders(files: Iterable[Path]) -> dict[Path, int]:

@@ -43,7 +43,7 @@ def _scan(text: str) -> object:
 
     value: object
     value, end = make_scanner(_Rules)(text, 0)  # type: ignore[arg-type]
-    if text[end:].strip():
+    if text[end:].strip(" \t\r\n"):
         raise ValueError("there is more than one value")
     return value
 

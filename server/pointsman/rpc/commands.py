@@ -51,14 +51,15 @@ def _chat_ids(ctx: Context) -> list[str]:
 def _model_names(ctx: Context) -> list[str]:
     """What there is to switch to: the user's aliases, then what this connection can use, defaults first."""
     app = ctx.app
-    usable = [p for p in app.catalogue.providers.values() if app.credentials.usable(p, ctx.client.environment)]
+    catalogue = app.catalogues.of(ctx.client)
+    usable = [p for p in catalogue.providers.values() if app.credentials.usable(p, ctx.client.environment)]
     usable.sort(key=lambda provider: not provider.configured_by_user)
     firsts = [f"{p.id}:{p.default_model}" for p in usable if p.default_model]
     others = [f"{p.id}:{name}" for p in usable for name in sorted(p.names)]
-    return list(dict.fromkeys([*app.catalogue.aliases, *firsts, *others]))
+    return list(dict.fromkeys([*catalogue.aliases, *firsts, *others]))
 
 
-_TABLE: Mapping[str, Command] = {
+TABLE: Mapping[str, Command] = {
     "pointsman.listProviders": Command("listProviders", wording.providers),
     "pointsman.listModels": Command("listModels", wording.models, ("provider",)),
     "pointsman.currentModel": Command("currentModel", wording.selection),
@@ -84,13 +85,13 @@ _TABLE: Mapping[str, Command] = {
     "pointsman.status": Command("status", wording.status),
 }
 
-NAMES = tuple(_TABLE)
+NAMES = tuple(TABLE)
 decode = msgspec.json.Decoder(ExecuteCommandParams).decode
 
 
 async def run(ctx: Context, given: ExecuteCommandParams, language: Language, tasks: Tasks) -> Any:
     """Runs a command and gives the method's result. Raises Refused for a command or an argument that does not fit."""
-    command = _TABLE.get(given.command)
+    command = TABLE.get(given.command)
     if command is None:
         raise Refused(invalid_params(f"There is no command {given.command[:100]!r}; there are {', '.join(NAMES)}."))
     if not given.arguments and command.choices:

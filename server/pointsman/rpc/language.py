@@ -16,7 +16,9 @@ from lsprotocol import types
 from pygls.exceptions import JsonRpcException
 from pygls.lsp.server import LanguageServer
 from pygls.protocol import LanguageServerProtocol, default_converter, lsp_method
+from pygls.uris import from_fs_path
 
+from pointsman.core.catalogue import Problem
 from pointsman.endpoint import VERSION
 
 logging.getLogger("pygls").setLevel(logging.CRITICAL + 1)  # it logs whole messages, prompts and all
@@ -128,6 +130,17 @@ class Language:
         kind = types.MessageType.Warning if warning else types.MessageType.Info
         self._server.window_show_message(types.ShowMessageParams(kind, text))
 
+    def diagnose(self, file: str, problems: Sequence[Problem]) -> None:
+        """Shows what is wrong with a file on its lines; none, that it has been mended.
+
+        What is no file shows nothing.
+        """
+        if not file.startswith("/"):
+            return
+        found = [_diagnostic(problem) for problem in problems]
+        params = types.PublishDiagnosticsParams(from_fs_path(file) or file, found)
+        self._server.text_document_publish_diagnostics(params)
+
     async def ask(self, text: str, choices: Sequence[str]) -> str | None:
         """Asks the person to pick one; None when they pick nothing. Raises LookupError when the editor can't ask."""
         actions = [types.MessageActionItem(choice) for choice in choices]
@@ -137,3 +150,10 @@ class Language:
         except JsonRpcException as error:
             raise LookupError(str(error)) from error
         return picked.title if picked else None
+
+
+def _diagnostic(problem: Problem) -> types.Diagnostic:
+    line = (problem.line or 1) - 1
+    whole = types.Range(types.Position(line, 0), types.Position(line, 1000))
+    text = f"{problem.message} {problem.hint}"
+    return types.Diagnostic(whole, text, severity=types.DiagnosticSeverity.Error, source="pointsman")

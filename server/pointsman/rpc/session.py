@@ -26,6 +26,7 @@ from pointsman.rpc.replies import Envelope, Problem
 from pointsman.rpc.table import Call
 from pointsman.rpc.types import HelloParams, HelloResult, ServerOptions
 from pointsman.service.app import App
+from pointsman.service.catalogues import Problems
 from pointsman.service.chats import Chat
 from pointsman.service.clients import Client
 from pointsman.service.tasks import Tasks
@@ -226,7 +227,7 @@ class Session(asyncio.Protocol):
     def _opened(self, params: Any) -> tuple[list[str], ServerOptions]:
         assert self._client is not None
         taken = not identify(self._app.clients, self._client, params)
-        self._stage = "initialized"
+        self._stage, self._client.ready = "initialized", True
         log.info("connected", extra=self._log_fields)
         announced = [] if self._client.ours else list(commands.NAMES)
         return announced, ServerOptions(VERSION, PROTOCOL, self._client.window or "", taken)
@@ -236,12 +237,9 @@ class Session(asyncio.Protocol):
         assert self._client is not None
         if words := skew(client=self._client.version, daemon=VERSION):
             self._language.show(words, warning=True)
-        for problem in self._app.catalogue.problems:
-            if self._client.ours:
-                self.tell(problem)
-            else:
-                line = f" line {problem.line}" if problem.line else ""
-                self._language.show(f"{problem.file}{line}: {problem.message} {problem.hint}", warning=True)
+        self._app.look_again()
+        for problems in self._app.catalogues.problems(self._client):
+            self.tell(problems)
 
     # Requests.
 
@@ -316,8 +314,21 @@ class Session(asyncio.Protocol):
             self._stuck = asyncio.get_running_loop().call_later(PATIENCE, self._transport.abort)
 
     def tell(self, notification: Any) -> None:
-        """Sends a notification."""
+        """Sends a notification. What is wrong with a file is shown where the file is open, too."""
+        if isinstance(notification, Problems):
+            self._tell_problems(notification)
+            return
         self._send(replies.notification(NOTIFICATIONS[type(notification)], notification))
+
+    def _tell_problems(self, found: Problems) -> None:
+        assert self._client is not None
+        self._language.diagnose(found.file, found.problems)
+        for problem in found.problems:
+            if self._client.ours:
+                self.tell(problem)
+            else:
+                line = f" line {problem.line}" if problem.line else ""
+                self._language.show(f"{problem.file}{line}: {problem.message} {problem.hint}", warning=True)
 
     def _send(self, body: bytes) -> None:
         if not self._transport.is_closing():

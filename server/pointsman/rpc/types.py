@@ -5,7 +5,7 @@ Names are camelCase on the wire; unknown fields of a newer client are ignored. T
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 from msgspec import Meta, Struct
 
@@ -120,6 +120,9 @@ class SwitchModelParams(Struct, rename="camel"):
     if_revision: int | None = None
 
 
+ProviderState = Literal["active", "available", "unconfigured", "offline"]
+
+
 class AuthState(Struct, rename="camel"):
     """How a provider is asked: by which scheme, with how many keys for this connection.
 
@@ -133,7 +136,8 @@ class AuthState(Struct, rename="camel"):
 
 
 class ProviderInfo(Struct, rename="camel", omit_defaults=True):
-    """One provider as this connection can use it. `active` is the one that the selection leads to."""
+    """One provider as this connection can use it. `active` is the one that the selection leads to,
+    `offline` a server on this machine that does not run."""
 
     id: str
     name: str
@@ -141,7 +145,7 @@ class ProviderInfo(Struct, rename="camel", omit_defaults=True):
     wire: str
     base_url: str
     auth: AuthState
-    state: Literal["active", "available", "unconfigured"]
+    state: ProviderState
     models: list[str]
     links: Links
     default_model: str | None = None
@@ -165,6 +169,99 @@ class ListModelsResult(Struct, rename="camel"):
 
     models: list[Model]
     failures: list[ErrorData]
+
+
+class ProviderRef(Struct, rename="camel"):
+    """A provider by its id."""
+
+    provider: str
+
+
+class GetProviderResult(Struct, rename="camel"):
+    """A provider as it is configured for this connection.
+
+    `values` are named as in TOML; `origins` says for each that is set which layer set it: a file, `shipped:…` or
+    `environment`. `revision` is that of the user's file.
+    """
+
+    provider: str
+    values: dict[str, Any]
+    origins: dict[str, str]
+    revision: str
+
+
+class SetProviderParams(Struct, rename="camel"):
+    """Values of a provider, named as in TOML; only those given are changed, and null removes one.
+
+    `test` false saves without trying. `ifRevision`: only if the file is still the one that was looked at.
+    """
+
+    provider: Annotated[str, Meta(pattern=r"^[a-z0-9][a-z0-9._-]*$", max_length=64)]
+    values: dict[str, Any]
+    test: bool = True
+    if_revision: str | None = None
+
+
+class RemoveProviderParams(Struct, rename="camel"):
+    """A provider to be taken out of the user's file.
+
+    `ifRevision`: only if the file is still the one that was looked at.
+    """
+
+    provider: str
+    if_revision: str | None = None
+
+
+class SetAliasParams(Struct, rename="camel"):
+    """A short name for a model; null removes it. `ifRevision`: only if the file is still the one that was looked at."""
+
+    alias: Annotated[str, Meta(min_length=1, max_length=200)]
+    model: str | None
+    if_revision: str | None = None
+
+
+class SetDefaultParams(Struct, rename="camel"):
+    """The model for whoever has chosen none; null removes it."""
+
+    model: str | None
+    if_revision: str | None = None
+
+
+class ConfigResult(Struct, rename="camel"):
+    """The change is in force. `revision` is that of the user's file now."""
+
+    revision: str
+
+
+class ProviderTestParams(Struct, rename="camel"):
+    """A provider to be tried, perhaps with another base URL, or with a key that is used this once and never kept."""
+
+    provider: str
+    base_url: str | None = None
+    key: str | None = None
+
+
+class ProviderTestResult(Struct, rename="camel", omit_defaults=True):
+    """How it went: whether it let us in, how long that took, how many models it lists, and what was wrong."""
+
+    ok: bool
+    milliseconds: int
+    models: int
+    error: ErrorData | None = None
+
+
+class TrustParams(Struct, rename="camel"):
+    """A folder with a `.pointsman.toml`, by its absolute path, and whether it is to be trusted."""
+
+    folder: str
+    trusted: bool = True
+
+
+class TrustResult(Struct, rename="camel"):
+    """The file that is trusted, or no more."""
+
+    file: str
+    trusted: bool
 
 
 class ClientInfo(Struct, rename="camel", omit_defaults=True):

@@ -2,30 +2,33 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 import time
 import uuid
-from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from pointsman.core.catalogue import Catalogue, Layer, parse
+from pointsman.core.catalogue import Catalogue, Provider
 from pointsman.core.chat import Conversation
 from pointsman.core.errors import NoTargetLeft, ShuttingDown
 from pointsman.core.routing import Target, plan
-from pointsman.edge.files import configuration, shipped
+from pointsman.core.selection import Selection
 from pointsman.edge.store import Store
 from pointsman.edge.transport import Transports, transports
+from pointsman.edge.watch import changes
 from pointsman.endpoint import Places
+from pointsman.service.catalogues import Catalogues, Problems, ProvidersChanged, difference
 from pointsman.service.chats import Chat, Chats, Starter
 from pointsman.service.clients import Client, Clients
 from pointsman.service.clock import now
+from pointsman.service.configuration import Configuration
 from pointsman.service.credentials import Credentials
 from pointsman.service.driver import Job, Tools, start
 from pointsman.service.models import Models
+from pointsman.service.neighbours import Neighbours
 from pointsman.service.selection import Selections
 from pointsman.service.tasks import Tasks
-from pointsman.wire import QUIRKS
 
 log = logging.getLogger(__name__)
 
@@ -37,11 +40,12 @@ DETACH = 60.0
 class App:
     """The whole daemon but its socket."""
 
-    catalogue: Catalogue
+    catalogues: Catalogues
     clients: Clients
     credentials: Credentials
     selections: Selections
     models: Models
+    neighbours: Neighbours
     chats: Chats
     transports: Transports
     store: Store
@@ -50,6 +54,35 @@ class App:
     started_at: str = field(default_factory=now)
     born: float = field(default_factory=time.monotonic)
     draining: bool = False
+
+    def __post_init__(self) -> None:
+        self.configuration = Configuration(Path(self.where.config_file), self.reload)
+        self._watchers = Tasks()
+        self._moved = asyncio.Event()
+
+    def watch(self) -> None:
+        """Begins to notice edited files, and model servers that come and go."""
+        self._watchers.spawn(self._watch_files(), "configuration")
+        self._watchers.spawn(self.neighbours.watch(self._local_providers, self._neighbours_changed), "neighbours")
+
+    def look_again(self) -> None:
+        """A client has come: its workspace may have a file that nobody watches yet."""
+        self._moved.set()
+
+    async def reload(self) -> None:
+        """Reads the configuration again, and tells every client what has changed for it."""
+        before = {client: (self.catalogues.of(client), self.selections.current(client)) for client in self.clients}
+        for problems in await self.catalogues.refresh(self._workspaces()):
+            self._tell_problems(problems)
+        for client, (catalogue, selection) in before.items():
+            self.tell_difference(client, catalogue, selection)
+
+    def tell_difference(self, client: Client, catalogue: Catalogue, selection: Selection) -> None:
+        """Tells one client how its providers and its selection differ from what they were."""
+        if client.ready and (after := self.catalogues.of(client)) is not catalogue:
+            if found := difference(catalogue, after):
+                client.line.tell(found)
+            self.selections.tell_if_changed(client, selection)
 
     def chat(
         self,
@@ -64,11 +97,10 @@ class App:
         if self.draining:
             raise ShuttingDown("The daemon is shutting down and takes no new chats.")
         route = self.selections.route(client, model)
-        planned = plan(route, lambda target: self._hindrance(client, target))
+        catalogue = self.catalogues.of(client)
+        planned = plan(route, lambda target: self._hindrance(catalogue, client, target))
         if not planned.targets:
-            causes = [
-                self.credentials.missing(self.catalogue.providers[target.provider]) for target, _ in planned.skipped
-            ]
+            causes = [self.credentials.missing(catalogue.providers[target.provider]) for target, _ in planned.skipped]
             if len(causes) == 1:
                 raise causes[0]
             raise NoTargetLeft(f"No target of {route.spec} can be asked.", causes[0].advice, causes=tuple(causes))
@@ -78,41 +110,70 @@ class App:
         id = chat_id or str(uuid.uuid4())
         chat = Chat(id, route.spec, conversation.title, starter, detach, conversation_id)
         self.chats.begin(chat)
-        tools = Tools(self.catalogue, self.credentials, self.transports, self.chats)
+        tools = Tools(catalogue, self.credentials, self.transports, self.chats)
         start(Job(chat, conversation, client.environment, planned), tools, self.tasks)
         return chat
 
     async def drain(self) -> None:
         """Takes no new chats and lets the running ones finish, within the configured bound; then cancels them."""
         self.draining = True
-        await self.tasks.wait(self.catalogue.daemon.drain)
+        await self.tasks.wait(self.catalogues.base.daemon.drain)
         await self.tasks.close()
 
     async def close(self) -> None:
         """Lets go of everything, after `drain`."""
+        self._moved.set()
+        await self._watchers.close()
         await self.transports.close()
         await self.store.close()
 
-    def _hindrance(self, client: Client, target: Target) -> str | None:
-        provider = self.catalogue.providers[target.provider]
+    def _hindrance(self, catalogue: Catalogue, client: Client, target: Target) -> str | None:
+        provider = catalogue.providers[target.provider]
         usable = self.credentials.usable(provider, client.environment)
         return None if usable else self.credentials.missing(provider).message
+
+    async def _watch_files(self) -> None:
+        async for _ in changes(lambda: self.catalogues.files(self._workspaces()), self._moved):
+            await self.reload()
+
+    def _workspaces(self) -> list[str]:
+        return [client.workspace for client in self.clients if client.workspace]
+
+    def _tell_problems(self, problems: Problems) -> None:
+        """Tells those for whom the file counts."""
+
+        def make(client: Client) -> Problems | None:
+            own = [client.workspace] if client.workspace else []
+            return problems if problems.file in map(str, self.catalogues.files(own)) else None
+
+        self.clients.tell_all(make)
+
+    def _local_providers(self) -> list[Provider]:
+        return [provider for client in self.clients for provider in self.catalogues.of(client).providers.values()]
+
+    def _neighbours_changed(self, urls: set[str]) -> None:
+        def make(client: Client) -> ProvidersChanged | None:
+            providers = self.catalogues.of(client).providers.values()
+            changed = [provider.id for provider in providers if provider.base_url in urls]
+            return ProvidersChanged([], changed, []) if changed else None
+
+        self.clients.tell_all(make)
 
 
 def build(where: Places) -> App:
     """Reads the configuration and the state, and puts the rooms together. Raises StorageError."""
-    layers: Sequence[Layer] = [*shipped(), *configuration(Path(where.config_file))]
-    catalogue = parse(layers, QUIRKS)
-    for problem in catalogue.problems:
-        log.warning("configuration: %s line %s: %s %s", problem.file, problem.line, problem.message, problem.hint)
     store, clients, credentials, out = Store(Path(where.store)), Clients(), Credentials(), transports()
-    models = Models(catalogue, credentials, out)
+    catalogues = Catalogues(Path(where.config_file), store)
+    for problem in catalogues.base.problems:
+        log.warning("configuration: %s line %s: %s %s", problem.file, problem.line, problem.message, problem.hint)
+    models = Models(credentials, out, store)
     return App(
-        catalogue=catalogue,
+        catalogues=catalogues,
         clients=clients,
         credentials=credentials,
-        selections=Selections(catalogue, credentials, models, clients, store),
+        selections=Selections(catalogues, credentials, models, clients, store),
         models=models,
+        neighbours=Neighbours(models),
         chats=Chats(clients),
         transports=out,
         store=store,

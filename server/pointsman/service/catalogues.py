@@ -94,16 +94,13 @@ class Catalogues:
         return [each for each in [*found, Problems("environment", tuple(variables))] if each.problems]
 
     async def refresh(self, workspaces: Iterable[str]) -> list[Problems]:
-        """Reads the files again; gives, for each that changed, what is wrong with it. `of` gives new catalogues after that."""
+        """Reads the files again; gives, for each that changed, what is wrong with it. `of` is new after that."""
         told = []
         for path in self.files(workspaces):
             before = self._files.get(path)
             if await asyncio.to_thread(layer, path, self._kind(path)) == (before.now if before else None):
                 continue
-            while not self._look(path):
-                await asyncio.sleep(SETTLED)
-                if await asyncio.to_thread(layer, path, self._kind(path)) == self._files[path].now:
-                    break
+            await self._settle(path)
             log.info("configuration read again: %s, %d problems", path, len(self._files[path].problems))
             told.append(Problems(str(path), self._mistakes(path)))
         if told:
@@ -111,7 +108,10 @@ class Catalogues:
         return told
 
     async def trust(self, folder: str, *, wanted: bool) -> Path:
-        """Trusts a folder's project file as it is now, or no more. Raises ConfigError where there is none, StorageError."""
+        """Trusts a folder's project file as it is now, or no more.
+
+        Raises ConfigError where there is none, StorageError.
+        """
         path = Path(folder) / PROJECT_FILE
         found = await asyncio.to_thread(layer, path, "project")
         if found is None and wanted:
@@ -126,12 +126,23 @@ class Catalogues:
         self._forget()
         return path
 
+    async def _settle(self, path: Path) -> None:
+        """Takes a changed file in; one that is wrong, or looks half written, once it has stayed as it is for a moment."""
+        kind, old = self._kind(path), self._files.get(path)
+        new = await asyncio.to_thread(layer, path, kind)
+        while new and (_half_written(old.now if old else None, new) or not self._look(path)):
+            await asyncio.sleep(SETTLED)
+            again = await asyncio.to_thread(layer, path, kind)
+            if again == new:
+                break
+            new = again
+        self._look(path)
+
     def _make(self, client: Client) -> Catalogue:
         reading = self._reading(client.workspace)
         variables = overlay(client.environment, reading.providers.keys(), reading.owned_variables)
-        key = msgspec.json.encode(
-            (client.workspace if self._project(client.workspace) else None, variables), order="sorted"
-        )
+        place = client.workspace if self._project(client.workspace) else None
+        key = msgspec.json.encode((place, variables), order="sorted")
         if key not in self._by_content:
             self._by_content[key] = build(reading, QUIRKS, variables)
         return self._by_content[key]
@@ -195,6 +206,11 @@ def difference(before: Catalogue, after: Catalogue) -> ProvidersChanged | None:
         removed=sorted(old.keys() - new.keys()),
     )
     return found if found.added or found.changed or found.removed else None
+
+
+def _half_written(old: Layer | None, new: Layer) -> bool:
+    """Whether a file looks as if its writer had emptied it and not come far yet."""
+    return old is not None and old.text != new.text and old.text.startswith(new.text.rstrip())
 
 
 def _hash(found: Layer) -> str:

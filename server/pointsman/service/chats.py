@@ -17,6 +17,7 @@ from msgspec import Struct
 from pointsman.core.chat import Event, Finished, Started
 from pointsman.core.errors import ChatGone, ChatInUse, PointsmanError
 from pointsman.core.receipt import ChatResult, ChatSummary
+from pointsman.edge.process import give_memory_back
 from pointsman.service.clients import Clients
 from pointsman.service.clock import now
 
@@ -30,6 +31,8 @@ KEPT_FOR = 600.0
 """Seconds that a finished chat can still be attached to."""
 PER_EVENT = 64
 """Bytes that an event costs in memory beyond its text."""
+LARGE = 2**20
+"""A chat of so many bytes leaves room behind, once it is over and once it is forgotten, that is worth giving back."""
 
 _encode = msgspec.json.Encoder().encode
 
@@ -74,6 +77,7 @@ class Chat:
         self._watchers = 0
         self._leaving: asyncio.TimerHandle | None = None
         self._work: asyncio.Task[None] | None = None
+        self.expiry: asyncio.TimerHandle | None = None
         self.size = 0
 
     def __len__(self) -> int:
@@ -144,7 +148,7 @@ class Chat:
         return ChatSummary(
             chat_id=self.id,
             state="finished" if self.finished else "running",
-            model=self.started.model if self.started else self.spec,
+            model=f"{self.started.provider}:{self.started.model}" if self.started else self.spec,
             client=self.starter.client,
             started_at=self.started_at,
             events=len(self._log),
@@ -201,8 +205,9 @@ class Chats:
         """Tells everybody where a chat stands; one that has ended is kept for a while, within bounds."""
         self._clients.tell_all(lambda _: ChatsChanged(chat.summary()))
         if chat.finished:
-            asyncio.get_running_loop().call_later(KEPT_FOR, self._forget, chat)
+            chat.expiry = asyncio.get_running_loop().call_later(KEPT_FOR, self._forget, chat)
             self._shrink()
+            self._tidy_up(chat)
 
     def _shrink(self) -> None:
         """Forgets the oldest finished chats until the rest is within bounds."""
@@ -217,3 +222,10 @@ class Chats:
     def _forget(self, chat: Chat) -> None:
         if self._chats.get(chat.id) is chat:
             del self._chats[chat.id]
+            if chat.expiry is not None:
+                chat.expiry.cancel()  # it would keep the chat alive
+            self._tidy_up(chat)
+
+    def _tidy_up(self, chat: Chat) -> None:
+        if chat.size > LARGE:
+            asyncio.get_running_loop().call_later(1.0, give_memory_back)  # soon, when nothing refers to it any more

@@ -34,7 +34,8 @@ class Line(Protocol):
 class Client:
     """One connection. Name, window and workspace are known after its `initialize`.
 
-    `ours` is true for a client that speaks Pointsman's own protocol, false for a stock LSP client.
+    `ready` is true once `initialize` has been answered: it is told nothing before. `ours` is true for a client that
+    speaks Pointsman's own protocol, false for a stock LSP client.
     """
 
     number: int
@@ -49,6 +50,7 @@ class Client:
     workspace: str | None = None
     trusted: bool = False
     ours: bool = False
+    ready: bool = False
     connected_at: str = field(default_factory=now)
 
     @property
@@ -101,7 +103,7 @@ class Clients:
     def tell_all(self, make: Callable[[Client], Any]) -> None:
         """Tells every client what `make` says for it; None means that this one isn't told."""
         for client in self:
-            if (notification := make(client)) is not None:
+            if client.ready and (notification := make(client)) is not None:
                 client.line.tell(notification)
 
     async def close(self, within: float) -> None:

@@ -32,7 +32,7 @@ from pointsman.core.chat import (
     coalesce,
 )
 from pointsman.core.environment import Environment
-from pointsman.core.errors import Interrupted, NoTargetLeft, PointsmanError
+from pointsman.core.errors import InternalError, Interrupted, NoTargetLeft, PointsmanError
 from pointsman.core.receipt import Attempt, ChatResult, Timing
 from pointsman.core.routing import Plan
 from pointsman.edge.authorise import authorise, redact
@@ -87,7 +87,7 @@ async def _drive(run: _Run) -> None:
         run.end(Finished("error", error.data()), error)
     except Exception:
         log.exception("a chat failed for a reason of our own", extra=run.log_fields)
-        mistake = PointsmanError("Something went wrong inside Pointsman; its log says what.")
+        mistake = InternalError("Something went wrong inside Pointsman.")
         run.end(Finished("error", mistake.data()), mistake)
 
 
@@ -173,7 +173,7 @@ class _Run:
             attempts=tuple(self._attempts),
             timing=Timing(first, round((self._clock() - self._begun) * 1000)),
             error=last.error,
-            resume=last.resume or None,
+            resume=last.resume,
         )
 
     @property

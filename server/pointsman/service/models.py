@@ -1,20 +1,26 @@
-"""The models of each provider: those of its definition and those that it lists itself.
+"""The models of each provider: those of its definition, and those that it lists itself, kept on disk.
 
-Must never keep a list on disk.
+Must never be the reason that a chat waits: a list that is not there yet is no list.
 """
 
 from __future__ import annotations
 
 import asyncio
 import logging
+import time
 from collections.abc import Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+
+import msgspec
 
 from pointsman.core.catalogue import Catalogue, Provider
 from pointsman.core.environment import Environment
-from pointsman.core.errors import PointsmanError, TimedOut
+from pointsman.core.errors import UNREADABLE, PointsmanError, StorageError, TimedOut
 from pointsman.core.models import Model
 from pointsman.core.routing import Known
 from pointsman.edge.authorise import authorise, redact
+from pointsman.edge.store import Store
 from pointsman.edge.transport import Transports
 from pointsman.service.credentials import Credentials
 from pointsman.wire import WIRES
@@ -23,34 +29,73 @@ log = logging.getLogger(__name__)
 
 LIST_WITHIN = 5.0
 """Seconds that a provider has to give its list."""
+FRESH_FOR = 6 * 3600.0
+"""Seconds after which a list is asked for again by whoever wants it next."""
+
+
+@dataclass(frozen=True)
+class _List:
+    """What a provider listed, and when (Unix time)."""
+
+    models: Sequence[Model]
+    at: float
 
 
 class Models:
-    """Lists models. A live list is asked for once, and again on `refresh`; it holds for everybody."""
+    """Lists models. A provider is asked at most once at a time for its list, which then holds for everybody."""
 
-    def __init__(self, catalogue: Catalogue, credentials: Credentials, transports: Transports) -> None:
-        self._catalogue = catalogue
+    def __init__(self, credentials: Credentials, transports: Transports, store: Store) -> None:
         self._credentials = credentials
         self._transports = transports
-        self._live: dict[str, Sequence[Model]] = {}
+        self._store = store
+        self._lists = _stored(store)
 
-    def known(self) -> Known:
-        """The ids that providers have listed so far."""
-        return {provider: {model.id for model in models} for provider, models in self._live.items()}
+    def known(self, catalogue: Catalogue) -> Known:
+        """The ids that the providers of a catalogue have listed so far."""
+        return {id: {model.id for model in self._listed_by(provider)} for id, provider in catalogue.providers.items()}
 
     async def listed(
-        self, environment: Environment, provider: Provider | None, refresh: bool
+        self, catalogue: Catalogue, environment: Environment, provider: Provider | None, refresh: bool
     ) -> tuple[list[Model], list[PointsmanError]]:
         """All models, or one provider's, and what kept a provider from giving its list.
 
         Asks those providers that this connection could ask for a chat, and only such as the user has configured or
         names here.
         """
-        providers = [provider] if provider else list(self._catalogue.providers.values())
-        asked = [p for p in providers if (p.configured_by_user or provider) and (refresh or p.id not in self._live)]
-        failures = await asyncio.gather(*(self._ask(p, environment) for p in asked))
+        providers = [provider] if provider else list(catalogue.providers.values())
+        asked = [p for p in providers if (p.configured_by_user or provider) and (refresh or not self._is_fresh(p))]
+        failures = await asyncio.gather(*(self.ask(p, environment) for p in asked))
         models = [model for p in providers for model in self._merged(p)]
         return models, [failure for failure in failures if failure is not None]
+
+    async def ask(self, provider: Provider, environment: Environment) -> PointsmanError | None:
+        """Asks a provider for its list; gives what went wrong. The last list stays when it does."""
+        wire = WIRES[provider.wire]
+        request = wire.models_request(provider)
+        if request is None:
+            return None
+        key = None
+        try:
+            key = self._credentials.in_turn(provider, environment)[0].key
+            outgoing = authorise(request, provider.auth, key)
+            async with asyncio.timeout(LIST_WITHIN):
+                head, body = await self._transports.fetch(outgoing, provider.timeout.connect)
+            if not 200 <= head.status < 300:
+                return redact(wire.error(provider, head, body), key)
+            await self._keep(provider, _List(wire.models(provider, body), time.time()))
+        except TimeoutError:
+            text = f"{provider.title} gave no list of models within {LIST_WITHIN:g} seconds."
+            return TimedOut(text, provider=provider.id)
+        except PointsmanError as error:
+            log.info("no list of models: %s", error.message, extra={"provider": provider.id})
+            return redact(error, key)
+        return None
+
+    async def _keep(self, provider: Provider, found: _List) -> None:
+        self._lists[provider.id, provider.base_url] = found
+        encoded = msgspec.json.encode(found.models).decode()
+        with suppress(StorageError):  # it is only a cache, and the log has it
+            await self._store.put_model_list(provider.id, provider.base_url, found.at, encoded)
 
     def _merged(self, provider: Provider) -> list[Model]:
         """The definition's names first, then what the provider lists beyond them."""
@@ -63,28 +108,21 @@ class Models:
             )
             for name, id in own.items()
         ]
-        return configured + [model for model in self._live.get(provider.id, ()) if model.id not in own]
+        return configured + [model for model in self._listed_by(provider) if model.id not in own]
 
-    async def _ask(self, provider: Provider, environment: Environment) -> PointsmanError | None:
-        wire = WIRES[provider.wire]
-        request = wire.models_request(provider)
-        if request is None:
-            return None
-        key = None
-        try:
-            key = self._credentials.in_turn(provider, environment)[0].key
-            async with asyncio.timeout(LIST_WITHIN):
-                head, body = await self._transports.fetch(
-                    authorise(request, provider.auth, key), provider.timeout.connect
-                )
-            if not 200 <= head.status < 300:
-                return redact(wire.error(provider, head, body), key)
-            self._live[provider.id] = wire.models(provider, body)
-        except TimeoutError:
-            return TimedOut(
-                f"{provider.title} gave no list of models within {LIST_WITHIN:g} seconds.", provider=provider.id
-            )
-        except PointsmanError as error:
-            log.info("no list of models: %s", error.message, extra={"provider": provider.id})
-            return redact(error, key)
-        return None
+    def _listed_by(self, provider: Provider) -> Sequence[Model]:
+        found = self._lists.get((provider.id, provider.base_url))
+        return found.models if found else ()
+
+    def _is_fresh(self, provider: Provider) -> bool:
+        found = self._lists.get((provider.id, provider.base_url))
+        return found is not None and time.time() - found.at < FRESH_FOR
+
+
+def _stored(store: Store) -> dict[tuple[str, str], _List]:
+    """The lists that were kept; one that can't be read any more is asked for again."""
+    lists = {}
+    for provider, base_url, at, encoded in store.model_lists():
+        with suppress(*UNREADABLE):
+            lists[provider, base_url] = _List(msgspec.json.decode(encoded, type=list[Model]), at)
+    return lists

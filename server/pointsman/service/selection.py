@@ -10,7 +10,6 @@ from dataclasses import replace
 
 from msgspec import Struct
 
-from pointsman.core.catalogue import Catalogue
 from pointsman.core.errors import ConfigError, NoModelChosen, RouteError, SelectionConflict
 from pointsman.core.routing import Route, resolve
 from pointsman.core.selection import (
@@ -25,6 +24,7 @@ from pointsman.core.selection import (
     revision_at,
 )
 from pointsman.edge.store import Store
+from pointsman.service.catalogues import Catalogues
 from pointsman.service.clients import Client, Clients
 from pointsman.service.clock import now
 from pointsman.service.credentials import Credentials
@@ -42,9 +42,9 @@ class Selections:
     """All choices. A change is in the store before it is in force, and in force before it is told."""
 
     def __init__(
-        self, catalogue: Catalogue, credentials: Credentials, models: Models, clients: Clients, store: Store
+        self, catalogues: Catalogues, credentials: Credentials, models: Models, clients: Clients, store: Store
     ) -> None:
-        self._catalogue = catalogue
+        self._catalogues = catalogues
         self._credentials = credentials
         self._models = models
         self._clients = clients
@@ -53,10 +53,16 @@ class Selections:
         self._revision = max((choice.revision for choice in self._choices.values()), default=0)
         self._one_at_a_time = asyncio.Lock()
 
+    def tell_if_changed(self, client: Client, before: Selection) -> None:
+        """Tells a client what now holds for it, if a change of the configuration made that something else."""
+        now_holds = self.current(client)
+        if now_holds != before:
+            client.line.tell(SelectionChanged(now_holds, now_holds))
+
     def current(self, client: Client) -> Selection:
         """What holds for a connection now, and why."""
         decider, choice, model = self._decide(client)
-        hidden = applying(self._choices, client.place)[1 if choice else 0 :]
+        hidden = [each for each in applying(self._choices, client.place) if each is not choice]
         return self._describe(client, decider, choice, model, explain(decider, choice, hidden))
 
     async def switch(
@@ -98,20 +104,24 @@ class Selections:
         """
         decider, _, chosen = self._decide(client)
         if model is not None:
-            return resolve(self._catalogue, model, self._provider_of(chosen), self._models.known())
+            return self._resolve(client, model, self._provider_of(client, chosen))
         if chosen is None:
             raise NoModelChosen("No model is chosen, and no provider is configured that could be taken instead.")
-        route = resolve(self._catalogue, chosen, None, self._models.known())
+        route = self._resolve(client, chosen, None)
         return replace(route, rule=f"{route.rule}; {explain(decider, None, [])}")
 
     def _decide(self, client: Client) -> tuple[Decider, Choice | None, str | None]:
-        """What decides for a connection: its narrowest choice, the default, or the first configured provider."""
-        for choice in applying(self._choices, client.place)[:1]:
+        """What decides: the narrowest choice or the project's default, the user's default, or the first provider."""
+        catalogue = self._catalogues.of(client)
+        choices = applying(self._choices, client.place)
+        if catalogue.project_default and (not choices or choices[0].scope == "global"):
+            return "project", None, catalogue.project_default
+        for choice in choices[:1]:
             return choice.scope, choice, choice.model
-        default = self._catalogue.default
+        default = catalogue.default
         if default is not None and self._state(client, default) == "available":
             return "default", None, default
-        for provider in self._catalogue.providers.values():
+        for provider in catalogue.providers.values():
             configured = provider.configured_by_user and provider.default_model
             if configured and self._credentials.usable(provider, client.environment):
                 return "fallback", None, provider.id
@@ -120,9 +130,9 @@ class Selections:
     def _describe(
         self, client: Client, decider: Decider, choice: Choice | None, model: str | None, why: str
     ) -> Selection:
-        route = self._route_or_none(model)
+        route = self._route_or_none(client, model)
         target = route.targets[0] if route else None
-        provider = self._catalogue.providers.get(target.provider) if target else None
+        provider = self._catalogues.of(client).providers.get(target.provider) if target else None
         return Selection(
             model=model,
             scope=decider,
@@ -138,21 +148,25 @@ class Selections:
         )
 
     def _state(self, client: Client, model: str) -> State:
-        route = self._route_or_none(model)
+        route = self._route_or_none(client, model)
         if route is None:
             return "unavailable"
-        providers = [self._catalogue.providers[target.provider] for target in route.targets]
+        providers = [self._catalogues.of(client).providers[target.provider] for target in route.targets]
         usable = any(self._credentials.usable(provider, client.environment) for provider in providers)
         return "available" if usable else "unconfigured"
 
-    def _route_or_none(self, model: str | None) -> Route | None:
+    def _resolve(self, client: Client, model: str, current: str | None) -> Route:
+        catalogue = self._catalogues.of(client)
+        return resolve(catalogue, model, current, self._models.known(catalogue))
+
+    def _route_or_none(self, client: Client, model: str | None) -> Route | None:
         try:
-            return None if model is None else resolve(self._catalogue, model, None, self._models.known())
+            return None if model is None else self._resolve(client, model, None)
         except (RouteError, ConfigError):
             return None
 
-    def _provider_of(self, model: str | None) -> str | None:
-        route = self._route_or_none(model)
+    def _provider_of(self, client: Client, model: str | None) -> str | None:
+        route = self._route_or_none(client, model)
         return route.targets[0].provider if route else None
 
     def _tell(self, choice: Choice) -> None:

@@ -24,7 +24,7 @@ from pointsman.core.chat import (
     Usage,
     UsageReport,
 )
-from pointsman.core.errors import BadReply, Interrupted, PointsmanError
+from pointsman.core.errors import UNREADABLE, BadReply, Interrupted, PointsmanError
 from pointsman.core.http import Head, Request
 from pointsman.core.models import Model
 from pointsman.core.stream import LineSplitter
@@ -87,7 +87,12 @@ class Reader:
     def feed(self, chunk: bytes) -> list[Reading]:
         """What this chunk completes."""
         readings: list[Reading] = []
-        for line in map(_LINE.decode, self._lines.feed(chunk)):
+        for encoded in self._lines.feed(chunk):
+            try:
+                line = _LINE.decode(encoded)
+            except UNREADABLE as error:
+                readings.append(ErrorSeen(BadReply(f"The offline model sent a line that can't be read ({error}).")))
+                continue
             if line.text:
                 readings.append(TextDelta(line.text))
             if line.usage:

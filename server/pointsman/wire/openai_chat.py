@@ -134,7 +134,7 @@ def _messages(message: Message, notices: list[Notice]) -> list[dict[str, Any]]:
     if not content and not calls:
         return results
     if all(block["type"] == "text" for block in content):
-        said: Any = "".join(block["text"] for block in content) or None
+        said: Any = "".join(block["text"] for block in content) or (None if calls else "")
     else:
         said = content
     own: dict[str, Any] = {"role": message.role, "content": said}
@@ -170,6 +170,8 @@ def _content(part: Part, notices: list[Notice]) -> list[dict[str, Any]]:
 
 def _result(part: ToolResultPart, notices: list[Notice]) -> str:
     """A tool's answer as text: the only form that every server of this dialect takes."""
+    if part.is_error:
+        notices.append(Notice("toolResult", "Chat completions can't say that a tool failed; only its words were sent."))
     if isinstance(part.content, str):
         return part.content
     texts = [piece.text for piece in part.content if isinstance(piece, TextPart)]

@@ -6,17 +6,19 @@ from collections.abc import Mapping
 from typing import Any
 
 from pointsman.core.catalogue import Problem
-from pointsman.rpc.methods import chats, daemon, models, selection
+from pointsman.rpc.methods import chats, configuration, daemon, models, selection
 from pointsman.rpc.table import PREFIX, Method, methods_of
 from pointsman.rpc.types import ChatEvents
+from pointsman.service.catalogues import ProvidersChanged
 from pointsman.service.chats import ChatsChanged
 from pointsman.service.selection import SelectionChanged
 
-METHODS: Mapping[str, Method] = methods_of(models, selection, chats, daemon)
+METHODS: Mapping[str, Method] = methods_of(models, selection, chats, configuration, daemon)
 
 NOTIFICATIONS: Mapping[Any, str] = {
     ChatEvents: PREFIX + "chatEvents",
     SelectionChanged: PREFIX + "selectionChanged",
+    ProvidersChanged: PREFIX + "providersChanged",
     ChatsChanged: PREFIX + "chatsChanged",
     Problem: PREFIX + "configProblem",
 }

@@ -16,6 +16,7 @@ from pointsman.service.clients import Client
 async def status(ctx: Context, params: Nothing) -> StatusResult:
     """Tells how the daemon is, and who is connected."""
     app = ctx.app
+    catalogue = app.catalogues.of(ctx.client)
     return StatusResult(
         version=VERSION,
         protocol=PROTOCOL,
@@ -30,8 +31,8 @@ async def status(ctx: Context, params: Nothing) -> StatusResult:
         clients=[_info(client) for client in app.clients],
         running_chats=len(app.chats.running),
         kept_chats=len(app.chats),
-        providers=len(app.catalogue.providers),
-        problems=len(app.catalogue.problems),
+        providers=len(catalogue.providers),
+        problems=len(catalogue.problems),
     )
 
 

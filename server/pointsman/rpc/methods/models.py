@@ -12,6 +12,7 @@ from pointsman.rpc.types import (
     ListProvidersResult,
     Nothing,
     ProviderInfo,
+    ProviderState,
 )
 
 
@@ -19,18 +20,21 @@ from pointsman.rpc.types import (
 async def list_providers(ctx: Context, params: Nothing) -> ListProvidersResult:
     """Lists every provider, and whether this connection could use it now."""
     active = ctx.app.selections.current(ctx.client).provider
-    return ListProvidersResult([_info(ctx, provider, active) for provider in ctx.app.catalogue.providers.values()])
+    return ListProvidersResult(
+        [_info(ctx, provider, active) for provider in ctx.app.catalogues.of(ctx.client).providers.values()]
+    )
 
 
 @method
 async def list_models(ctx: Context, params: ListModelsParams) -> ListModelsResult:
     """Lists models: those of the configuration, and those that configured providers list themselves."""
-    providers = ctx.app.catalogue.providers
+    catalogue = ctx.app.catalogues.of(ctx.client)
+    providers = catalogue.providers
     provider = providers.get(params.provider or "")
     if params.provider and provider is None:
         near = nearest(params.provider, providers) or sorted(providers)
         raise UnknownProvider(f"There is no provider {params.provider!r}.", f"There are: {', '.join(near)}.")
-    models, failures = await ctx.app.models.listed(ctx.client.environment, provider, params.refresh)
+    models, failures = await ctx.app.models.listed(catalogue, ctx.client.environment, provider, params.refresh)
     return ListModelsResult(models, [failure.data() for failure in failures])
 
 
@@ -49,8 +53,16 @@ def _info(ctx: Context, provider: Provider, active: str | None) -> ProviderInfo:
             oauth=False,
             keys=len(credentials.keys(provider, environment)),
         ),
-        state="unconfigured" if not usable else "active" if provider.id == active else "available",
+        state=_state(ctx, provider, usable, active),
         models=sorted(provider.names),
         links=provider.links,
         default_model=provider.default_model,
     )
+
+
+def _state(ctx: Context, provider: Provider, usable: bool, active: str | None) -> ProviderState:
+    if not usable:
+        return "unconfigured"
+    if ctx.app.neighbours.is_offline(provider):
+        return "offline"
+    return "active" if provider.id == active else "available"

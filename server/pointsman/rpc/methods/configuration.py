@@ -1,0 +1,151 @@
+"""Methods about the user's configuration file."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import msgspec
+
+from pointsman.core.catalogue import Provider, nearest
+from pointsman.core.configuration import provider_from
+from pointsman.core.errors import ConfigError, UnknownProvider
+from pointsman.core.routing import resolve
+from pointsman.core.secret import Secret
+from pointsman.rpc.table import Context, method
+from pointsman.rpc.types import (
+    ConfigResult,
+    GetProviderResult,
+    Nothing,
+    ProviderRef,
+    ProviderTestParams,
+    ProviderTestResult,
+    RemoveProviderParams,
+    SetAliasParams,
+    SetDefaultParams,
+    SetProviderParams,
+    TrustParams,
+    TrustResult,
+)
+from pointsman.service.testing import Trial, test
+from pointsman.wire import QUIRKS
+
+HIDDEN = ("keys", "headers")
+"""Values that may be secrets: only their names are shown."""
+
+
+@method
+async def get_provider(ctx: Context, params: ProviderRef) -> GetProviderResult:
+    """Gives all that is configured for a provider, and which layer each value comes from.
+
+    Keys and headers stay hidden.
+    """
+    catalogue = ctx.app.catalogues.of(ctx.client)
+    values = msgspec.to_builtins(_provider(ctx, params.provider))
+    for name in HIDDEN:
+        values[name] = [Secret(v).mask() for v in values[name]] if name == "keys" else dict.fromkeys(values[name], "…")
+    start = f"providers.{params.provider}."
+    origins = {path.removeprefix(start): origin for path, origin in catalogue.origins.items() if path.startswith(start)}
+    return GetProviderResult(params.provider, values, origins, ctx.app.configuration.revision())
+
+
+@method
+async def set_provider(ctx: Context, params: SetProviderParams) -> ConfigResult:
+    """Writes values of a provider into the user's file, after it was tried with them, unless `test` is false.
+
+    Only what is named is changed; null removes a value. Comments and order of the file stay.
+    """
+    if params.test:
+        trial = await _try(ctx, _with(ctx, params.provider, params.values), None)
+        if trial.error:
+            raise ConfigError(
+                f"Nothing was saved: {trial.error.message}",
+                f"{trial.error.advice} To save it all the same, pass `test: false`.",
+            )
+    path = ["providers", params.provider]
+    return ConfigResult(await ctx.app.configuration.change(path, params.values, params.if_revision))
+
+
+@method
+async def remove_provider(ctx: Context, params: RemoveProviderParams) -> ConfigResult:
+    """Takes a provider out of the user's file; one that comes with Pointsman is then as it came.
+
+    A choice of it stays.
+    """
+    _provider(ctx, params.provider)
+    path = ["providers", params.provider]
+    return ConfigResult(await ctx.app.configuration.change(path, None, params.if_revision))
+
+
+@method
+async def set_alias(ctx: Context, params: SetAliasParams) -> ConfigResult:
+    """Writes an alias into the user's file; a null model removes it."""
+    if params.model is not None:
+        resolve(ctx.app.catalogues.of(ctx.client), params.model)
+    return ConfigResult(
+        await ctx.app.configuration.change(["aliases"], {params.alias: params.model}, params.if_revision)
+    )
+
+
+@method
+async def set_default(ctx: Context, params: SetDefaultParams) -> ConfigResult:
+    """Writes the default model into the user's file; null removes it. Choices that were made win over it as before."""
+    if params.model is not None:
+        resolve(ctx.app.catalogues.of(ctx.client), params.model)
+    return ConfigResult(await ctx.app.configuration.change([], {"default": params.model}, params.if_revision))
+
+
+@method
+async def reload_config(ctx: Context, params: Nothing) -> ConfigResult:
+    """Reads the configuration again now.
+
+    It is noticed by itself when it changes; this is for those who want to be sure.
+    """
+    await ctx.app.reload()
+    return ConfigResult(ctx.app.configuration.revision())
+
+
+@method
+async def test_provider(ctx: Context, params: ProviderTestParams) -> ProviderTestResult:
+    """Asks a provider for its models, with what is configured, or with a key or a base URL that was typed just now.
+
+    A configured key is never sent to a `baseUrl` of another origin.
+    """
+    values = {"base_url": params.base_url} if params.base_url else {}
+    trial = await _try(ctx, _with(ctx, params.provider, values), params.key)
+    error = trial.error.data() if trial.error else None
+    return ProviderTestResult(error is None, trial.milliseconds, trial.models, error)
+
+
+@method
+async def trust_workspace(ctx: Context, params: TrustParams) -> TrustResult:
+    """Trusts a folder's `.pointsman.toml` as it is now, or trusts it no more. A change of the file ends the trust."""
+    before = {c: (ctx.app.catalogues.of(c), ctx.app.selections.current(c)) for c in ctx.app.clients}
+    path = await ctx.app.catalogues.trust(params.folder, wanted=params.trusted)
+    for client, (catalogue, selection) in before.items():
+        ctx.app.tell_difference(client, catalogue, selection)
+    return TrustResult(str(path), params.trusted)
+
+
+def _provider(ctx: Context, id: str) -> Provider:
+    providers = ctx.app.catalogues.of(ctx.client).providers
+    if (found := providers.get(id)) is None:
+        near = nearest(id, providers) or sorted(providers)
+        raise UnknownProvider(f"There is no provider {id!r}.", f"There are: {', '.join(near)}.")
+    return found
+
+
+def _with(ctx: Context, id: str, values: Mapping[str, Any]) -> Provider:
+    """The provider as it would be with these values over what is configured. Raises ConfigError."""
+    configured = ctx.app.catalogues.of(ctx.client).providers.get(id)
+    table = msgspec.to_builtins(configured) if configured else {}
+    for name in ("id", "configured_by_user"):
+        table.pop(name, None)
+    return provider_from(id, {k: v for k, v in (table | dict(values)).items() if v is not None}, QUIRKS)
+
+
+async def _try(ctx: Context, provider: Provider, key: str | None) -> Trial:
+    app = ctx.app
+    configured = app.catalogues.of(ctx.client).providers.get(provider.id)
+    tools = (app.credentials, app.transports)
+    return await test(provider, configured, ctx.client.environment, tools, Secret(key) if key else None)

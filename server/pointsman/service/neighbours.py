@@ -1,0 +1,47 @@
+"""Which model servers on this machine run now. Must never look for one that the user does not want looked for."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Iterable
+
+from pointsman.core.catalogue import Provider
+from pointsman.core.environment import Environment
+from pointsman.edge.probe import listens
+from pointsman.service.models import Models
+
+EVERY = 3.0
+"""Seconds between two looks, while anybody is connected."""
+WITHIN = 0.5
+
+
+class Neighbours:
+    """Local servers by their base URL, and whether they answered when last looked for."""
+
+    def __init__(self, models: Models) -> None:
+        self._models = models
+        self._running: dict[str, bool] = {}
+
+    def is_offline(self, provider: Provider) -> bool:
+        """Whether a local server was looked for and is not there. One that nobody looks for counts as there."""
+        return is_looked_for(provider) and not self._running.get(provider.base_url, False)
+
+    async def watch(self, wanted: Callable[[], Iterable[Provider]], changed: Callable[[set[str]], None]) -> None:
+        """Looks again and again; tells the base URLs whose servers came or went."""
+        while True:
+            providers = {p.base_url: p for p in wanted() if is_looked_for(p)}
+            answers = await asyncio.gather(*(listens(url, WITHIN) for url in providers))
+            found = dict(zip(providers, answers, strict=True))
+            different = {url for url, running in found.items() if running != self._running.get(url, False)}
+            self._running = found
+            for url in different:
+                if found[url]:
+                    await self._models.ask(providers[url], Environment())
+            if different:
+                changed(different)
+            await asyncio.sleep(EVERY)
+
+
+def is_looked_for(provider: Provider) -> bool:
+    """Whether this is a server on this machine that may be looked for."""
+    return provider.kind == "local" and provider.auto_detect and provider.base_url.startswith("http")
