@@ -54,7 +54,7 @@ def start_log(path: str, level: str = "INFO") -> logging.handlers.QueueListener:
     root = logging.getLogger()
     root.handlers = [_Queue(waiting)]
     root.setLevel(logging.getLevelNamesMapping().get(level.upper(), logging.INFO))
-    for noisy in ("asyncio", "httpx2", "httpcore2", "aiohttp"):
+    for noisy in ("asyncio", "watchfiles", "httpx2", "httpcore2", "aiohttp"):
         logging.getLogger(noisy).setLevel(logging.WARNING)
     listener = logging.handlers.QueueListener(waiting, file)
     listener.start()

@@ -72,7 +72,7 @@ class Store:
         await self._write(work)
 
     def trusted(self) -> dict[str, str]:
-        """The project files that the user trusts, by path: the hash of what they had read.
+        """The project files that the user trusts, by path: the hash of what they read.
 
         Called once, at the start.
         """

@@ -15,9 +15,9 @@ from pointsman.core.errors import ConfigError, StorageError
 
 
 def edited(text: str, path: Sequence[str], values: Mapping[str, Any] | None) -> str:
-    """The text with values set in the table at `path`; a value of None removes its key, and None for all removes the table.
+    """The text with values set in the table at `path`.
 
-    Raises ConfigError when the text is not TOML.
+    A value of None removes its key, and None for all removes the table. Raises ConfigError when the text is not TOML.
     """
     import tomlkit  # noqa: PLC0415 - 20 ms, and only for who edits
     from tomlkit.exceptions import TOMLKitError  # noqa: PLC0415

@@ -127,7 +127,7 @@ class Catalogues:
         return path
 
     async def _settle(self, path: Path) -> None:
-        """Takes a changed file in; one that is wrong, or looks half written, once it has stayed as it is for a moment."""
+        """Takes a changed file in; one that is wrong or looks half written, once it has stayed so for a moment."""
         kind, old = self._kind(path), self._files.get(path)
         new = await asyncio.to_thread(layer, path, kind)
         while new and (_half_written(old.now if old else None, new) or not self._look(path)):
