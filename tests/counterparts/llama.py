@@ -34,9 +34,7 @@ class Llama:
 
 
 @contextmanager
-def serving(
-    folder: Path, *, thinks: bool = False, bias: Mapping[str, float] | None = None
-) -> Generator[Llama]:
+def serving(folder: Path, *, thinks: bool = False, bias: Mapping[str, float] | None = None) -> Generator[Llama]:
     """Make a model in `folder`, with the options of `tiny_gguf.write`, and serve it until the block ends."""
     model = folder / f"{tiny_gguf.NAME}.gguf"
     tiny_gguf.write(model, thinks=thinks, bias=bias)

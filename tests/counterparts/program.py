@@ -37,9 +37,7 @@ def running(command: Sequence[str], log: Path) -> Generator[Program]:
     Once it serves, it has to print a line that ends with `listening on http://127.0.0.1:PORT`.
     """
     with log.open("wb") as sink:
-        process = subprocess.Popen(
-            command, cwd=_ROOT, stdin=subprocess.DEVNULL, stdout=sink, stderr=subprocess.STDOUT
-        )
+        process = subprocess.Popen(command, cwd=_ROOT, stdin=subprocess.DEVNULL, stdout=sink, stderr=subprocess.STDOUT)
     try:
         yield Program(_address(process, log), process.pid, log)
     finally:

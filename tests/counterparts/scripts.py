@@ -133,9 +133,7 @@ _CHATS: dict[str, Callable[[Mapping[str, Any], str], Iterator[Step]]] = {
 }
 
 
-def _answer(
-    asked: Mapping[str, Any], pieces: int, *, between: float = 0.0, ends: bool = True
-) -> Iterator[Step]:
+def _answer(asked: Mapping[str, Any], pieces: int, *, between: float = 0.0, ends: bool = True) -> Iterator[Step]:
     """A numbered answer, streamed if the request asks for that; without its end if not `ends`."""
     if not asked.get("stream"):
         yield Pause(between * pieces)

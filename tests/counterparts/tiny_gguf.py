@@ -22,9 +22,7 @@ _CONTROLS = ["<|begin|>", "<|end|>", "<|im_start|>", "<|im_end|>"]
 _MARKS = ["<think>", "</think>", "<tool_call>", "</tool_call>"]
 
 _TURN = "{{- '<|im_start|>' + %s + '\\n' + %s + '<|im_end|>\\n' }}"
-_THOUGHT = (
-    "{%- if m.reasoning_content %}{{- '<think>\\n' + m.reasoning_content + '\\n</think>\\n\\n' }}{%- endif %}"
-)
+_THOUGHT = "{%- if m.reasoning_content %}{{- '<think>\\n' + m.reasoning_content + '\\n</think>\\n\\n' }}{%- endif %}"
 _CALLS = (
     "{%- for call in m.tool_calls or [] %}"
     "{{- '<tool_call>\\n' + (call.function | tojson) + '\\n</tool_call>' }}"
@@ -45,9 +43,7 @@ _TEMPLATE = "".join(
 )
 
 
-def write(
-    path: Path, *, seed: int = 7, thinks: bool = False, bias: Mapping[str, float] | None = None
-) -> None:
+def write(path: Path, *, seed: int = 7, thinks: bool = False, bias: Mapping[str, float] | None = None) -> None:
     """Write the model to `path`; the same arguments give the same bytes.
 
     thinks: each answer begins inside `<think>`, as some reasoning models have it.

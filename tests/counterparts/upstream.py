@@ -196,9 +196,7 @@ def _parsed(data: bytes) -> tuple[str, str, tuple[tuple[str, str], ...], bytes, 
         return None
     first, *lines = head.decode("latin-1").split("\r\n")
     method, target, _ = first.split(" ")
-    headers = tuple(
-        (name.lower(), value.strip()) for name, _, value in (line.partition(":") for line in lines)
-    )
+    headers = tuple((name.lower(), value.strip()) for name, _, value in (line.partition(":") for line in lines))
     if dict(headers).get("transfer-encoding") == "chunked":
         if not (chunked := _dechunked(rest)):
             return None
