@@ -12,12 +12,21 @@ export const methods = {
   attachChat: "pointsman/attachChat",
   cancelChat: "pointsman/cancelChat",
   listChats: "pointsman/listChats",
+  getProvider: "pointsman/getProvider",
+  setProvider: "pointsman/setProvider",
+  removeProvider: "pointsman/removeProvider",
+  setAlias: "pointsman/setAlias",
+  setDefault: "pointsman/setDefault",
+  reloadConfig: "pointsman/reloadConfig",
+  testProvider: "pointsman/testProvider",
+  trustWorkspace: "pointsman/trustWorkspace",
   status: "pointsman/status",
 } as const;
 
 export const notifications = {
   chatEvents: "pointsman/chatEvents",
   selectionChanged: "pointsman/selectionChanged",
+  providersChanged: "pointsman/providersChanged",
   chatsChanged: "pointsman/chatsChanged",
   configProblem: "pointsman/configProblem",
 } as const;
@@ -49,6 +58,42 @@ export interface Methods {
   "pointsman/cancelChat": { params: ChatRef; result: ChatResult };
   /** Lists the chats of all clients, for attaching. */
   "pointsman/listChats": { params: Nothing; result: ListChatsResult };
+  /**
+   * Gives all that is configured for a provider, and which layer each value comes from.
+   *
+   * Keys and headers stay hidden.
+   */
+  "pointsman/getProvider": { params: ProviderRef; result: GetProviderResult };
+  /**
+   * Writes values of a provider into the user's file, after it was tried with them, unless `test` is false.
+   *
+   * Only what is named is changed; null removes a value. Comments and order of the file stay.
+   */
+  "pointsman/setProvider": { params: SetProviderParams; result: ConfigResult };
+  /**
+   * Takes a provider out of the user's file; one that comes with Pointsman is then as it came.
+   *
+   * A choice of it stays.
+   */
+  "pointsman/removeProvider": { params: RemoveProviderParams; result: ConfigResult };
+  /** Writes an alias into the user's file; a null model removes it. */
+  "pointsman/setAlias": { params: SetAliasParams; result: ConfigResult };
+  /** Writes the default model into the user's file; null removes it. Choices that were made win over it as before. */
+  "pointsman/setDefault": { params: SetDefaultParams; result: ConfigResult };
+  /**
+   * Reads the configuration again now.
+   *
+   * It is noticed by itself when it changes; this is for those who want to be sure.
+   */
+  "pointsman/reloadConfig": { params: Nothing; result: ConfigResult };
+  /**
+   * Asks a provider for its models, with what is configured, or with a key or a base URL that was typed just now.
+   *
+   * A configured key is never sent to a `baseUrl` of another origin.
+   */
+  "pointsman/testProvider": { params: ProviderTestParams; result: ProviderTestResult };
+  /** Trusts a folder's `.pointsman.toml` as it is now, or trusts it no more. A change of the file ends the trust. */
+  "pointsman/trustWorkspace": { params: TrustParams; result: TrustResult };
   /** Tells how the daemon is, and who is connected. */
   "pointsman/status": { params: Nothing; result: StatusResult };
 }
@@ -59,6 +104,8 @@ export interface Notifications {
   "pointsman/chatEvents": ChatEvents;
   /** A choice was changed: what was changed, and what now holds for the connection that hears this. */
   "pointsman/selectionChanged": SelectionChanged;
+  /** Providers as this connection can use them have changed: the ids of those that came, differ, or went. */
+  "pointsman/providersChanged": ProvidersChanged;
   /** A chat has begun, found its provider, or ended. */
   "pointsman/chatsChanged": ChatsChanged;
   /** A mistake in a configuration file: where, what, and what to do. `line` counts from 1. */
@@ -70,6 +117,7 @@ export type ErrorCode =
   | "PointsmanError"
   | "InternalError"
   | "ConfigError"
+  | "ConfigConflict"
   | "StorageError"
   | "SelectionConflict"
   | "ShuttingDown"
@@ -265,6 +313,11 @@ export interface ClientInfo {
   workspace?: string;
 }
 
+/** The change is in force. `revision` is that of the user's file now. */
+export interface ConfigResult {
+  revision: string;
+}
+
 /** What a chat cost in US dollars; `source` says who says so. An unknown cost is absent, never 0. */
 export interface Cost {
   usd: number;
@@ -326,6 +379,19 @@ export interface Finished {
 }
 
 /**
+ * A provider as it is configured for this connection.
+ *
+ * `values` are named as in TOML; `origins` says for each that is set which layer set it: a file, `shipped:…` or
+ * `environment`. `revision` is that of the user's file.
+ */
+export interface GetProviderResult {
+  provider: string;
+  values: Record<string, unknown>;
+  origins: Record<string, string>;
+  revision: string;
+}
+
+/**
  * The first message of a connection, sent by `pointsman connect`.
  *
  * `environment` is kept in memory, never stored or shown.
@@ -353,7 +419,7 @@ export interface ImagePart {
   url?: string;
 }
 
-/** Pages for people. */
+/** Pages for people, named where they help. */
 export interface Links {
   docs?: string;
   keys?: string;
@@ -445,7 +511,10 @@ export interface Problem {
   line?: number;
 }
 
-/** One provider as this connection can use it. `active` is the one that the selection leads to. */
+/**
+ * One provider as this connection can use it. `active` is the one that the selection leads to,
+ * `offline` a server on this machine that does not run.
+ */
 export interface ProviderInfo {
   id: string;
   name: string;
@@ -453,7 +522,7 @@ export interface ProviderInfo {
   wire: string;
   baseUrl: string;
   auth: AuthState;
-  state: "active" | "available" | "unconfigured";
+  state: "active" | "available" | "offline" | "unconfigured";
   models: string[];
   links: Links;
   defaultModel?: string;
@@ -461,6 +530,33 @@ export interface ProviderInfo {
 
 /** What sort of service a provider is. */
 export type ProviderKind = "universal-gateway" | "direct-api" | "plan-based" | "local" | "custom";
+
+/** A provider by its id. */
+export interface ProviderRef {
+  provider: string;
+}
+
+/** A provider to be tried, perhaps with another base URL, or with a key that is used this once and never kept. */
+export interface ProviderTestParams {
+  provider: string;
+  baseUrl?: string;
+  key?: string;
+}
+
+/** How it went: whether it let us in, how long that took, how many models it lists, and what was wrong. */
+export interface ProviderTestResult {
+  ok: boolean;
+  milliseconds: number;
+  models: number;
+  error?: ErrorData;
+}
+
+/** Providers as this connection can use them have changed: the ids of those that came, differ, or went. */
+export interface ProvidersChanged {
+  added: string[];
+  changed: string[];
+  removed: string[];
+}
 
 /** A piece of the model's thinking. */
 export interface ReasoningDelta {
@@ -474,6 +570,16 @@ export interface ReasoningPart {
   text: string;
   signature?: string;
   opaque?: unknown;
+}
+
+/**
+ * A provider to be taken out of the user's file.
+ *
+ * `ifRevision`: only if the file is still the one that was looked at.
+ */
+export interface RemoveProviderParams {
+  provider: string;
+  ifRevision?: string;
 }
 
 /** The form of the answer: `text`, any JSON object, or JSON that fits a `schema`. */
@@ -515,7 +621,14 @@ export interface SelectionChanged {
 }
 
 /** What decides which model holds: a scope, or what stands in where none is set. */
-export type SelectionDecider = "window" | "workspace" | "global" | "default" | "fallback" | "none";
+export type SelectionDecider =
+  | "window"
+  | "workspace"
+  | "project"
+  | "global"
+  | "default"
+  | "fallback"
+  | "none";
 
 /** Whether a chosen model could be used: `unconfigured` lacks a key, `unavailable` leads nowhere. */
 export type SelectionState = "available" | "unconfigured" | "unavailable" | "unset";
@@ -531,6 +644,34 @@ export interface ServerOptions {
   windowId: string;
   /** absent: `false` */
   windowTaken?: boolean;
+}
+
+/** A short name for a model; null removes it. `ifRevision`: only if the file is still the one that was looked at. */
+export interface SetAliasParams {
+  /** 1 to 200 characters */
+  alias: string;
+  model: string | null;
+  ifRevision?: string;
+}
+
+/** The model for whoever has chosen none; null removes it. */
+export interface SetDefaultParams {
+  model: string | null;
+  ifRevision?: string;
+}
+
+/**
+ * Values of a provider, named as in TOML; only those given are changed, and null removes one.
+ *
+ * `test` false saves without trying. `ifRevision`: only if the file is still the one that was looked at.
+ */
+export interface SetProviderParams {
+  /** at most 64 characters */
+  provider: string;
+  values: Record<string, unknown>;
+  /** absent: `true` */
+  test?: boolean;
+  ifRevision?: string;
 }
 
 /** The provider that answers, and its model. Comes once, before anything visible. `account` is masked. */
@@ -641,6 +782,19 @@ export interface ToolResultPart {
   content: string | (TextPart | ImagePart)[];
   /** absent: `false` */
   isError?: boolean;
+}
+
+/** A folder with a `.pointsman.toml`, by its absolute path, and whether it is to be trusted. */
+export interface TrustParams {
+  folder: string;
+  /** absent: `true` */
+  trusted?: boolean;
+}
+
+/** The file that is trusted, or no more. */
+export interface TrustResult {
+  file: string;
+  trusted: boolean;
 }
 
 /**

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
+import signal
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, nullcontext
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
@@ -14,6 +16,8 @@ from pointsman.endpoint import VERSION, EndpointError, connect
 from pointsman.rpc.framing import Framer, frame
 
 OnNotification = Callable[[str, Any], None]
+STARTS_WITHIN = 20.0
+"""Seconds in which a daemon has to be there, and be started if need be."""
 
 
 class CallFailed(Exception):
@@ -29,21 +33,35 @@ class CallFailed(Exception):
 class Client:
     """An initialized connection; a context that ends it."""
 
-    def __init__(self, *, may_start: bool = True, window: str | None = None) -> None:
-        """Connects, and starts the daemon if it may. Raises EndpointError."""
-        connection = connect(os.environ, str(Path.cwd()), may_start=may_start)
+    def __init__(
+        self,
+        *,
+        may_start: bool = True,
+        window: str | None = None,
+        within: float | None = None,
+        on_notification: OnNotification | None = None,
+    ) -> None:
+        """Connects, and starts the daemon if it may. Raises EndpointError.
+
+        `within` is how many seconds the daemon has to be reached, and then for each answer; without it, an answer may
+        take as long as it takes.
+        """
+        folder = _folder()
+        connection = connect(os.environ, folder or "/", may_start=may_start, deadline=within or STARTS_WITHIN)
         self._socket = connection.sock
+        self._socket.settimeout(within)
         self.hello = connection.hello
         self._framer = Framer()
         self._arrived: list[dict[str, Any]] = []
         self._number = 0
+        self._told = on_notification
         options = {"client": "pointsman", "clientVersion": VERSION, "windowId": window}
         self.call(
             "initialize",
             {
                 "processId": os.getpid(),
                 "capabilities": {},
-                "rootUri": Path.cwd().as_uri(),
+                "rootUri": Path(folder).as_uri() if folder else None,
                 "initializationOptions": {"pointsman": options},
             },
         )
@@ -57,35 +75,96 @@ class Client:
     ) -> None:
         self._socket.close()
 
-    def call(self, method: str, params: Any = None, on_notification: OnNotification | None = None) -> Any:
+    def call(
+        self,
+        method: str,
+        params: Any = None,
+        on_notification: OnNotification | None = None,
+        *,
+        cancellable: bool = False,
+    ) -> Any:
         """Sends a request and waits for its result; what the daemon says meanwhile goes to `on_notification`.
 
+        If `cancellable`, the first Ctrl-C cancels the request, whose result is still waited for; the second leaves.
         Raises CallFailed.
         """
+        number = self._ask(method, params)
+        with self._cancelled_by_interrupt(number) if cancellable else nullcontext():
+            result = self._answers({number}, on_notification or self._told)[number]
+        if isinstance(result, CallFailed):
+            raise result
+        return result
+
+    def call_all(self, calls: Sequence[tuple[str, Any]]) -> list[Any]:
+        """Sends several requests at once; gives each one's result, or its CallFailed, in their order."""
+        numbers = [self._ask(method, params) for method, params in calls]
+        found = self._answers(set(numbers), self._told)
+        return [found[number] for number in numbers]
+
+    def _ask(self, method: str, params: Any) -> int:
         self._number += 1
-        number = self._number
-        self._send({"id": number, "method": method, "params": params})
-        while True:
+        self._send({"id": self._number, "method": method, "params": params})
+        return self._number
+
+    def _answers(self, numbers: set[int], on_notification: OnNotification | None) -> dict[int, Any]:
+        found: dict[int, Any] = {}
+        while numbers - found.keys():
             message = self._next()
+            number = message.get("id")
             if "method" in message:
                 if on_notification:
                     on_notification(message["method"], message.get("params"))
-            elif message.get("id") == number:
-                if "error" in message:
-                    raise CallFailed(message["error"]["data"])
-                return message["result"]
+            elif "error" in message and number is None:
+                raise CallFailed(message["error"]["data"])  # a request that could not even be read
+            elif isinstance(number, int):
+                found[number] = CallFailed(message["error"]["data"]) if "error" in message else message["result"]
+        return found
+
+    @contextmanager
+    def _cancelled_by_interrupt(self, number: int) -> Iterator[None]:
+        before = signal.getsignal(signal.SIGINT)
+        if before in (signal.SIG_IGN, None):  # whoever started us wants no interrupts here
+            yield
+            return
+
+        def cancel(_signal: int, _frame: object) -> None:
+            signal.signal(signal.SIGINT, signal.default_int_handler)
+            self._send({"method": "$/cancelRequest", "params": {"id": number}})
+
+        signal.signal(signal.SIGINT, cancel)
+        try:
+            yield
+        finally:
+            signal.signal(signal.SIGINT, before)
 
     def _send(self, message: dict[str, Any]) -> None:
-        self._socket.sendall(frame(msgspec.json.encode({"jsonrpc": "2.0", **message})))
+        body = msgspec.json.encode({"jsonrpc": "2.0", **message})
+        try:
+            self._socket.sendall(frame(body))
+        except ConnectionError:
+            raise _gone() from None
 
     def _next(self) -> dict[str, Any]:
         while not self._arrived:
-            data = self._socket.recv(65536)
+            try:
+                data = self._socket.recv(65536)
+            except ConnectionError:
+                data = b""
             if not data:
-                raise EndpointError(
-                    "DaemonUnreachable",
-                    "The daemon went away in the middle of it.",
-                    "Run the command again; a new daemon starts.",
-                )
+                raise _gone()
             self._arrived = [msgspec.json.decode(body) for body in self._framer.feed(data) if isinstance(body, bytes)]
         return self._arrived.pop(0)
+
+
+def _folder() -> str | None:
+    """Where we are; None when that folder has been removed."""
+    try:
+        return str(Path.cwd())
+    except FileNotFoundError:
+        return None
+
+
+def _gone() -> EndpointError:
+    return EndpointError(
+        "DaemonUnreachable", "The daemon went away in the middle of it.", "Run the command again; a new daemon starts."
+    )

@@ -5,24 +5,23 @@ from __future__ import annotations
 import difflib
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from typing import Annotated, Any, Literal
+from typing import Annotated as Says
+from typing import Any, Literal
+from urllib.parse import urlencode
 
 from msgspec import Meta, Struct
 
-Seconds = Annotated[float, Meta(gt=0, le=366 * 86400)]
+Seconds = Says[float, Meta(gt=0, le=366 * 86400)]
 Kind = Literal["universal-gateway", "direct-api", "plan-based", "local", "custom"]
 Scheme = Literal["none", "optional-key", "bearer", "header"]
 
 
 class Auth(Struct, frozen=True, forbid_unknown_fields=True):
-    """How a request proves who asks.
+    """How a request proves who asks."""
 
-    `env` names the variables that may hold a key; `header` is for the scheme of that name.
-    """
-
-    scheme: Scheme = "bearer"
-    env: str | tuple[str, ...] = ()
-    header: str = "x-api-key"
+    scheme: Says[Scheme, Meta(description="`optional-key` sends a key only if there is one")] = "bearer"
+    env: Says[str | tuple[str, ...], Meta(description="variables that may hold a key, also as `NAME_1`, …")] = ()
+    header: Says[str, Meta(description="the header that carries the key, for the scheme `header`")] = "x-api-key"
 
     @property
     def variables(self) -> tuple[str, ...]:
@@ -31,50 +30,52 @@ class Auth(Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class Timeout(Struct, frozen=True, forbid_unknown_fields=True):
-    """Limits in seconds: to connect, to the first event of an answer, and between two events of it."""
+    """Limits of patience, in seconds."""
 
-    connect: Seconds = 10.0
-    first_event: Seconds = 120.0
-    between_events: Seconds = 120.0
+    connect: Says[Seconds, Meta(description="until there is a connection")] = 10.0
+    first_event: Says[Seconds, Meta(description="until the first sign of an answer")] = 120.0
+    between_events: Says[Seconds, Meta(description="between two signs of one")] = 120.0
 
 
 class Links(Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
-    """Pages for people."""
+    """Pages for people, named where they help."""
 
-    docs: str | None = None
-    keys: str | None = None
-    status: str | None = None
+    docs: Says[str | None, Meta(description="the provider's documentation")] = None
+    keys: Says[str | None, Meta(description="where keys are made")] = None
+    status: Says[str | None, Meta(description="whether it has trouble of its own")] = None
 
 
 class Provider(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
-    """One provider. `aliases` are its short names for models; `quirks` are checked by the dialect that `wire` names.
-
-    `api_version` goes into the query of every request. `auto_detect` false: a local server is never looked for.
-    """
+    """One provider: where it is, what it speaks, and how it is asked."""
 
     id: str
-    name: str = ""
-    kind: Kind = "custom"
-    wire: str = "openai-chat"
-    base_url: str
-    auth: Auth = Auth(scheme="optional-key")
-    keys: tuple[str, ...] = ()
-    headers: dict[str, str] = {}
-    default_model: str | None = None
-    models: tuple[str, ...] = ()
-    aliases: dict[str, str] = {}
-    api_version: str | None = None
-    auto_detect: bool = True
-    timeout: Timeout = Timeout()
-    max_retries: Annotated[int, Meta(ge=0, le=10)] = 2
-    quirks: dict[str, Any] = {}
-    links: Links = Links()
+    name: Says[str, Meta(description="the name for people; the id where it is absent")] = ""
+    kind: Says[Kind, Meta(description="its sort; `local` ones are looked for")] = "custom"
+    wire: Says[str, Meta(description="the dialect it speaks")] = "openai-chat"
+    base_url: Says[str, Meta(description="where it is, up to what the dialect adds")]
+    auth: Says[Auth, Meta(description="how a request proves who asks")] = Auth(scheme="optional-key")
+    keys: Says[tuple[str, ...], Meta(description="keys to take turns with: `env:NAME`, or a key itself")] = ()
+    headers: Says[dict[str, str], Meta(description="headers of every request")] = {}
+    default_model: Says[str | None, Meta(description="the model that the provider's name alone stands for")] = None
+    models: Says[tuple[str, ...], Meta(description="models to list besides those that it lists itself")] = ()
+    aliases: Says[dict[str, str], Meta(description="its own short names for models")] = {}
+    api_version: Says[str | None, Meta(description="goes into the query of every request, as `api-version`")] = None
+    auto_detect: Says[bool, Meta(description="whether a local server may be looked for")] = True
+    timeout: Says[Timeout, Meta(description="limits of patience")] = Timeout()
+    max_retries: Says[int, Meta(ge=0, le=10, description="how often the same request may be sent again")] = 2
+    quirks: Says[dict[str, Any], Meta(description="what it does differently from others of its dialect")] = {}
+    links: Says[Links, Meta(description="pages for people")] = Links()
     configured_by_user: bool = False
 
     @property
     def title(self) -> str:
         """The name for people."""
         return self.name or self.id
+
+    def url(self, path: str) -> str:
+        """The address of one of its paths."""
+        version = f"?{urlencode({'api-version': self.api_version})}" if self.api_version else ""
+        return f"{self.base_url.rstrip('/')}/{path}{version}"
 
     def model(self, name: str) -> str:
         """The provider's own id for one of its short names; any other name is taken as an id."""
@@ -87,10 +88,13 @@ class Provider(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
 
 
 class Daemon(Struct, frozen=True, forbid_unknown_fields=True):
-    """How the daemon lives. `idle_exit` in seconds without a connection or a chat, or `never`; `drain` in seconds."""
+    """How the daemon lives."""
 
-    idle_exit: Seconds | Literal["never"] = 3600.0
-    drain: Seconds = 10.0
+    idle_exit: Says[
+        Seconds | Literal["never"],
+        Meta(description="seconds without a client or a chat until it ends, or `never`"),
+    ] = 3600.0
+    drain: Says[Seconds, Meta(description="seconds that running chats have to finish when it is told to stop")] = 10.0
 
 
 class Problem(Struct, frozen=True, rename="camel", omit_defaults=True):

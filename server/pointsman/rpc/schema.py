@@ -22,7 +22,7 @@ from pointsman.core.catalogue import Kind, Scheme
 from pointsman.core.chat import Event, Part, StopReason, ToolChoice
 from pointsman.core.selection import Decider, Scope, State
 from pointsman.endpoint import PROTOCOL
-from pointsman.rpc import commands, handbook, render, replies
+from pointsman.rpc import commands, handbook, reference, render, replies
 from pointsman.rpc.compatibility import incompatibilities
 from pointsman.rpc.methods import METHODS, NOTIFICATIONS
 from pointsman.rpc.session import HELLO
@@ -222,6 +222,8 @@ def to_json(document: Mapping[str, Any]) -> str:
 
 FILES: Mapping[str, Callable[[Mapping[str, Any]], str]] = {
     "docs/protocol.md": handbook.markdown,
+    "docs/configuration.md": reference.configuration,
+    "docs/troubleshooting.md": reference.troubleshooting,
     "docs/protocol.schema.json": to_json,
     "clients/vscode/src/protocol.ts": render.typescript,
     "clients/neovim/lua/pointsman/protocol.lua": render.lua,

@@ -64,7 +64,7 @@ def request(provider: Provider, model: str, conversation: Conversation) -> tuple
     if conversation.tool_choice not in {None, "auto"}:
         notices.append(Notice("toolChoice", "Ollama leaves the choice of a tool to the model; yours was left out."))
     headers = {"content-type": "application/json", "accept": "application/x-ndjson", **provider.headers}
-    return Request("POST", _url(provider, "api/chat"), headers, msgspec.json.encode(body)), notices
+    return Request("POST", provider.url("api/chat"), headers, msgspec.json.encode(body)), notices
 
 
 def _options(conversation: Conversation) -> dict[str, Any]:
@@ -133,10 +133,6 @@ def _left_out(part: Part) -> Notice:
     kind = type(part).__name__.removesuffix("Part").lower()
     where = (getattr(part, "url", None) or getattr(part, "name", None) or "one")[:200]
     return Notice(kind, f"Ollama takes images as data and no files; {where} was left out.")
-
-
-def _url(provider: Provider, path: str) -> str:
-    return f"{provider.base_url.rstrip('/').removesuffix('/api')}/{path}"
 
 
 class _Function(Struct):
@@ -259,7 +255,7 @@ class _ModelList(Struct):
 
 def models_request(provider: Provider) -> Request | None:
     """A GET of `/api/tags`."""
-    return Request("GET", _url(provider, "api/tags"), {"accept": "application/json", **provider.headers})
+    return Request("GET", provider.url("api/tags"), {"accept": "application/json", **provider.headers})
 
 
 def models(provider: Provider, body: bytes) -> Sequence[Model]:

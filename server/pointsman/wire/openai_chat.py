@@ -73,7 +73,7 @@ def request(provider: Provider, model: str, conversation: Conversation) -> tuple
         body["stream_options"] = {"include_usage": True}
     body |= _options(conversation, quirks) | _tools(conversation)
     headers = {"content-type": "application/json", "accept": "text/event-stream", **provider.headers}
-    return Request("POST", _url(provider, "chat/completions"), headers, msgspec.json.encode(body)), notices
+    return Request("POST", provider.url("chat/completions"), headers, msgspec.json.encode(body)), notices
 
 
 def _options(conversation: Conversation, quirks: Quirks) -> dict[str, Any]:
@@ -182,10 +182,6 @@ def _result(part: ToolResultPart, notices: list[Notice]) -> str:
 
 def _data_url(media_type: str, data: str | None) -> str:
     return f"data:{media_type};base64,{data or ''}"
-
-
-def _url(provider: Provider, path: str) -> str:
-    return f"{provider.base_url.rstrip('/')}/{path}"
 
 
 class _Block(Struct):
@@ -376,7 +372,7 @@ class _ModelList(Struct):
 
 def models_request(provider: Provider) -> Request | None:
     """A GET of `/models`."""
-    return Request("GET", _url(provider, "models"), {"accept": "application/json", **provider.headers})
+    return Request("GET", provider.url("models"), {"accept": "application/json", **provider.headers})
 
 
 def models(provider: Provider, body: bytes) -> Sequence[Model]:

@@ -117,6 +117,10 @@
 ---@field clientVersion? string
 ---@field workspace? string
 
+---The change is in force. `revision` is that of the user's file now.
+---@class pointsman.ConfigResult
+---@field revision string
+
 ---What a chat cost in US dollars; `source` says who says so. An unknown cost is absent, never 0.
 ---@class pointsman.Cost
 ---@field usd number
@@ -164,6 +168,16 @@
 ---@field error? pointsman.ErrorData
 ---@field resume? string[] absent: none
 
+---A provider as it is configured for this connection.
+---
+---`values` are named as in TOML; `origins` says for each that is set which layer set it: a file, `shipped:…` or
+---`environment`. `revision` is that of the user's file.
+---@class pointsman.GetProviderResult
+---@field provider string
+---@field values table<string, any>
+---@field origins table<string, string>
+---@field revision string
+
 ---The first message of a connection, sent by `pointsman connect`.
 ---
 ---`environment` is kept in memory, never stored or shown.
@@ -186,7 +200,7 @@
 ---@field data? string
 ---@field url? string
 
----Pages for people.
+---Pages for people, named where they help.
 ---@class pointsman.Links
 ---@field docs? string
 ---@field keys? string
@@ -261,7 +275,8 @@
 ---@field hint string
 ---@field line? integer
 
----One provider as this connection can use it. `active` is the one that the selection leads to.
+---One provider as this connection can use it. `active` is the one that the selection leads to,
+---`offline` a server on this machine that does not run.
 ---@class pointsman.ProviderInfo
 ---@field id string
 ---@field name string
@@ -269,13 +284,36 @@
 ---@field wire string
 ---@field baseUrl string
 ---@field auth pointsman.AuthState
----@field state "active"|"available"|"unconfigured"
+---@field state "active"|"available"|"offline"|"unconfigured"
 ---@field models string[]
 ---@field links pointsman.Links
 ---@field defaultModel? string
 
 ---What sort of service a provider is.
 ---@alias pointsman.ProviderKind "universal-gateway"|"direct-api"|"plan-based"|"local"|"custom"
+
+---A provider by its id.
+---@class pointsman.ProviderRef
+---@field provider string
+
+---A provider to be tried, perhaps with another base URL, or with a key that is used this once and never kept.
+---@class pointsman.ProviderTestParams
+---@field provider string
+---@field baseUrl? string
+---@field key? string
+
+---How it went: whether it let us in, how long that took, how many models it lists, and what was wrong.
+---@class pointsman.ProviderTestResult
+---@field ok boolean
+---@field milliseconds integer
+---@field models integer
+---@field error? pointsman.ErrorData
+
+---Providers as this connection can use them have changed: the ids of those that came, differ, or went.
+---@class pointsman.ProvidersChanged
+---@field added string[]
+---@field changed string[]
+---@field removed string[]
 
 ---A piece of the model's thinking.
 ---@class pointsman.ReasoningDelta
@@ -288,6 +326,13 @@
 ---@field text string
 ---@field signature? string
 ---@field opaque? any
+
+---A provider to be taken out of the user's file.
+---
+---`ifRevision`: only if the file is still the one that was looked at.
+---@class pointsman.RemoveProviderParams
+---@field provider string
+---@field ifRevision? string
 
 ---The form of the answer: `text`, any JSON object, or JSON that fits a `schema`.
 ---@class pointsman.ResponseFormat
@@ -322,7 +367,7 @@
 ---@field effective pointsman.Selection
 
 ---What decides which model holds: a scope, or what stands in where none is set.
----@alias pointsman.SelectionDecider "window"|"workspace"|"global"|"default"|"fallback"|"none"
+---@alias pointsman.SelectionDecider "window"|"workspace"|"project"|"global"|"default"|"fallback"|"none"
 
 ---Whether a chosen model could be used: `unconfigured` lacks a key, `unavailable` leads nowhere.
 ---@alias pointsman.SelectionState "available"|"unconfigured"|"unavailable"|"unset"
@@ -335,6 +380,26 @@
 ---@field protocol integer
 ---@field windowId string
 ---@field windowTaken? boolean absent: `false`
+
+---A short name for a model; null removes it. `ifRevision`: only if the file is still the one that was looked at.
+---@class pointsman.SetAliasParams
+---@field alias string 1 to 200 characters
+---@field model string|vim.NIL
+---@field ifRevision? string
+
+---The model for whoever has chosen none; null removes it.
+---@class pointsman.SetDefaultParams
+---@field model string|vim.NIL
+---@field ifRevision? string
+
+---Values of a provider, named as in TOML; only those given are changed, and null removes one.
+---
+---`test` false saves without trying. `ifRevision`: only if the file is still the one that was looked at.
+---@class pointsman.SetProviderParams
+---@field provider string at most 64 characters
+---@field values table<string, any>
+---@field test? boolean absent: `true`
+---@field ifRevision? string
 
 ---The provider that answers, and its model. Comes once, before anything visible. `account` is masked.
 ---@class pointsman.Started
@@ -424,6 +489,16 @@
 ---@field content string|(pointsman.TextPart|pointsman.ImagePart)[]
 ---@field isError? boolean absent: `false`
 
+---A folder with a `.pointsman.toml`, by its absolute path, and whether it is to be trusted.
+---@class pointsman.TrustParams
+---@field folder string
+---@field trusted? boolean absent: `true`
+
+---The file that is trusted, or no more.
+---@class pointsman.TrustResult
+---@field file string
+---@field trusted boolean
+
 ---Tokens of one chat. `inputTokens` includes cached and cache-write tokens, `outputTokens` includes reasoning.
 ---
 ---`exact` is false when the provider has not said and the numbers are estimated from the text.
@@ -447,7 +522,7 @@
 ---@field seconds number
 
 ---The codes of errors that there are now; a newer daemon may have more.
----@alias pointsman.ErrorCode "PointsmanError"|"InternalError"|"ConfigError"|"StorageError"|"SelectionConflict"|"ShuttingDown"|"TooManyRequests"|"RouteError"|"UnknownProvider"|"UnknownModel"|"UnknownChain"|"NoModelChosen"|"NoTargetLeft"|"CredentialError"|"MissingKey"|"ProviderError"|"InvalidKey"|"RateLimited"|"QuotaExhausted"|"Overloaded"|"ModelNotFound"|"BadRequest"|"ContextTooLong"|"ContentRefused"|"Interrupted"|"BadReply"|"ChatGone"|"ChatInUse"|"TransportError"|"ConnectFailed"|"TimedOut"|"BadCertificate"|"ParseError"|"MethodNotFound"|"MessageTooLarge"|"InvalidRequest"|"InvalidParams"|"NotGreeted"|"NotInitialized"|"RequestCancelled"
+---@alias pointsman.ErrorCode "PointsmanError"|"InternalError"|"ConfigError"|"ConfigConflict"|"StorageError"|"SelectionConflict"|"ShuttingDown"|"TooManyRequests"|"RouteError"|"UnknownProvider"|"UnknownModel"|"UnknownChain"|"NoModelChosen"|"NoTargetLeft"|"CredentialError"|"MissingKey"|"ProviderError"|"InvalidKey"|"RateLimited"|"QuotaExhausted"|"Overloaded"|"ModelNotFound"|"BadRequest"|"ContextTooLong"|"ContentRefused"|"Interrupted"|"BadReply"|"ChatGone"|"ChatInUse"|"TransportError"|"ConnectFailed"|"TimedOut"|"BadCertificate"|"ParseError"|"MethodNotFound"|"MessageTooLarge"|"InvalidRequest"|"InvalidParams"|"NotGreeted"|"NotInitialized"|"RequestCancelled"
 
 return {
   protocol = 1,
@@ -460,11 +535,20 @@ return {
     attachChat = "pointsman/attachChat", -- pointsman.AttachParams → pointsman.ChatResult
     cancelChat = "pointsman/cancelChat", -- pointsman.ChatRef → pointsman.ChatResult
     listChats = "pointsman/listChats", -- pointsman.Nothing → pointsman.ListChatsResult
+    getProvider = "pointsman/getProvider", -- pointsman.ProviderRef → pointsman.GetProviderResult
+    setProvider = "pointsman/setProvider", -- pointsman.SetProviderParams → pointsman.ConfigResult
+    removeProvider = "pointsman/removeProvider", -- pointsman.RemoveProviderParams → pointsman.ConfigResult
+    setAlias = "pointsman/setAlias", -- pointsman.SetAliasParams → pointsman.ConfigResult
+    setDefault = "pointsman/setDefault", -- pointsman.SetDefaultParams → pointsman.ConfigResult
+    reloadConfig = "pointsman/reloadConfig", -- pointsman.Nothing → pointsman.ConfigResult
+    testProvider = "pointsman/testProvider", -- pointsman.ProviderTestParams → pointsman.ProviderTestResult
+    trustWorkspace = "pointsman/trustWorkspace", -- pointsman.TrustParams → pointsman.TrustResult
     status = "pointsman/status", -- pointsman.Nothing → pointsman.StatusResult
   },
   notifications = {
     chatEvents = "pointsman/chatEvents", -- pointsman.ChatEvents
     selectionChanged = "pointsman/selectionChanged", -- pointsman.SelectionChanged
+    providersChanged = "pointsman/providersChanged", -- pointsman.ProvidersChanged
     chatsChanged = "pointsman/chatsChanged", -- pointsman.ChatsChanged
     configProblem = "pointsman/configProblem", -- pointsman.Problem
   },

@@ -1,0 +1,167 @@
+"""How a chat looks as it comes: the answer on standard output, all else on standard error.
+
+Must never ask the daemon. A terminal shows both streams in one place, so a line that one of them has begun is ended
+before the other goes on.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import click
+
+from pointsman.cli.failures import CANCELLED, FAILED, translated
+from pointsman.cli.terminal import is_terminal, note, styled, visible
+
+ENDINGS = {
+    "length": "cut off at the output limit",
+    "toolCalls": "the model asks for tools, and the command line has none",
+    "contentFilter": "stopped by the provider's content filter",
+    "cancelled": "cancelled",
+    "interrupted": "broken off",
+}
+STATUS = {"cancelled": CANCELLED, "interrupted": FAILED}
+"""The exit status by stop reason; 0 for the others."""
+
+
+class AnswerPrinter:
+    """Prints the events of one chat; `hear` takes the daemon's notifications."""
+
+    def __init__(self) -> None:
+        self._to_terminal = is_terminal(sys.stdout)
+        self._notes_to_terminal = is_terminal(sys.stderr)
+        self._open: str | None = None
+        self._text_ends = "\n"
+        self._silence_told = 0.0
+        self._waiting_width = 0
+
+    def hear(self, method: str, params: Any) -> None:
+        """Prints what a notification brings, if it is about the chat."""
+        if method == "pointsman/chatEvents":
+            for event in params["events"]:
+                if show := _EVENTS.get(event["type"]):
+                    show(self, event)
+
+    def finish(self, result: Mapping[str, Any], *, streamed: bool = True) -> int:
+        """Prints what has not been printed yet, and the receipt; gives the exit status."""
+        if not streamed:
+            for part in parts_of(result["message"]):
+                if part["type"] == "text":
+                    self._text(part)
+        self.close()
+        note(receipt(result), dim=True)
+        if error := result.get("error"):
+            note(f"pointsman: {error['message']} {translated(error['advice'])}")
+        if resume := result.get("resume"):
+            note(f"Go on with: {', '.join(f'--model {name}' for name in resume)}")
+        return STATUS.get(result["stopReason"], 0)
+
+    def close(self) -> None:
+        """Ends the line that is open, so that another can follow; the answer's last line is ended in a pipe, too."""
+        if self._open == "waiting":
+            self._wipe()
+        elif self._open == "reasoning":
+            click.echo(err=True)
+        if self._text_ends != "\n":
+            click.echo()
+            self._text_ends = "\n"
+        self._open = None
+
+    def _text(self, event: Mapping[str, Any]) -> None:
+        if not event["text"]:
+            return
+        if self._open in {"waiting", "reasoning"}:
+            self._leave_line()
+        self._open = "text"
+        self._text_ends = event["text"][-1]
+        click.echo(visible(event["text"]) if self._to_terminal else event["text"], nl=False, color=True)
+
+    def _reasoning(self, event: Mapping[str, Any]) -> None:
+        if self._open != "reasoning":
+            self._leave_line()
+        self._open = "reasoning"
+        click.echo(styled(visible(event["text"]), dim=True), nl=False, err=True)
+
+    def _started(self, event: Mapping[str, Any]) -> None:
+        account = f" ({event['account']})" if event.get("account") else ""
+        self._note(f"→ {event['provider']}:{event['model']}{account}", dim=True)
+
+    def _attempt_failed(self, event: Mapping[str, Any]) -> None:
+        then = f" Trying {event['next']}." if event.get("next") else ""
+        self._note(f"{event['model']} failed: {event['error']['message']}{then}", fg="yellow")
+
+    def _notice(self, event: Mapping[str, Any]) -> None:
+        self._note(event["text"], fg="yellow")
+
+    def _tool_call(self, event: Mapping[str, Any]) -> None:
+        if event.get("name"):
+            self._note(f"The model asks for the tool {event['name']}.", fg="yellow")
+
+    def _waiting(self, event: Mapping[str, Any]) -> None:
+        """One line that counts, on a terminal; elsewhere a line now and then."""
+        words = f"… silent for {event['seconds']:.0f} s"
+        if not self._notes_to_terminal:
+            if event["seconds"] < self._silence_told:
+                self._silence_told = 0.0
+            if event["seconds"] >= 2 * self._silence_told:
+                self._silence_told = event["seconds"]
+                note(words)
+        elif self._open in {None, "waiting"}:
+            self._wipe()
+            click.echo(styled(words, dim=True), nl=False, err=True)
+            self._open, self._waiting_width = "waiting", len(words)
+
+    def _note(self, text: str, **style: Any) -> None:
+        self._leave_line()
+        note(text, **style)
+
+    def _leave_line(self) -> None:
+        """Ends an open line where the next one would be seen to run into it."""
+        if self._open == "waiting":
+            self._wipe()
+        elif self._open == "reasoning" or (
+            self._open == "text" and self._text_ends != "\n" and self._to_terminal and self._notes_to_terminal
+        ):
+            click.echo(err=True)
+        self._open = None
+
+    def _wipe(self) -> None:
+        click.echo(f"\r{' ' * self._waiting_width}\r", nl=False, err=True)
+
+
+_EVENTS: Mapping[str, Callable[[AnswerPrinter, Mapping[str, Any]], None]] = {
+    "started": AnswerPrinter._started,
+    "text": AnswerPrinter._text,
+    "reasoning": AnswerPrinter._reasoning,
+    "toolCall": AnswerPrinter._tool_call,
+    "attemptFailed": AnswerPrinter._attempt_failed,
+    "notice": AnswerPrinter._notice,
+    "waiting": AnswerPrinter._waiting,
+}
+"""By event; what is not here is in the receipt."""
+
+
+def receipt(result: Mapping[str, Any]) -> str:
+    """One line: who answered, what it took and cost, how it ended. What is estimated says *about*."""
+    who = f"{result['provider']}:{result['model']}" if result.get("provider") else "nobody answered"
+    usage, timing = result["usage"], result["timing"]
+    about = "" if usage["exact"] else "about "
+    facts = [who, f"{about}{usage['inputTokens']} tokens in, {usage['outputTokens']} out"]
+    if cost := result.get("cost"):
+        facts.append(f"{'' if cost['exact'] else 'about '}${cost['usd']:.4f}")
+    if timing["firstTokenMs"] is not None:
+        facts.append(f"first after {timing['firstTokenMs'] / 1000:.1f} s")
+    facts.append(f"{timing['totalMs'] / 1000:.1f} s in all")
+    if failed := sum(attempt["outcome"] == "failed" for attempt in result["attempts"]):
+        facts.append(f"{failed} failed {'attempt' if failed == 1 else 'attempts'}")
+    if ending := ENDINGS.get(result["stopReason"]):
+        facts.append(ending)
+    return f"— {' · '.join(facts)}"
+
+
+def parts_of(message: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """The content of a message as parts, whichever way it came."""
+    content = message["content"]
+    return [{"type": "text", "text": content}] if isinstance(content, str) else content

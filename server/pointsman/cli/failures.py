@@ -1,0 +1,60 @@
+"""How a failure reads on one line, and the exit status that stands for it. Must never know which command failed.
+
+Exit status: 0 done, 1 it failed, 2 the command line is wrong, 3 no daemon, 130 cancelled.
+"""
+
+from __future__ import annotations
+
+import click
+
+from pointsman.cli.client import CallFailed
+from pointsman.cli.terminal import visible
+from pointsman.endpoint import EndpointError
+
+FAILED, WRONG, NO_DAEMON, CANCELLED = 1, 2, 3, 130
+_STATUS = {"DaemonUnreachable": NO_DAEMON, "InvalidParams": WRONG, "RequestCancelled": CANCELLED}
+_WORDS = {
+    "`pointsman/listProviders`": "`pointsman providers`",
+    "`pointsman/listModels`": "`pointsman models`",
+    "`pointsman/currentModel`": "`pointsman use`",
+    "`pointsman/switchModel`": "`pointsman use`",
+    "`pointsman/getProvider`": "`pointsman config show`",
+    "`pointsman/listChats`": "`pointsman chats`",
+    "`pointsman/attachChat`": "`pointsman chats attach`",
+    "pass `test: false`": "add `--no-test`",
+    "named in `resume`": "named here",
+    "in the environment that your editor starts from, and start the editor again": "in this shell, and try again",
+}
+"""What the daemon advises a client to do, and how the command line does it."""
+
+
+class Failure(click.ClickException):
+    """What was asked for has not happened; the message says why, and what to do."""
+
+    exit_code = FAILED
+
+
+def status(error: Exception) -> int:
+    """The exit status that stands for an error."""
+    if isinstance(error, click.ClickException):
+        return error.exit_code
+    return _STATUS.get(error.code, FAILED) if isinstance(error, EndpointError | CallFailed) else FAILED
+
+
+def line(error: Exception) -> str:
+    """The error on one line, with what to do next."""
+    name = "pointsman"
+    text = str(error)
+    if isinstance(error, click.ClickException):
+        text = error.format_message()
+    if isinstance(error, click.UsageError) and error.ctx is not None:
+        name = error.ctx.command_path
+        text = f"{text} Try `{name} --help`."
+    return visible(f"{name}: {' '.join(translated(text).split())}")
+
+
+def translated(text: str) -> str:
+    """The daemon's words with the command line's own ways to do what they advise."""
+    for theirs, ours in _WORDS.items():
+        text = text.replace(theirs, ours)
+    return text

@@ -1,0 +1,116 @@
+"""Commands about the daemon itself: is it there, begin it, end it, look at it. Must never start it just to look."""
+
+from __future__ import annotations
+
+import os
+
+import click
+
+from pointsman.cli.client import Client
+from pointsman.cli.failures import NO_DAEMON
+from pointsman.cli.parameters import as_json
+from pointsman.cli.tables import show_status
+from pointsman.cli.terminal import print_json
+from pointsman.endpoint import is_held, places, stop
+
+STOP_WITHIN = 30.0
+"""Seconds that a daemon has to let its chats finish."""
+
+
+@click.command()
+def connect() -> int:
+    """Speak LSP on standard input and output: the way in for every editor."""
+    from pointsman.forwarder import main as relay  # noqa: PLC0415 - only this command needs it
+
+    return relay()
+
+
+@click.command()
+@click.option("--detach", "detached", is_flag=True, hidden=True)
+@click.option("--ready-fd", type=int, hidden=True)
+def daemon(detached: bool, ready_fd: int | None) -> int:
+    """Run the daemon in the foreground.
+
+    Editors start it by themselves; this is for service managers and for looking.
+    """
+    from pointsman.daemon import main as run  # noqa: PLC0415 - slow, and only this command needs it
+
+    return run(detached=detached, ready_fd=ready_fd)
+
+
+@click.command()
+@as_json
+def status(as_json: bool) -> int:
+    """Show the daemon, who is connected, and what it is doing.
+
+    Never starts it.
+    """
+    if not is_running():
+        click.echo(
+            "{}" if as_json else "No daemon is running. It starts by itself with the first editor that connects."
+        )
+        return NO_DAEMON
+    with Client(may_start=False) as client:
+        result = client.call("pointsman/status")
+        selection = client.call("pointsman/currentModel")
+    if as_json:
+        print_json({**result, "selection": selection})
+    else:
+        show_status(result, selection)
+    return 0
+
+
+@click.command(name="stop")
+def stop_() -> int:
+    """Stop the daemon. Running chats get a few seconds to finish."""
+    stopped = stop(places(os.environ), STOP_WITHIN)
+    click.echo("Stopped." if stopped else "No daemon was running.")
+    return 0
+
+
+@click.command()
+def restart() -> int:
+    """Stop the daemon if it runs, and start it. Editors reconnect by themselves."""
+    stop(places(os.environ), STOP_WITHIN)
+    with Client() as client:
+        click.echo(f"Pointsman {client.hello['version']} runs as process {client.hello['pid']}.")
+    return 0
+
+
+@click.command()
+@as_json
+def doctor(as_json: bool) -> int:
+    """Check lock, socket, permissions, log and versions, and say how to mend what is wrong. Never starts the daemon."""
+    from pointsman.cli.doctor import examine  # noqa: PLC0415 - it reads configuration, and only here
+
+    findings = examine(os.environ)
+    if as_json:
+        print_json([finding.as_dict() for finding in findings])
+    else:
+        for finding in findings:
+            click.echo(f"{'ok  ' if finding.ok else 'BAD '} {finding.subject}: {finding.text}")
+            if finding.remedy:
+                click.echo(f"     → {finding.remedy}")
+    return 0 if all(finding.ok for finding in findings) else 1
+
+
+@click.command()
+def demo() -> int:
+    """See it work in a throw-away folder: no key, no network, nothing of yours is touched."""
+    from pointsman.cli.demo import run  # noqa: PLC0415 - it draws, and only here
+
+    return run()
+
+
+@click.command()
+def service() -> int:
+    """Print a systemd user service, for those who want the daemon to start at login."""
+    from pointsman.cli.service import unit  # noqa: PLC0415 - only this command needs it
+
+    click.echo(unit(), nl=False)
+    return 0
+
+
+def is_running() -> bool:
+    """Whether a daemon is there, or was named and may be."""
+    return bool(os.environ.get("POINTSMAN_ENDPOINT")) or is_held(places(os.environ))

@@ -1,0 +1,103 @@
+"""What a terminal gets and what a pipe gets: the only file that knows rich. Must never know what is shown.
+
+A terminal gets tables and colour (none with NO_COLOR), and every control character made visible. A pipe gets lines of
+values with a tab between them, and nothing else.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+import unicodedata
+from collections.abc import Iterable, Sequence
+from typing import TYPE_CHECKING, Any, TextIO
+
+import click
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+HIDDEN = {"Cc", "Cf", "Co", "Cs", "Zl", "Zp"}
+"""Unicode's categories of what a terminal acts on, or does not show."""
+HARMLESS = "\n\t\u200c\u200d\u200e\u200f"
+"""Of those, what plain text, scripts and emoji can't be written without."""
+WIDEST = 10_000
+"""Columns of a report that goes into a pipe: nothing is cut or wrapped there."""
+
+
+def is_terminal(stream: TextIO | None) -> bool:
+    """Whether somebody looks at this stream."""
+    return stream is not None and stream.isatty()
+
+
+def console(*, err: bool = False) -> Console:
+    """Where rich draws: plain in a pipe, without colour under NO_COLOR."""
+    from rich.console import Console  # noqa: PLC0415 - 40 ms, and only for who shows a table
+
+    watched = is_terminal(sys.stderr if err else sys.stdout)
+    return Console(
+        stderr=err,
+        highlight=False,
+        markup=False,
+        emoji=False,
+        soft_wrap=not watched,
+        force_terminal=watched,
+        width=None if watched else WIDEST,
+        color_system="auto" if watched and not os.environ.get("NO_COLOR") else None,
+    )
+
+
+def print_table(columns: Sequence[str], rows: Iterable[Sequence[str]], *, headed: bool = False) -> None:
+    """A table on a terminal; in a pipe a line a row, its values parted by tabs, or columns if `headed`."""
+    if not is_terminal(sys.stdout) and not headed:
+        for row in rows:
+            click.echo("\t".join(_one_line(value) for value in row))
+        return
+    from rich.table import Table  # noqa: PLC0415
+    from rich.text import Text  # noqa: PLC0415
+
+    table = Table(box=None, pad_edge=False, header_style="bold")
+    for number, column in enumerate(columns):
+        table.add_column(column, no_wrap=number == 0, overflow="fold")
+    for row in rows:
+        table.add_row(*(Text(visible(value)) for value in row))
+    console().print(table)
+
+
+def print_json(value: Any) -> None:
+    """The daemon's own answer, for programs."""
+    click.echo(json.dumps(value, indent=2, ensure_ascii=False))
+
+
+def say(text: str) -> None:
+    """A line of an answer on standard output."""
+    click.echo(visible(text) if is_terminal(sys.stdout) else text, color=True)
+
+
+def note(text: str, **style: Any) -> None:
+    """A line for people, on standard error, so that pipes don't get it."""
+    click.echo(styled(visible(text), **style), err=True)
+
+
+def styled(text: str, **style: Any) -> str:
+    """The text as click styles it, if standard error is a terminal that wants it."""
+    wanted = style and is_terminal(sys.stderr) and not os.environ.get("NO_COLOR")
+    return click.style(text, **style) if wanted else text
+
+
+def visible(text: str) -> str:
+    """The text with all that a terminal would obey, or hide, spelled out: what others wrote must not drive it."""
+    if text.isascii() and text.isprintable():
+        return text
+    return "".join(map(_spelled, text.replace("\r\n", "\n")))
+
+
+def _spelled(character: str) -> str:
+    if character in HARMLESS or unicodedata.category(character) not in HIDDEN:
+        return character
+    return character.encode("unicode_escape").decode()
+
+
+def _one_line(value: str) -> str:
+    return " ".join(value.split()) if any(c in value for c in "\t\n\r") else value

@@ -1,0 +1,174 @@
+"""docs/configuration.md and docs/troubleshooting.md, as far as the structs and the errors say it themselves.
+
+Must never say what the code does not: what only people can say stands in the texts beside the tables.
+"""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Iterator
+from typing import Any
+
+import msgspec
+from msgspec import Struct
+
+from pointsman.core.catalogue import Auth, Daemon, Links, Provider, Timeout
+from pointsman.core.configuration import CHOICES
+from pointsman.core.errors import PointsmanError
+from pointsman.edge.files import shipped
+from pointsman.rpc import render
+from pointsman.wire import QUIRKS
+
+OWN = {"id", "configured_by_user"}
+"""Fields that Pointsman sets itself."""
+
+
+def configuration(_: Any) -> str:
+    """The page about pointsman.toml."""
+    parts = [
+        f"<!-- {render.GENERATED}. -->",
+        CONFIGURATION,
+        "## [providers.NAME]",
+        inspect.cleandoc(Provider.__doc__ or ""),
+        _table(Provider),
+    ]
+    for key, struct in (("auth", Auth), ("timeout", Timeout), ("links", Links)):
+        parts += [f"### {key}", inspect.cleandoc(struct.__doc__ or ""), _table(struct)]
+    parts += ["### quirks", "What may differ, by `wire`:"]
+    parts += [f"**`{wire}`**: {inspect.cleandoc(struct.__doc__ or '')}" for wire, struct in QUIRKS.items()]
+    parts += ["## [daemon]", inspect.cleandoc(Daemon.__doc__ or ""), _table(Daemon)]
+    parts += ["## Providers that come with Pointsman", _shipped(), VARIABLES, PROJECT]
+    return "\n\n".join(parts) + "\n"
+
+
+def troubleshooting(_: Any) -> str:
+    """The page about what goes wrong: every error there is, with what it means and what to do."""
+    rows = ["| code | what happened | what to do |", "|---|---|---|"]
+    for kind in _errors(PointsmanError):
+        meaning = " ".join(inspect.cleandoc(kind.__doc__ or "").split())
+        rows.append(f"| `{kind.__name__}` | {_cell(meaning)} | {_cell(kind.default_advice)} |")
+    return "\n\n".join([f"<!-- {render.GENERATED}. -->", TROUBLES, "\n".join(rows)]) + "\n"
+
+
+def _table(struct: type[Struct]) -> str:
+    rows = ["| key | value | default | meaning |", "|---|---|---|---|"]
+    properties = msgspec.json.schema(struct)["$defs"][struct.__name__]["properties"]
+    for field in msgspec.structs.fields(struct):
+        if field.name in OWN:
+            continue
+        about = properties[field.encode_name]
+        default = "**required**" if field.required else _default(field.default)
+        rows.append(f"| `{field.name}` | {_kind(about)} | {default} | {about.get('description', '')} |")
+    return "\n".join(rows)
+
+
+def _kind(about: dict[str, Any]) -> str:
+    """What may stand there, in words."""
+    if "enum" in about:
+        return " · ".join(f"`{value}`" for value in about["enum"])
+    if "anyOf" in about:
+        return " or ".join(dict.fromkeys(_kind(each) for each in about["anyOf"] if each != {"type": "null"}))
+    if "$ref" in about or "allOf" in about:
+        return "a table, see below"
+    names = {"string": "text", "integer": "a whole number", "number": "a number", "boolean": "`true` or `false`"}
+    names |= {"array": "a list", "object": "a table"}
+    return names.get(about.get("type", ""), "anything")
+
+
+def _default(value: Any) -> str:
+    if value is None or value in ("", (), {}) or value is msgspec.NODEFAULT or isinstance(value, Struct):
+        return ""
+    return f"`{str(value).lower() if isinstance(value, bool) else value}`"
+
+
+def _shipped() -> str:
+    rows = ["| id | name | speaks | key from |", "|---|---|---|---|"]
+    for layer in shipped():
+        provider = msgspec.toml.decode(layer.text)
+        auth = provider.get("auth", {})
+        rows.append(f"| `{provider['id']}` | {provider['name']} | `{provider['wire']}` | {_key(auth)} |")
+    return "\n".join(rows)
+
+
+def _key(auth: dict[str, Any]) -> str:
+    if auth.get("scheme") == "none":
+        return "needs none"
+    return f"`{auth['env']}`" + (", if it wants one" if auth.get("scheme") == "optional-key" else "")
+
+
+def _errors(kind: type[PointsmanError]) -> Iterator[type[PointsmanError]]:
+    for each in kind.__subclasses__():
+        yield each
+        yield from _errors(each)
+
+
+def _cell(text: str) -> str:
+    return text.replace("|", "\\|")
+
+
+CONFIGURATION = """\
+# Configuration
+
+Pointsman reads `pointsman.toml` from `~/.config/pointsman/` (or from `POINTSMAN_HOME`). `pointsman config
+path` says where that is, `pointsman config check` what is wrong with it, and `pointsman config show` what is
+in force and where each value comes from.
+
+A change is in force a moment after the file is saved, in every editor. A mistake costs nothing: what the file
+said before stays in force, and the mistake is shown on its line. A chat that runs keeps what it began with.
+
+```toml
+default = "openrouter:claude-sonnet-4"          # for whoever has chosen nothing
+
+[aliases]
+sonnet = "openrouter:claude-sonnet-4"           # a name of yours; it may lead to another alias
+cheap = "deepseek:deepseek-chat"
+
+[chains]
+coding = ["openrouter:claude-sonnet-4", "openai:gpt-4", "lmstudio:local-model"]     # chain:coding tries them in order
+
+[providers.corp]
+name = "Corp gateway"
+base_url = "https://llm.corp.example/v1"
+auth = { scheme = "bearer", env = "CORP_LLM_KEY" }
+headers = { "X-Team" = "blue" }
+default_model = "large"
+```
+
+How a model may be named: `provider:model`, an alias, a provider alone (its `default_model`), or `chain:name`.
+What stands before the first colon is a provider only if there is one of that name, so `qwen3:8b` is a model.
+A bare name is looked up among the aliases, then at the provider that is in use, then at the default's."""
+
+VARIABLES = """\
+## Variables
+
+The environment of an editor is a layer of its own, over every file, for that editor alone. For each provider,
+its id in capitals and `-` as `_`:
+
+| variable | sets |
+|---|---|
+| `NAME_API_KEY`, `NAME_API_KEY_1`, … | keys, where the definition names no variable of its own |
+| `NAME_BASE_URL` | `base_url` |
+| `NAME_AUTH_MODE` | `auth.scheme` |
+| `NAME_API_VERSION` | `api_version` |
+| `NAME_CUSTOM_HEADER_X_TEAM` | the header `X-Team` |
+| `NAME_TIMEOUT` | `timeout.first_event` and `timeout.between_events` |
+| `NAME_MAX_RETRIES` | `max_retries` |
+
+A `FOO_API_KEY` together with a `FOO_BASE_URL` makes a provider `foo` that speaks chat completions. It is used
+when it is named, never by itself."""
+
+PROJECT = f"""\
+## A project's own file
+
+`.pointsman.toml` in the folder that an editor has opened may set {
+    ", ".join(f"`{name}`" for name in sorted(CHOICES))
+}, and nothing else: it chooses among your providers, and never redirects them. It is read
+only after you have looked at it and run `pointsman trust`; when it changes, you are asked again. Its default
+wins over your global choice, and loses to one for the workspace or the window."""
+
+TROUBLES = """\
+# Troubleshooting
+
+`pointsman doctor` looks at the lock, the socket, the permissions, the log and the configuration, and says how
+to mend what is wrong. `pointsman log` shows the log, and `pointsman status` what the daemon is doing. Every
+error has a code; these are all there are."""
