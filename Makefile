@@ -12,7 +12,7 @@ export PIP_DISABLE_PIP_VERSION_CHECK := 1
 MAKEFLAGS += --no-print-directory
 
 .DELETE_ON_ERROR:
-.PHONY: help demo test check generate format setup lock clean
+.PHONY: help demo test bench check generate format setup lock clean
 
 help: ## list these targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-10s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
@@ -22,6 +22,9 @@ demo: .venv/.runtime-stamp ## see it work, without a key and without a network
 
 test: setup ## run every test; PYTEST_ARGS="-n 2 -k llama" goes to pytest
 	$(BIN)/python -m pytest $(PYTEST_ARGS)
+
+bench: .venv/.dev-stamp ## measure it beside two plain relays, in two minutes; BENCH_ARGS="--quick --json FILE"
+	@$(BIN)/python -m tests.bench $(BENCH_ARGS)
 
 check: .venv/.dev-stamp ## look at the code without running it: form, types, floors, generated files, docs
 	$(BIN)/ruff format --check .
@@ -42,7 +45,7 @@ setup: .venv/.dev-stamp tests/node_modules/.package-lock.json ## install what te
 
 lock: ## compile requirements/*.txt anew (needs uv; add LOCK_ARGS=--upgrade for newer versions)
 	$(LOCK) $(LOCK_ARGS) --group build --output-file requirements/runtime.txt
-	$(LOCK) $(LOCK_ARGS) --group build --group dev --constraints requirements/runtime.txt --output-file requirements/dev.txt
+	$(LOCK) $(LOCK_ARGS) --group build --group bench --group dev --constraints requirements/runtime.txt --output-file requirements/dev.txt
 
 clean: ## remove everything that make has installed or cached
 	rm -rf .venv tests/node_modules dist .mypy_cache .pytest_cache .ruff_cache .import_linter_cache .hypothesis

@@ -55,7 +55,7 @@ def _live(where: Places, lock: Lock, starter: _Starter) -> int:
 
     log = start_log(where.log, os.environ.get("POINTSMAN_LOG_LEVEL", "INFO"))
     try:
-        asyncio.run(_serve(where, lock, starter))
+        asyncio.run(_serve(where, lock, starter), debug=os.environ.get("POINTSMAN_DEBUG") == "1")
     except (EndpointError, PointsmanError) as error:
         return starter.tell_failure(error.code, error.message, error.advice)
     except Exception:
@@ -75,6 +75,7 @@ async def _serve(where: Places, lock: Lock, starter: _Starter) -> None:
     log = logging.getLogger(__name__)
     app = build(where)
     loop = asyncio.get_running_loop()
+    loop.slow_callback_duration = 0.01  # seconds; asyncio looks at it, and logs, in its debug mode alone
     app.watch()
     server = await loop.create_unix_server(lambda: Session(app, check_peer), sock=listen(where))
     asked = asyncio.Event()

@@ -11,7 +11,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from msgspec import Struct
 
-from pointsman.core.catalogue import Auth, Catalogue, Daemon, Layer, Links, Problem, Provider, Timeout, parse
+from pointsman.core.catalogue import Auth, Catalogue, Daemon, Links, Problem, Provider, Timeout
+from pointsman.core.configuration import Layer, parse
 
 
 class PlainQuirks(Struct, frozen=True, forbid_unknown_fields=True):
@@ -47,7 +48,7 @@ b = "big"
 [links]
 keys = "https://acme.example/keys"
 """,
-    shipped=True,
+    "shipped",
 )
 
 

@@ -1,4 +1,4 @@
-"""Server-sent events from bytes: the same events, wherever the network has cut them."""
+"""Server-sent events, and lines, from bytes: the same ones, wherever the network has cut them."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pointsman.core.stream import SseSplitter
+from pointsman.core.stream import LineSplitter, SseSplitter
 
 BOM = b"\xef\xbb\xbf"
 
@@ -100,4 +100,51 @@ def test_what_is_kept_is_counted(piece: bytes) -> None:
         splitter.feed(piece)
     assert splitter.pending >= 1000
     splitter.feed(b"\n\n")
+    assert splitter.pending == 0
+
+
+# Lines
+
+LINES: dict[str, tuple[bytes, list[bytes]]] = {
+    "nothing": (b"", []),
+    "two lines": (b"a\nb\n", [b"a", b"b"]),
+    "the last line has no end": (b"a\nb", [b"a", b"b"]),
+    "empty lines and blank ones": (b"\n\na\n \r\n\t\nb\n\n \n", [b"a", b"b"]),
+    "an end of two bytes is JSON's business": (b"{}\r\n[]\r\n", [b"{}\r", b"[]\r"]),
+    "what Python calls a line end, and nobody else does": (
+        "a\x0b\x0c\x1c\x85\u2028b\rc\n".encode(),
+        ["a\x0b\x0c\x1c\x85\u2028b\rc".encode()],
+    ),
+    "broken UTF-8": (b"\xff\xc3\n", [b"\xff\xc3"]),
+}
+
+
+def lines(*chunks: bytes) -> list[bytes]:
+    splitter = LineSplitter()
+    found = [line for chunk in chunks for line in splitter.feed(chunk)] + splitter.close()
+    assert splitter.close() == []
+    return found
+
+
+@pytest.mark.parametrize("case", LINES)
+def test_the_lines_of_a_stream(case: str) -> None:
+    stream, expected = LINES[case]
+    assert lines(*(stream[at : at + 1] for at in range(len(stream)))) == expected
+    for cut in range(len(stream) + 1):
+        assert lines(stream[:cut], b"", stream[cut:]) == expected, f"cut at {cut}"
+
+
+@settings(deadline=None)
+@given(st.binary(max_size=40), st.lists(st.integers(0, 40), max_size=5))
+def test_any_cutting_gives_the_same_lines(stream: bytes, cuts: list[int]) -> None:
+    ends = [0, *sorted(cuts), len(stream)]
+    chunks = [stream[a:b] for a, b in pairwise(ends) if a <= b]
+    assert lines(*chunks) == [line for line in stream.split(b"\n") if line.strip()]
+
+
+def test_what_is_kept_of_a_line_is_counted() -> None:
+    splitter = LineSplitter()
+    assert splitter.feed(b"a\nbcd") == [b"a"]
+    assert splitter.pending == 3
+    splitter.feed(b"\n")
     assert splitter.pending == 0

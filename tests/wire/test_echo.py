@@ -108,7 +108,7 @@ def test_every_line_is_json() -> None:
         json.loads(line)
 
 
-@pytest.mark.parametrize("rest", [b"", b'{"text":"a"}\n', b'{"text":"a"'])
+@pytest.mark.parametrize("rest", [b"", b"\n", b'{"text":"a"}\n', b'{"text":"a"'])
 def test_an_answer_that_breaks_off(rest: bytes) -> None:
     reader = echo.reader(ECHO)
     reader.feed(rest)
@@ -117,7 +117,7 @@ def test_an_answer_that_breaks_off(rest: bytes) -> None:
     assert isinstance(last.error, Interrupted)
 
 
-@pytest.mark.parametrize("line", [b"\n", b"x\n", b'{"stop":"odd"}\n', b"\xff\n", b"[" * 9999 + b"\n"])
+@pytest.mark.parametrize("line", [b"x\n", b'{"stop":"odd"}\n', b"\xff\n", b"[" * 9999 + b"\n"])
 def test_a_line_that_is_none_of_its_own(line: bytes) -> None:
     (reading,) = echo.reader(ECHO).feed(line)
     assert isinstance(reading, ErrorSeen)

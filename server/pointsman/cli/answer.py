@@ -74,7 +74,7 @@ class AnswerPrinter:
             return
         if self._open in {"waiting", "reasoning"}:
             self._leave_line()
-        self._open = "text"
+        self._open, self._silence_told = "text", 0.0
         self._text_ends = event["text"][-1]
         click.echo(visible(event["text"]) if self._to_terminal else event["text"], nl=False, color=True)
 
@@ -148,12 +148,12 @@ def receipt(result: Mapping[str, Any]) -> str:
     who = f"{result['provider']}:{result['model']}" if result.get("provider") else "nobody answered"
     usage, timing = result["usage"], result["timing"]
     about = "" if usage["exact"] else "about "
-    facts = [who, f"{about}{usage['inputTokens']} tokens in, {usage['outputTokens']} out"]
+    facts = [who, f"{about}{_tokens(usage['inputTokens'])} in, {usage['outputTokens']} out"]
     if cost := result.get("cost"):
         facts.append(f"{'' if cost['exact'] else 'about '}${cost['usd']:.4f}")
     if timing["firstTokenMs"] is not None:
-        facts.append(f"first after {timing['firstTokenMs'] / 1000:.1f} s")
-    facts.append(f"{timing['totalMs'] / 1000:.1f} s in all")
+        facts.append(f"first after {_time(timing['firstTokenMs'])}")
+    facts.append(f"{_time(timing['totalMs'])} in all")
     if failed := sum(attempt["outcome"] == "failed" for attempt in result["attempts"]):
         facts.append(f"{failed} failed {'attempt' if failed == 1 else 'attempts'}")
     if ending := ENDINGS.get(result["stopReason"]):
@@ -165,3 +165,11 @@ def parts_of(message: Mapping[str, Any]) -> list[dict[str, Any]]:
     """The content of a message as parts, whichever way it came."""
     content = message["content"]
     return [{"type": "text", "text": content}] if isinstance(content, str) else content
+
+
+def _tokens(count: int) -> str:
+    return "1 token" if count == 1 else f"{count} tokens"
+
+
+def _time(milliseconds: int) -> str:
+    return f"{milliseconds} ms" if milliseconds < 1000 else f"{milliseconds / 1000:.1f} s"

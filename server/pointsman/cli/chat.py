@@ -39,7 +39,12 @@ LARGEST = 20 * 2**20
 @click.option("--no-stream", is_flag=True, help="Print the answer at once, when it is complete.")
 @as_json
 def chat(
-    words: tuple[str, ...], model: str | None, system: str | None, images: tuple[str, ...], no_stream: bool, as_json: bool
+    words: tuple[str, ...],
+    model: str | None,
+    system: str | None,
+    images: tuple[str, ...],
+    no_stream: bool,
+    as_json: bool,
 ) -> int:
     """Ask a model, and print its answer as it comes.
 

@@ -12,7 +12,12 @@ from pointsman.cli.terminal import visible
 from pointsman.endpoint import EndpointError
 
 FAILED, WRONG, NO_DAEMON, CANCELLED = 1, 2, 3, 130
-_STATUS = {"DaemonUnreachable": NO_DAEMON, "InvalidParams": WRONG, "RequestCancelled": CANCELLED}
+_STATUS = {
+    "DaemonUnreachable": NO_DAEMON,
+    "DaemonWontStart": NO_DAEMON,
+    "InvalidParams": WRONG,
+    "RequestCancelled": CANCELLED,
+}
 _WORDS = {
     "`pointsman/listProviders`": "`pointsman providers`",
     "`pointsman/listModels`": "`pointsman models`",

@@ -19,7 +19,13 @@ STOP_WITHIN = 30.0
 
 @click.command()
 def connect() -> int:
-    """Speak LSP on standard input and output: the way in for every editor."""
+    """Speak LSP on standard input and output, for editors.
+
+    \b
+      pointsman connect
+
+    This is the command that an editor is given as its language server; the first one starts the daemon.
+    """
     from pointsman.forwarder import main as relay  # noqa: PLC0415 - only this command needs it
 
     return relay()
@@ -30,6 +36,9 @@ def connect() -> int:
 @click.option("--ready-fd", type=int, hidden=True)
 def daemon(detached: bool, ready_fd: int | None) -> int:
     """Run the daemon in the foreground.
+
+    \b
+      pointsman daemon
 
     Editors start it by themselves; this is for service managers and for looking.
     """
@@ -43,7 +52,10 @@ def daemon(detached: bool, ready_fd: int | None) -> int:
 def status(as_json: bool) -> int:
     """Show the daemon, who is connected, and what it is doing.
 
-    Never starts it.
+    \b
+      pointsman status --json
+
+    Never starts it; the exit status is 3 when none runs.
     """
     if not is_running():
         click.echo(
@@ -62,7 +74,13 @@ def status(as_json: bool) -> int:
 
 @click.command(name="stop")
 def stop_() -> int:
-    """Stop the daemon. Running chats get a few seconds to finish."""
+    """Stop the daemon.
+
+    \b
+      pointsman stop
+
+    Running chats get a few seconds to finish.
+    """
     stopped = stop(places(os.environ), STOP_WITHIN)
     click.echo("Stopped." if stopped else "No daemon was running.")
     return 0
@@ -70,7 +88,13 @@ def stop_() -> int:
 
 @click.command()
 def restart() -> int:
-    """Stop the daemon if it runs, and start it. Editors reconnect by themselves."""
+    """Stop the daemon if it runs, and start it.
+
+    \b
+      pointsman restart
+
+    Editors reconnect by themselves.
+    """
     stop(places(os.environ), STOP_WITHIN)
     with Client() as client:
         click.echo(f"Pointsman {client.hello['version']} runs as process {client.hello['pid']}.")
@@ -80,7 +104,13 @@ def restart() -> int:
 @click.command()
 @as_json
 def doctor(as_json: bool) -> int:
-    """Check lock, socket, permissions, log and versions, and say how to mend what is wrong. Never starts the daemon."""
+    """Look for what is wrong, and say how to mend it.
+
+    \b
+      pointsman doctor
+
+    It checks lock, socket, permissions, log, versions and configuration. Never starts the daemon.
+    """
     from pointsman.cli.doctor import examine  # noqa: PLC0415 - it reads configuration, and only here
 
     findings = examine(os.environ)
@@ -96,7 +126,13 @@ def doctor(as_json: bool) -> int:
 
 @click.command()
 def demo() -> int:
-    """See it work in a throw-away folder: no key, no network, nothing of yours is touched."""
+    """See it work in a throw-away folder.
+
+    \b
+      pointsman demo
+
+    No key, no network, and nothing of yours is touched.
+    """
     from pointsman.cli.demo import run  # noqa: PLC0415 - it draws, and only here
 
     return run()
@@ -104,7 +140,13 @@ def demo() -> int:
 
 @click.command()
 def service() -> int:
-    """Print a systemd user service, for those who want the daemon to start at login."""
+    """Print a systemd user service.
+
+    \b
+      pointsman service > ~/.config/systemd/user/pointsman.service
+
+    It is for those who want the daemon to start at login; without it, the first editor does.
+    """
     from pointsman.cli.service import unit  # noqa: PLC0415 - only this command needs it
 
     click.echo(unit(), nl=False)

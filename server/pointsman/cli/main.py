@@ -63,10 +63,25 @@ def _nobody_reads() -> int:
     return failures.FAILED
 
 
-@click.group(context_settings={"help_option_names": ["-h", "--help"]})
+class InOrder(click.Group):
+    """Lists its commands in the order in which they are given here, the ones for every day first."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        """The names of the commands."""
+        return list(self.commands)
+
+
+@click.group(cls=InOrder, context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(VERSION, message="pointsman %(version)s")
 def cli() -> None:
-    """One daemon that keeps providers, models and running chats for all your editors."""
+    """One daemon that keeps providers, models and running chats for all your editors.
+
+    \b
+      pointsman use echo:echo
+      pointsman chat "Is anybody there?"
+
+    Exit status: 0 done, 1 it failed, 2 the command line is wrong, 3 no daemon, 130 cancelled.
+    """
 
 
 for command in (

@@ -3,13 +3,19 @@
 from __future__ import annotations
 
 import json
+import os
+import sys
 from collections.abc import Iterator, Mapping, Sequence
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Any
 
-from pointsman.cli.terminal import is_terminal, print_table, say  # noqa: F401
+from pointsman.cli.terminal import is_terminal, print_table, say
 
 Row = tuple[str, ...]
+MOST_NAMES = 3
+"""Models that a line about a provider names on a terminal."""
+SHORTEST_ID = 8
+"""Characters of a chat's id that a terminal shows at the least."""
 
 
 def show_status(status: dict[str, Any], selection: dict[str, Any]) -> None:
@@ -22,14 +28,107 @@ def show_status(status: dict[str, Any], selection: dict[str, Any]) -> None:
     say(f"Memory     {status['memory'] / 2**20:.0f} MiB")
     say(f"Config     {status['configFile']}, {status['providers']} providers, {status['problems']} problems")
     say(f"Log        {status['logFile']}")
+    rows = [_client(client) for client in status["clients"]]
+    print_table(("client", "version", "window", "workspace", "since"), rows, headed=True)
+
+
+def show_providers(providers: Sequence[Mapping[str, Any]]) -> None:
+    """One line a provider: whether it could be used, what it has, and where it is."""
+    rows = [(p["id"], p["name"], p["state"], _names(p), p["baseUrl"]) for p in providers]
+    print_table(("id", "name", "state", "models", "where"), rows)
+
+
+def show_models(models: Sequence[Mapping[str, Any]]) -> None:
+    """One line a model; numbers are tokens."""
     rows = [
         (
-            f"{client['client']} {client.get('clientVersion', '')}",
-            client["version"],
-            client["windowId"],
-            client.get("workspace", ""),
-            client["connectedAt"],
+            model["model"],
+            _tokens(model.get("contextWindow")),
+            _tokens(model.get("maxOutputTokens")),
+            ", ".join(model["capabilities"]),
+            model["source"],
         )
-        for client in status["clients"]
+        for model in models
     ]
-    print_table(("client", "version", "window", "workspace", "since"), rows, headed=True)
+    print_table(("model", "context", "output", "can", "listed by"), rows)
+
+
+def show_chats(chats: Sequence[Mapping[str, Any]]) -> None:
+    """One line a chat; a terminal gets as much of the id as tells it from the others."""
+    ids = [chat["chatId"] for chat in chats]
+    rows = [
+        (
+            _short(chat["chatId"], ids) if is_terminal(sys.stdout) else chat["chatId"],
+            chat.get("reason", chat["state"]),
+            chat["model"],
+            chat["client"],
+            local(chat["startedAt"]),
+            chat["title"],
+        )
+        for chat in chats
+    ]
+    print_table(("id", "state", "model", "begun by", "at", "about"), rows)
+
+
+def show_aliases(aliases: Mapping[str, str], origins: Mapping[str, str]) -> None:
+    """One line an alias, and the layer that it comes from."""
+    rows = [(name, to, _from(origins.get(f"aliases.{name}", ""))) for name, to in sorted(aliases.items())]
+    print_table(("alias", "model", "from"), rows)
+
+
+def show_values(rows: Sequence[Row]) -> None:
+    """One line a value of the configuration, and the layer that it comes from."""
+    print_table(("value", "is", "from"), [(path, value, _from(origin)) for path, value, origin in rows])
+
+
+def leaves(values: Mapping[str, Any], origins: Mapping[str, str], prefix: str = "") -> Iterator[Row]:
+    """Each value that a layer has set: its path, what it is, and which layer that was."""
+    for key, value in values.items():
+        path = f"{prefix}{key}"
+        if isinstance(value, dict):
+            yield from leaves(value, origins, f"{path}.")
+        elif path in origins:
+            yield path, value if isinstance(value, str) else json.dumps(value, ensure_ascii=False), origins[path]
+
+
+def local(time: str) -> str:
+    """A time of the daemon's, RFC 3339 in UTC, as the clock on the wall shows it; any other text as it is."""
+    try:
+        return datetime.fromisoformat(time).astimezone().strftime("%Y-%m-%d %H:%M:%S")
+    except ValueError:
+        return time
+
+
+def _client(client: Mapping[str, Any]) -> Row:
+    name = f"{client['client']} {client.get('clientVersion', '')}"
+    return name, client["version"], client["windowId"], client.get("workspace", ""), client["connectedAt"]
+
+
+def _names(provider: Mapping[str, Any]) -> str:
+    """The models of a provider, the default first; a terminal gets the first few."""
+    default = provider.get("defaultModel")
+    names = [*([default] if default else []), *(name for name in provider["models"] if name != default)]
+    if is_terminal(sys.stdout) and len(names) > MOST_NAMES:
+        return f"{', '.join(names[:MOST_NAMES])}, {len(names) - MOST_NAMES} more"
+    return ", ".join(names)
+
+
+def _from(origin: str) -> str:
+    """A layer; a terminal gets a file of one's own by its short name."""
+    home = os.environ.get("HOME", "").rstrip("/")
+    return (
+        f"~{origin.removeprefix(home)}"
+        if is_terminal(sys.stdout) and home and origin.startswith(f"{home}/")
+        else origin
+    )
+
+
+def _short(id: str, ids: Sequence[str]) -> str:
+    length = SHORTEST_ID
+    while length < len(id) and any(other != id and other.startswith(id[:length]) for other in ids):
+        length += 1
+    return id[:length]
+
+
+def _tokens(count: int | None) -> str:
+    return "" if count is None else f"{count:,}" if is_terminal(sys.stdout) else str(count)

@@ -1,4 +1,6 @@
-"""What a terminal gets and what a pipe gets: the only file that knows rich. Must never know what is shown.
+"""What a terminal gets and what a pipe gets: beside the tour, the only file that knows rich.
+
+Must never know what is shown.
 
 A terminal gets tables and colour (none with NO_COLOR), and every control character made visible. A pipe gets lines of
 values with a tab between them, and nothing else.
@@ -49,7 +51,11 @@ def console(*, err: bool = False) -> Console:
 
 
 def print_table(columns: Sequence[str], rows: Iterable[Sequence[str]], *, headed: bool = False) -> None:
-    """A table on a terminal; in a pipe a line a row, its values parted by tabs, or columns if `headed`."""
+    """A table on a terminal, without columns that say nothing; in a pipe a line a row, its values parted by tabs.
+
+    With `headed` a pipe gets the table, too.
+    """
+    rows = list(rows)
     if not is_terminal(sys.stdout) and not headed:
         for row in rows:
             click.echo("\t".join(_one_line(value) for value in row))
@@ -58,11 +64,13 @@ def print_table(columns: Sequence[str], rows: Iterable[Sequence[str]], *, headed
     from rich.text import Text  # noqa: PLC0415
 
     table = Table(box=None, pad_edge=False, header_style="bold")
-    for number, column in enumerate(columns):
-        table.add_column(column, no_wrap=number == 0, overflow="fold")
+    used = [number for number in range(len(columns)) if headed or any(row[number] for row in rows)]
+    for number in used:
+        table.add_column(columns[number], no_wrap=number == 0, overflow="fold")
     for row in rows:
-        table.add_row(*(Text(visible(value)) for value in row))
-    console().print(table)
+        table.add_row(*(Text(visible(row[number])) for number in used))
+    if rows:
+        console().print(table)
 
 
 def print_json(value: Any) -> None:

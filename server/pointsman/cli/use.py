@@ -54,12 +54,13 @@ def use(spec: str | None, scope: str, clear: bool, as_json: bool) -> int:
 def _choices(client: Client) -> list[tuple[str, str]]:
     """What can be used now, and what it means: aliases, chains, then models."""
     values = client.call("pointsman/getConfig")["values"]
-    providers = client.call("pointsman/listProviders")["providers"]
-    usable = {provider["id"] for provider in providers if provider["state"] in {"active", "available"}}
+    states = {each["id"]: each["state"] for each in client.call("pointsman/listProviders")["providers"]}
     found = [(name, f"alias of {target}") for name, target in values["aliases"].items()]
     found += [(f"chain:{name}", " → ".join(targets)) for name, targets in values["chains"].items()]
-    models = client.call("pointsman/listModels")["models"]
-    return found + [(model["model"], "") for model in models if model["provider"] in usable]
+    for model in client.call("pointsman/listModels")["models"]:
+        if (state := states.get(model["provider"])) != "unconfigured":
+            found.append((model["model"], "offline" if state == "offline" else ""))
+    return found
 
 
 def _warn_if_hidden(selection: dict[str, Any], spec: str | None, scope: str) -> None:

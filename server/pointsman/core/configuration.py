@@ -8,7 +8,7 @@ from __future__ import annotations
 import copy
 import tomllib
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Literal
 from urllib.parse import urlsplit
 
@@ -18,7 +18,7 @@ from msgspec import Struct
 from pointsman.core.catalogue import Auth, Catalogue, Daemon, Links, Problem, Provider, Timeout, nearest
 from pointsman.core.errors import ConfigError
 from pointsman.core.mistakes import line_of, misfit, syntax
-from pointsman.core.variables import ORIGIN
+from pointsman.core.variables import ORIGIN, variable_of
 
 
 class _File(Struct, forbid_unknown_fields=True):
@@ -107,7 +107,8 @@ def build(
 ) -> Catalogue:
     """The catalogue for one set of variables (`core.variables.overlay`), which win over every file.
 
-    `quirks` gives, for each dialect there is, the struct that its quirks must fit.
+    `quirks` gives, for each dialect there is, the struct that its quirks must fit. A variable that says something wrong
+    is left out, and told; but without its own base URL a provider is not there at all.
     """
     merged, origins = dict(reading.merged), dict(reading.origins)
     if variables:
@@ -116,6 +117,7 @@ def build(
     file = msgspec.convert(merged, _File)
     problems = list(reading.problems)
     providers = {}
+    wrong: dict[tuple[str, str], Problem] = {}
     for id, own in file.providers.items():
         try:
             providers[id] = _provider(id, own | {"configured_by_user": id in reading.by_user}, quirks)
@@ -123,8 +125,21 @@ def build(
             structs = _STRUCTS | {"quirks": quirks.get(str(own.get("wire", "openai-chat")), Struct)}
             path, message, hint = misfit(error, structs)
             origin = _origin(f"providers.{id}{path}", origins)
+            if origin == ORIGIN and path:
+                name, key = variable_of(id, path.strip(".")), path.split(".")[1]
+                message = f"{name}: {message.partition('`: ')[2] or message}"
+                hint = f"Correct {name} where your editor gets its environment from, and start the editor again."
+                if key != "base_url":
+                    wrong[id, key] = Problem(origin, f"[providers.{id}] {message}", hint)
             line = line_of(reading.texts.get(origin, ""), f"providers.{id}{path}")
             problems.append(Problem(origin, f"[providers.{id}] {message}", hint, line))
+    if wrong and variables:
+        right = {
+            id: {key: value for key, value in table.items() if (id, key) not in wrong}
+            for id, table in variables["providers"].items()
+        }
+        found = build(reading, quirks, {"providers": right})
+        return replace(found, problems=(*found.problems, *wrong.values()))
     return Catalogue(
         providers=providers,
         aliases=file.aliases,

@@ -23,6 +23,12 @@ def prefix(provider: str) -> str:
     return provider.upper().replace("-", "_")
 
 
+def variable_of(provider: str, path: str) -> str:
+    """The variable that said the value at a path of a provider's table, to be named when it is wrong."""
+    said = [name for name, (at, _) in _SETTINGS.items() if path == at or path.startswith(f"{at}.")]
+    return prefix(provider) + (said[0] if said else HEADER)
+
+
 def overlay(environment: Environment, providers: Collection[str], owned: Collection[str]) -> dict[str, Any]:
     """The layer: for each provider that variables say something about, its part of a `providers` table.
 

@@ -29,4 +29,8 @@ def layer(path: Path, kind: LayerKind = "user") -> Layer | None:
         return Layer(str(path), "", kind, unreadable=error.strerror or "no reason given")
     if len(text) > LARGEST:
         return Layer(str(path), "", kind, unreadable="it has more than 1 MiB")
-    return Layer(str(path), text.decode("utf-8", "replace"), kind)
+    try:
+        return Layer(str(path), text.decode("utf-8"), kind)
+    except UnicodeDecodeError as error:
+        line = text.count(b"\n", 0, error.start) + 1
+        return Layer(str(path), "", kind, unreadable=f"line {line} is not in UTF-8")

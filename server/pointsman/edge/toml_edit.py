@@ -5,30 +5,44 @@ The only file that imports tomlkit. Must never know what the keys mean.
 
 from __future__ import annotations
 
+import copy
+import json
 import os
+import re
 import tempfile
+import tomllib
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from pointsman.core.errors import ConfigError, StorageError
+from pointsman.core.toml_statements import Statement, statements
+
+Names = tuple[str, ...]
+INDENT = re.compile(r"[ \t]*")
+BY_HAND = "Change it by hand; it is in force as soon as you save."
 
 
 def edited(text: str, path: Sequence[str], values: Mapping[str, Any] | None) -> str:
     """The text with values set in the table at `path`.
 
-    A value of None removes its key, and None for all removes the table. Raises ConfigError when the text is not TOML.
+    A value of None removes its key, and None for all removes the table. Raises ConfigError when the text is not TOML,
+    or when there is something else at `path` than a table.
     """
-    import tomlkit  # noqa: PLC0415 - 20 ms, and only for who edits
-    from tomlkit.exceptions import TOMLKitError  # noqa: PLC0415
-
     try:
-        document = tomlkit.parse(text)
-        new = _change(document, path, values)
-        text = tomlkit.dumps(document)
-    except TOMLKitError as error:
+        before = tomllib.loads(text)
+    except (ValueError, RecursionError) as error:
         raise ConfigError(f"The file is not valid TOML, so nothing can be put into it: {error}.") from error
-    return _insert(text, path, new) if new else text
+    wanted = _changed(before, path, values)
+    if values is None:
+        new = _without(text, tuple(path))
+    else:
+        new = text
+        for key, value in values.items():
+            new = _set(new, (*path, key), value)
+    if _pruned(tomllib.loads(new)) != _pruned(wanted):
+        raise ConfigError(f"`{'.'.join(path)}` is written in a way that can't be changed from here.", BY_HAND)
+    return new
 
 
 def replace_file(path: Path, text: str) -> None:
@@ -42,7 +56,7 @@ def replace_file(path: Path, text: str) -> None:
         mode = target.stat().st_mode & 0o777 if target.exists() else 0o600
         handle, name = tempfile.mkstemp(dir=target.parent, prefix=f".{target.name}.")
         try:
-            with os.fdopen(handle, "w", encoding="utf-8") as file:
+            with os.fdopen(handle, "w", encoding="utf-8", newline="") as file:
                 file.write(text)
                 file.flush()
                 os.fsync(file.fileno())
@@ -55,76 +69,141 @@ def replace_file(path: Path, text: str) -> None:
         raise StorageError(f"{target} could not be written: {error.strerror}.") from error
 
 
-def _change(document: Any, path: Sequence[str], values: Mapping[str, Any] | None) -> dict[str, Any]:
-    """Changes and removes what is there already, in its place; gives what is not there yet."""
-    table = document
+# What is wanted, as values: what comes of the text has to be just this.
+
+
+def _changed(before: Mapping[str, Any], path: Sequence[str], values: Mapping[str, Any] | None) -> dict[str, Any]:
+    wanted = table = copy.deepcopy(dict(before))
     for key in path[:-1] if values is None else path:
-        if key not in table:
-            return {key: value for key, value in (values or {}).items() if value is not None}
-        table = table[key]
+        table = table.setdefault(key, {})
+        if not isinstance(table, dict):
+            raise ConfigError(f"`{key}` is no table in this file, so nothing can be put into it.", BY_HAND)
     if values is None:
         table.pop(path[-1], None)
-        return {}
-    new = {}
+    else:
+        _merge(table, values)
+    return wanted
+
+
+def _merge(table: dict[str, Any], values: Mapping[str, Any]) -> None:
     for key, value in values.items():
         if value is None:
             table.pop(key, None)
-        elif key not in table:
-            new[key] = value
-        elif isinstance(value, Mapping) and isinstance(table[key], Mapping):
-            table[key].update(_change(table, [key], value))
+        elif isinstance(value, Mapping):
+            inner = table.get(key)
+            table[key] = inner if isinstance(inner, dict) else {}
+            _merge(table[key], value)
         else:
-            table[key] = _item(value)
-    return new
+            table[key] = value
 
 
-def _insert(text: str, path: Sequence[str], new: Mapping[str, Any]) -> str:
-    """Puts new keys behind the last key of their table, above the comments that belong to the next one.
-
-    tomlkit would put them below those.
-    """
-    import tomlkit  # noqa: PLC0415
-
-    lines = text.splitlines(keepends=True)
-    if lines and not lines[-1].endswith("\n"):
-        lines[-1] += "\n"
-    start = _header(lines, path)
-    added = [
-        f"{tomlkit.key(key).as_string()} = {tomlkit.item(_item(value)).as_string()}\n" for key, value in new.items()
-    ]
-    if start is None:
-        gap = ["\n"] if lines else []
-        name = ".".join(tomlkit.key(key).as_string() for key in path)
-        return "".join([*lines, *gap, f"[{name}]\n", *added])
-    end = start
-    for number in range(start, len(lines)):
-        line = lines[number].strip()
-        if line.startswith("["):
-            break
-        if line and not line.startswith("#"):
-            end = number + 1
-    return "".join([*lines[:end], *added, *lines[end:]])
+def _pruned(table: Mapping[str, Any]) -> dict[str, Any]:
+    """Without empty tables: one that nothing is left of need not be written down."""
+    inner = {key: _pruned(value) if isinstance(value, Mapping) else value for key, value in table.items()}
+    return {key: value for key, value in inner.items() if value != {}}
 
 
-def _header(lines: Sequence[str], path: Sequence[str]) -> int | None:
-    """The number of the line after a table's header; 0 for the top level, None when there is no such header."""
-    if not path:
-        return 0
-    for number, line in enumerate(lines):
-        name = line.partition("#")[0].strip()
-        if name.startswith("[") and not name.startswith("[["):
-            keys = [part.strip().strip("\"'") for part in name.strip("[]").split(".")]
-            if keys == list(path):
-                return number + 1
-    return None
+# The same, line by line.
 
 
-def _item(value: Any) -> Any:
-    """A value as it is written: a table within a table stays on its line."""
-    import tomlkit  # noqa: PLC0415
+def _set(text: str, path: Names, value: Any) -> str:
+    now = _at(tomllib.loads(text), path)
+    if value is None:
+        return _without(text, path)
+    if isinstance(value, Mapping) and isinstance(now, dict):
+        for key, inner in value.items():
+            text = _set(text, (*path, key), inner)
+        return text
+    if type(now) is type(value) and now == value:
+        return text
+    for each in statements(text):
+        if each.value and each.path == path[: len(each.path)]:
+            return _rewritten(text, each, path[len(each.path) :], value)
+    return _inserted(_without(text, path), path, value)
 
-    if not isinstance(value, Mapping):
-        return value
-    inline = tomlkit.inline_table()
-    inline.update({key: _item(inner) for key, inner in value.items() if inner is not None})
-    return inline
+
+def _without(text: str, path: Names) -> str:
+    """The text without what is at `path`. Comments stay, but for those between the lines of a table that goes."""
+    end: int | None = None
+    for each in reversed(statements(text)):
+        end = end or each.end  # of all that stands under the header that comes next here
+        gone = each.path[: len(path)] == path
+        if each.value is None:
+            if gone:
+                text = text[: each.start] + _closed_up(text[: each.start], text[end:])
+            end = None
+        elif gone and len(each.table) < len(path):
+            text = text[: each.start] + text[each.end :]
+        elif each.path == path[: len(each.path)]:
+            text = _rewritten(text, each, path[len(each.path) :], None)
+    return text
+
+
+def _closed_up(before: str, after: str) -> str:
+    """What follows a table that goes: without the empty lines that set it apart, if there are some above it too."""
+    return re.sub(r"\A([ \t]*\r?\n)+", "", after) if re.search(r"(\A|\n)[ \t]*\r?\n\Z", before) or not before else after
+
+
+def _rewritten(text: str, statement: Statement, within: Names, value: Any) -> str:
+    """Another value for a statement, or, in its inline table, for one of the keys; None removes that."""
+    assert statement.value is not None
+    start, end = statement.value
+    return text[:start] + (_inline(text[start:end], within, value) if within else _toml(value)) + text[end:]
+
+
+def _inline(text: str, within: Names, value: Any) -> str:
+    import tomlkit  # noqa: PLC0415 - 20 ms, and only for who has inline tables
+
+    document = tomlkit.parse(f"k = {text}")
+    table: Any = document["k"]
+    for key in within[:-1]:
+        if key not in table:
+            if value is None:
+                return text
+            table[key] = tomlkit.inline_table()
+        table = table[key]
+    if value is None:
+        table.pop(within[-1], None)
+    else:
+        table[within[-1]] = tomlkit.value(_toml(value))
+    return tomlkit.dumps(document).removeprefix("k = ")
+
+
+def _inserted(text: str, path: Names, value: Any) -> str:
+    """A new key behind the last one of its table, above the comments that belong to the next one."""
+    table, end, own = path[:-1], None, path[-1:]
+    indent = ""
+    for each in statements(text):
+        under = each.table == table and not each.array
+        beside = len(each.table) < len(table) == len(each.path[: len(table)]) and each.path[: len(table)] == table
+        if under or (beside and each.value):
+            end, own = each.end, path[len(each.table) :]
+            indent = INDENT.match(text, each.start)[0]  # type: ignore[index]  # it always matches
+    line_end = "\r\n" if "\r\n" in text else "\n"
+    line = f"{indent}{_dotted(own)} = {_toml(value)}{line_end}"
+    if end is None and table:
+        gap = "" if not text or re.search(r"\n[ \t]*\r?\n\Z", text) else line_end
+        line = f"{gap}[{_dotted(table)}]{line_end}{line}"
+        end = len(text)
+    before = text[: end or 0]
+    return before + (line_end if before and not before.endswith("\n") else "") + line + text[end or 0 :]
+
+
+def _at(table: Any, path: Names) -> Any:
+    for key in path:
+        table = table.get(key) if isinstance(table, dict) else None
+    return table
+
+
+def _dotted(names: Names) -> str:
+    return ".".join(name if re.fullmatch(r"[A-Za-z0-9_-]+", name) else _toml(name) for name in names)
+
+
+def _toml(value: Any) -> str:
+    """A value on one line."""
+    if isinstance(value, Mapping):
+        pairs = [f"{_dotted((key,))} = {_toml(inner)}" for key, inner in value.items() if inner is not None]
+        return f"{{ {', '.join(pairs)} }}" if pairs else "{}"
+    if isinstance(value, list | tuple):
+        return f"[{', '.join(map(_toml, value))}]"
+    return json.dumps(value, ensure_ascii=False).replace("\x7f", "\\u007f")

@@ -7,61 +7,94 @@ folder and that of its target both count. Must never read a file.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Iterable
+from collections.abc import AsyncGenerator, Callable, Iterable, Sequence
+from contextlib import suppress
 from pathlib import Path
 
 import watchfiles
 
 LOOK_AGAIN = 1.0
-"""Seconds between two looks at whether a watched folder is still the same one: a replaced folder goes silent."""
+"""Seconds between two looks at the files themselves: a replaced folder goes silent, and so does a network's."""
+
+Seen = set[tuple[watchfiles.Change, str]]
 
 
-async def changes(files: Callable[[], Iterable[Path]], restart: asyncio.Event) -> AsyncIterator[None]:
+async def changes(files: Callable[[], Iterable[Path]], restart: asyncio.Event) -> AsyncGenerator[None]:
     """Yields whenever one of the files may have changed. `files` is asked anew once `restart` has been set."""
     while True:
         wanted = list(files())
-        before = _folders(wanted)
         restart.clear()
-        yield  # whatever happened while nobody looked
-        if not before:
-            await _wait(restart, LOOK_AGAIN)
-            continue
-        names = {path.name for path in wanted} | {path.resolve().name for path in wanted}
-        async for seen in watchfiles.awatch(
-            *before,
-            watch_filter=_only(names),
-            stop_event=restart,
-            recursive=False,
-            step=10,
-            debounce=100,
-            rust_timeout=int(LOOK_AGAIN * 1000),
-            yield_on_timeout=True,
-            raise_interrupt=False,
-        ):
-            if seen:
-                yield
-            if _folders(wanted) != before:
-                break
+        places, known = _places(wanted), _state(wanted)
+        watch = _watch(places, restart)
+        news = _begin(watch)
+        await asyncio.sleep(0)  # with its first step the watch begins: what happens from here on is not missed
+        try:
+            yield  # whatever happened while nobody watched
+            while (seen := await news) is not None and _places(wanted) == places and not _gone(seen, places):
+                news = _begin(watch)
+                if seen or _state(wanted) != known:
+                    known = _state(wanted)
+                    yield
+        finally:
+            news.cancel()
+            await asyncio.wait([news])
+            await watch.aclose()
 
 
-def _only(names: set[str]) -> Callable[[watchfiles.Change, str], bool]:
-    return lambda _, path: Path(path).name in names
+async def _watch(places: tuple[dict[Path, int], Sequence[Path]], restart: asyncio.Event) -> AsyncGenerator[Seen]:
+    """What happens in the folders, and an empty set every so often. Where they can't be watched, that alone."""
+    folders, files = places
+    names = {path.name for path in files}
+    with suppress(OSError, RuntimeError):  # a folder has gone meanwhile, or the system watches too many already
+        if folders:
+            async for seen in watchfiles.awatch(
+                *folders,
+                watch_filter=lambda _, path: Path(path).name in names or Path(path) in folders,
+                stop_event=restart,
+                recursive=False,
+                step=10,
+                debounce=100,
+                rust_timeout=int(LOOK_AGAIN * 1000),
+                yield_on_timeout=True,
+            ):
+                yield seen
+            return
+    with suppress(TimeoutError):
+        await asyncio.wait_for(restart.wait(), LOOK_AGAIN)
 
 
-def _folders(files: Iterable[Path]) -> dict[Path, int]:
-    """The folders to watch, with what tells that they are still the same."""
+def _begin(watch: AsyncGenerator[Seen]) -> asyncio.Task[Seen | None]:
+    """Waits for the next news in the background; None when the watch has to begin anew."""
+
+    async def news() -> Seen | None:
+        return await anext(watch, None)
+
+    return asyncio.get_running_loop().create_task(news(), name="news of files")
+
+
+def _gone(seen: Seen, places: tuple[dict[Path, int], Sequence[Path]]) -> bool:
+    """Whether a folder itself was removed. Another may be there already, even with the number of the first."""
+    return any(change is watchfiles.Change.deleted and Path(path) in places[0] for change, path in seen)
+
+
+def _places(files: Iterable[Path]) -> tuple[dict[Path, int], Sequence[Path]]:
+    """The folders to watch, with what tells that they are still the same, and the files with what they lead to."""
+    paths = [way for path in files for way in (path, path.resolve())]
     found = {}
+    for folder in {path.parent for path in paths}:
+        with suppress(OSError):
+            found[folder] = folder.stat().st_ino
+    return found, paths
+
+
+def _state(files: Iterable[Path]) -> list[tuple[int, int, int] | None]:
+    """What tells one state of the files from another without reading them."""
+    found: list[tuple[int, int, int] | None] = []
     for path in files:
-        for folder in {path.parent, path.resolve().parent}:
-            try:
-                found[folder] = folder.stat().st_ino
-            except OSError:
-                continue
+        try:
+            facts = path.stat()
+        except OSError:
+            found.append(None)
+        else:
+            found.append((facts.st_ino, facts.st_size, facts.st_mtime_ns))
     return found
-
-
-async def _wait(event: asyncio.Event, seconds: float) -> None:
-    try:
-        await asyncio.wait_for(event.wait(), seconds)
-    except TimeoutError:
-        return

@@ -190,6 +190,13 @@ class GetProviderResult(Struct, rename="camel"):
     revision: str
 
 
+class GetConfigResult(Struct, rename="camel"):
+    """What is configured besides providers, named as in TOML, and by the path of each value the layer that set it."""
+
+    values: dict[str, Any]
+    origins: dict[str, str]
+
+
 class SetProviderParams(Struct, rename="camel"):
     """Values of a provider, named as in TOML; only those given are changed, and null removes one.
 

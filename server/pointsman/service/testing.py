@@ -42,7 +42,7 @@ async def test(
     """Asks a provider for its list of models: that it is there, lets us in, and speaks the dialect.
 
     `key` is one that was typed just now. Without it the configured ones are tried, but only at the origin that they
-    were configured for: `configured` is the provider as it stands in the files.
+    were configured for: `configured` is the provider as it stands in the files, None for one that is new.
     """
     credentials, transports = tools
     wire = WIRES[provider.wire]
@@ -50,7 +50,7 @@ async def test(
     begun = time.monotonic()
     if request is None:
         return Trial(0, len(provider.names))
-    same = configured is not None and origin(configured.base_url) == origin(provider.base_url)
+    same = configured is None or origin(configured.base_url) == origin(provider.base_url)
     models, failure = 0, None
     try:
         if key is None and same:

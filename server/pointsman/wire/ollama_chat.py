@@ -64,7 +64,7 @@ def request(provider: Provider, model: str, conversation: Conversation) -> tuple
     if conversation.tool_choice not in {None, "auto"}:
         notices.append(Notice("toolChoice", "Ollama leaves the choice of a tool to the model; yours was left out."))
     headers = {"content-type": "application/json", "accept": "application/x-ndjson", **provider.headers}
-    return Request("POST", provider.url("api/chat"), headers, msgspec.json.encode(body)), notices
+    return Request("POST", _url(provider, "chat"), headers, msgspec.json.encode(body)), notices
 
 
 def _options(conversation: Conversation) -> dict[str, Any]:
@@ -102,6 +102,7 @@ def _messages(message: Message, names: dict[str, str], notices: list[Notice]) ->
                 own["content"] += text
             case ReasoningPart():
                 own["thinking"] = own.get("thinking", "") + part.text
+                notices += _unsigned(part)
             case ImagePart() if part.data is not None:
                 own.setdefault("images", []).append(part.data)
             case ToolCallPart():
@@ -125,14 +126,27 @@ def _result(part: ToolResultPart, names: dict[str, str], notices: list[Notice]) 
     texts = [piece.text for piece in pieces if isinstance(piece, TextPart)]
     if len(texts) < len(pieces):
         notices.append(Notice("toolResult", "Ollama takes only text from a tool; its images were left out."))
+    if part.is_error:
+        notices.append(Notice("toolResult", "Ollama can't say that a tool failed; the words of the result have to."))
     name = names.get(part.tool_call_id, part.tool_call_id)
     return {"role": "tool", "content": "\n".join(texts), "tool_name": name}
+
+
+def _unsigned(part: ReasoningPart) -> list[Notice]:
+    if part.signature is None and part.opaque is None:
+        return []
+    return [Notice("reasoning", "Ollama takes earlier reasoning as text; its signature was left out.")]
 
 
 def _left_out(part: Part) -> Notice:
     kind = type(part).__name__.removesuffix("Part").lower()
     where = (getattr(part, "url", None) or getattr(part, "name", None) or "one")[:200]
     return Notice(kind, f"Ollama takes images as data and no files; {where} was left out.")
+
+
+def _url(provider: Provider, path: str) -> str:
+    """Ollama's own pages give the base URL of its cloud with `/api` and that of a local server without."""
+    return provider.url(path if provider.base_url.rstrip("/").endswith("/api") else f"api/{path}")
 
 
 class _Function(Struct):
@@ -255,7 +269,7 @@ class _ModelList(Struct):
 
 def models_request(provider: Provider) -> Request | None:
     """A GET of `/api/tags`."""
-    return Request("GET", provider.url("api/tags"), {"accept": "application/json", **provider.headers})
+    return Request("GET", _url(provider, "tags"), {"accept": "application/json", **provider.headers})
 
 
 def models(provider: Provider, body: bytes) -> Sequence[Model]:

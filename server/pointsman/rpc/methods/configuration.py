@@ -15,6 +15,7 @@ from pointsman.core.secret import Secret
 from pointsman.rpc.table import Context, method
 from pointsman.rpc.types import (
     ConfigResult,
+    GetConfigResult,
     GetProviderResult,
     Nothing,
     ProviderRef,
@@ -47,6 +48,15 @@ async def get_provider(ctx: Context, params: ProviderRef) -> GetProviderResult:
     start = f"providers.{params.provider}."
     origins = {path.removeprefix(start): origin for path, origin in catalogue.origins.items() if path.startswith(start)}
     return GetProviderResult(params.provider, values, origins, ctx.app.configuration.revision())
+
+
+@method
+async def get_config(ctx: Context, params: Nothing) -> GetConfigResult:
+    """Gives all that is configured besides providers, and which layer each value comes from."""
+    found = ctx.app.catalogues.of(ctx.client)
+    names = ("default", "project_default", "aliases", "chains", "daemon")
+    values = {name: msgspec.to_builtins(getattr(found, name)) for name in names}
+    return GetConfigResult(values, {at: by for at, by in found.origins.items() if not at.startswith("providers")})
 
 
 @method
@@ -141,7 +151,16 @@ def _with(ctx: Context, id: str, values: Mapping[str, Any]) -> Provider:
     table = msgspec.to_builtins(configured) if configured else {}
     for name in ("id", "configured_by_user"):
         table.pop(name, None)
-    return provider_from(id, {k: v for k, v in (table | dict(values)).items() if v is not None}, QUIRKS)
+    return provider_from(id, _over(table, values), QUIRKS)
+
+
+def _over(table: Mapping[str, Any], values: Mapping[str, Any]) -> dict[str, Any]:
+    """A table with values over it, also over those of the tables in it; null removes one."""
+    merged = {**table, **values}
+    for key, value in values.items():
+        if isinstance(value, Mapping) and isinstance(table.get(key), Mapping):
+            merged[key] = _over(table[key], value)
+    return {key: value for key, value in merged.items() if value is not None}
 
 
 async def _try(ctx: Context, provider: Provider, key: str | None) -> Trial:

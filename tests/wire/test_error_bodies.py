@@ -22,7 +22,7 @@ from pointsman.core.errors import (
     RateLimited,
 )
 from pointsman.core.http import Head
-from pointsman.wire import openai_errors
+from pointsman.wire import error_bodies
 
 LINKS = Links(keys="https://acme.example/keys", status="https://status.acme.example")
 ACME = Provider(id="acme", name="Acme", base_url="https://acme.example/v1", links=LINKS)
@@ -30,7 +30,7 @@ ACME = Provider(id="acme", name="Acme", base_url="https://acme.example/v1", link
 
 def refusal(status: int, body: Any, headers: dict[str, str] | None = None, provider: Provider = ACME) -> PointsmanError:
     encoded = body if isinstance(body, bytes) else json.dumps(body).encode()
-    error = openai_errors.from_response(provider, Head(status, headers or {}), encoded)
+    error = error_bodies.from_response(provider, Head(status, headers or {}), encoded)
     assert (error.provider, error.status_code) == ("acme", status)
     return error
 
@@ -150,6 +150,6 @@ def test_long_words_are_cut() -> None:
     ],
 )
 def test_an_error_in_the_middle_of_a_stream(detail: Any, kind: type[PointsmanError], status: int) -> None:
-    error = openai_errors.in_stream(ACME, detail)
+    error = error_bodies.in_stream(ACME, detail)
     assert type(error) is kind
     assert (error.provider, error.status_code) == ("acme", status)

@@ -1,0 +1,102 @@
+"""The command `log`: the daemon's log in plain lines. Must never need the daemon: it is read when that is gone, too."""
+
+from __future__ import annotations
+
+import json
+import os
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, BinaryIO
+
+import click
+
+from pointsman.cli.failures import Failure
+from pointsman.cli.tables import local
+from pointsman.cli.terminal import say
+from pointsman.endpoint import places
+
+LOOK_EVERY = 0.2
+"""Seconds between two looks for more."""
+PLAIN = ("time", "level", "logger", "message", "traceback")
+"""What a line says without its name."""
+
+
+@click.command()
+@click.option("-n", "count", type=click.IntRange(min=0), default=20, show_default=True, help="How many lines.")
+@click.option("--follow", "-f", is_flag=True, help="Go on with new lines, until Ctrl-C.")
+@click.option(
+    "--json", "as_json", is_flag=True, help="Print the lines as they stand in the file: JSON, one object each."
+)
+def log(count: int, follow: bool, as_json: bool) -> int:
+    """Show the end of the daemon's log.
+
+    \b
+      pointsman log -n 100
+      pointsman log --follow
+
+    Neither questions nor answers nor keys are in it. Times are local; with `--json`, UTC.
+    """
+    if os.environ.get("POINTSMAN_ENDPOINT"):
+        raise Failure("The daemon that POINTSMAN_ENDPOINT names keeps its log where it lives. Look at it there.")
+    path = Path(places(os.environ).log)
+    if not path.exists() and not follow:
+        raise Failure(f"{path} is not there: no daemon has written one yet. Any command but this starts one.")
+    for line in _following(path, count) if follow else _last(path, path.read_bytes(), count):
+        if as_json:
+            click.echo(line)
+        else:
+            say(plain(line))
+    return 0
+
+
+def plain(line: str) -> str:
+    """A line of the log for people; one that is not of the daemon's making stays as it is."""
+    try:
+        record: dict[str, Any] = json.loads(line)
+        words = f"{local(record['time'])}  {record['level']:<7}  {record['message']}"
+    except (ValueError, KeyError, TypeError):
+        return line
+    facts = [f"{name} {value}" for name, value in record.items() if name not in PLAIN]
+    trace = "".join(f"\n    {each}" for each in str(record.get("traceback", "")).splitlines())
+    return words + (f"  ({', '.join(facts)})" if facts else "") + trace
+
+
+def _last(path: Path, data: bytes, count: int) -> list[str]:
+    """The last lines of what a file holds, if need be with those of the file that was full before."""
+    lines, older = _decoded(data).splitlines(), path.with_name(f"{path.name}.1")
+    if len(lines) < count and older.exists():
+        lines = _decoded(older.read_bytes()).splitlines() + lines
+    return lines[-count:] if count else []
+
+
+def _following(path: Path, count: int) -> Iterator[str]:
+    """The last lines, and then those that come, also when a new file takes the place of the full one."""
+    file = path.open("rb") if path.exists() else None
+    if file:
+        complete = b"".join(_complete_lines(file))
+        yield from _last(path, complete, count)
+    while True:
+        for line in _complete_lines(file) if file else ():
+            yield _decoded(line).rstrip("\n")
+        if path.exists() and (file is None or not os.path.samestat(os.fstat(file.fileno()), path.stat())):
+            for line in _complete_lines(file) if file else ():
+                yield _decoded(line).rstrip("\n")
+            file = path.open("rb")
+        else:
+            time.sleep(LOOK_EVERY)
+
+
+def _complete_lines(file: BinaryIO) -> Iterator[bytes]:
+    """What has come since; a line that is still being written is left for later."""
+    while True:
+        start = file.tell()
+        line = file.readline()
+        if not line.endswith(b"\n"):
+            file.seek(start)
+            return
+        yield line
+
+
+def _decoded(data: bytes) -> str:
+    return data.decode("utf-8", "replace")

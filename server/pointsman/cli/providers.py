@@ -1,0 +1,198 @@
+"""The commands `providers`: who there is to ask, and the user's own entries for them.
+
+Must never take a key: a command line is read by every program of the same user.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import click
+
+from pointsman.cli.client import CallFailed, Client
+from pointsman.cli.failures import FAILED, Failure, translated
+from pointsman.cli.parameters import as_json, complete_provider
+from pointsman.cli.settings import table_of
+from pointsman.cli.tables import show_providers
+from pointsman.cli.terminal import note, print_json, say
+
+no_test = click.option("--no-test", is_flag=True, help="Save it without trying it first.")
+
+
+@click.group(invoke_without_command=True)
+@as_json
+@click.pass_context
+def providers(ctx: click.Context, as_json: bool) -> int:
+    """List the providers, and whether you could use them now.
+
+    \b
+      pointsman providers
+      pointsman providers add corp --base-url https://llm.corp.example/v1 --env CORP_KEY --model large
+
+    Those that come with Pointsman are listed too; your own, and what you change of the others, stand in your
+    pointsman.toml.
+    """
+    if ctx.invoked_subcommand:
+        if as_json:
+            raise click.UsageError(f"Put `--json` behind `{ctx.invoked_subcommand}`.")
+        return 0
+    with Client() as client:
+        result = client.call("pointsman/listProviders")
+    if as_json:
+        print_json(result)
+    else:
+        show_providers(result["providers"])
+    return 0
+
+
+@providers.command()
+@click.argument("id", help="A name of your own, in small letters.")
+@click.option("--base-url", required=True, metavar="URL", help="Where it is, like https://llm.corp.example/v1.")
+@click.option("--name", metavar="TEXT", help="Its name for people.")
+@click.option("--wire", metavar="DIALECT", help="What it speaks; openai-chat if you don't say.")
+@click.option("--auth", type=click.Choice(["none", "optional-key", "bearer", "header"]), help="How it is shown a key.")
+@click.option("--env", multiple=True, metavar="VARIABLE", help="The variable that holds the key; may be repeated.")
+@click.option("--model", metavar="NAME", help="The model it answers with when none is named.")
+@no_test
+@as_json
+def add(id: str, no_test: bool, as_json: bool, **given: Any) -> int:
+    """Write a provider into your pointsman.toml, after trying it.
+
+    \b
+      pointsman providers add corp --base-url https://llm.corp.example/v1 --env CORP_KEY --model large
+
+    The key stays in the variable; it is never written down.
+    """
+    values = {"base_url": given["base_url"], "name": given["name"], "wire": given["wire"], "auth": _auth(given)}
+    values |= {"default_model": given["model"]}
+    with Client() as client:
+        if id in _ids(client):
+            raise Failure(
+                f"There is a provider {id!r} already. To change it: `pointsman providers edit {id} key=value`."
+            )
+        return _save(client, id, {name: value for name, value in values.items() if value is not None}, no_test, as_json)
+
+
+@providers.command()
+@click.argument("id", shell_complete=complete_provider)
+@click.argument("settings", nargs=-1, required=True, metavar="KEY=VALUE...", help="An empty value takes it back.")
+@no_test
+@as_json
+def edit(id: str, settings: tuple[str, ...], no_test: bool, as_json: bool) -> int:
+    """Change values of a provider in your pointsman.toml, after trying them.
+
+    \b
+      pointsman providers edit corp default_model=large timeout.connect=5 headers.X-Team=blue
+      pointsman providers edit corp timeout.connect=
+
+    Names are those of the file; `pointsman config show` lists them.
+    """
+    values = table_of(settings)
+    with Client() as client:
+        _must_be_there(client, id)
+        return _save(client, id, values, no_test, as_json)
+
+
+@providers.command()
+@click.argument("id", shell_complete=complete_provider)
+@as_json
+def remove(id: str, as_json: bool) -> int:
+    """Take a provider out of your pointsman.toml.
+
+    \b
+      pointsman providers remove corp
+
+    One that comes with Pointsman is then as it came.
+    """
+    with Client() as client:
+        result = client.call("pointsman/removeProvider", {"provider": id})
+        stays = id in _ids(client)
+    if as_json:
+        print_json(result)
+    else:
+        say(f"{id} is as it came with Pointsman." if stays else f"{id} is removed.")
+    return 0
+
+
+@providers.command()
+@click.argument("id", required=False, shell_complete=complete_provider)
+@click.option("--all", "every", is_flag=True, help="Try every provider that has what it needs.")
+@as_json
+def test(id: str | None, every: bool, as_json: bool) -> int:
+    """Try whether a provider is there and lets you in.
+
+    \b
+      pointsman providers test openrouter
+      pointsman providers test --all
+
+    It is asked for its list of models, which costs nothing. With `--all`, a local server that does not run is told, and
+    is no failure.
+    """
+    if (id is None) == (not every):
+        raise click.UsageError("Say which one, or `--all`.")
+    with Client() as client:
+        if id is not None:
+            _must_be_there(client, id)
+            ids, idle = [id], set()
+        else:
+            states = {each["id"]: each["state"] for each in _listed(client) if each["state"] != "unconfigured"}
+            ids, idle = list(states), {each for each, state in states.items() if state == "offline"}
+        results = client.call_all([("pointsman/testProvider", {"provider": each}) for each in ids])
+    if id is not None and isinstance(results[0], CallFailed):
+        raise results[0]
+    found = {each: _outcome(result) for each, result in zip(ids, results, strict=True)}
+    if as_json:
+        print_json(found[id] if id is not None else found)
+    else:
+        for each, result in found.items():
+            _tell(each, result, "off" if each in idle else "BAD")
+    return 0 if all(result["ok"] or each in idle for each, result in found.items()) else FAILED
+
+
+def _auth(given: Mapping[str, Any]) -> dict[str, Any] | None:
+    """How the provider is shown a key; with a variable, and nothing else said, as a bearer."""
+    scheme, env = given["auth"], given["env"]
+    if not scheme and not env:
+        return None
+    return {"scheme": scheme or "bearer"} | ({"env": env[0] if len(env) == 1 else list(env)} if env else {})
+
+
+def _save(client: Client, id: str, values: dict[str, Any], no_test: bool, as_json: bool) -> int:
+    result = client.call("pointsman/setProvider", {"provider": id, "values": values, "test": not no_test})
+    if as_json:
+        print_json(result)
+    else:
+        say(f"{id} is saved. See its models with `pointsman models --provider {id}`.")
+    return 0
+
+
+def _must_be_there(client: Client, id: str) -> None:
+    if id not in (known := _ids(client)):
+        raise Failure(f"There is no provider {id!r}; there are: {', '.join(known)}.")
+
+
+def _ids(client: Client) -> list[str]:
+    return [provider["id"] for provider in _listed(client)]
+
+
+def _listed(client: Client) -> list[dict[str, Any]]:
+    found: list[dict[str, Any]] = client.call("pointsman/listProviders")["providers"]
+    return found
+
+
+def _outcome(result: Any) -> Mapping[str, Any]:
+    """The result of a test, also of one that could not be made."""
+    if isinstance(result, CallFailed):
+        error = {"code": result.code, "message": result.message, "advice": result.advice}
+        return {"ok": False, "milliseconds": 0, "models": 0, "error": error}
+    found: Mapping[str, Any] = result
+    return found
+
+
+def _tell(id: str, result: Mapping[str, Any], bad: str) -> None:
+    if result["ok"]:
+        say(f"ok   {id}: {result['models']} models, {result['milliseconds']} ms")
+    else:
+        say(f"{bad}  {id}: {result['error']['message']}")
+        note(f"     → {translated(result['error']['advice'])}")

@@ -1,0 +1,71 @@
+"""The command `trust`: a folder's own file counts once its owner has looked at it.
+
+Must never trust what was not shown.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from pathlib import Path
+
+import click
+
+from pointsman.cli.client import Client
+from pointsman.cli.failures import Failure
+from pointsman.cli.parameters import as_json
+from pointsman.cli.terminal import is_terminal, note, print_json, say
+
+FILE = ".pointsman.toml"
+
+
+@click.command()
+@click.argument("folder", required=False, type=click.Path(file_okay=False), metavar="[DIR]", help="Here, if left out.")
+@click.option("--remove", is_flag=True, help="Trust the folder no more.")
+@click.option("--yes", is_flag=True, help="Don't ask.")
+@as_json
+def trust(folder: str | None, remove: bool, yes: bool, as_json: bool) -> int:
+    """Trust a folder's .pointsman.toml as it is now.
+
+    \b
+      pointsman trust
+      pointsman trust --remove ~/work/other
+
+    It may choose models there, and set aliases and chains; it can never redirect a provider. You see it before you
+    are asked; a change of the file ends the trust.
+    """
+    where = os.path.realpath(folder or ".")
+    seen = None if remove else _read(Path(where) / FILE)
+    if seen is not None and not _agreed(Path(where) / FILE, seen, yes):
+        note("Nothing is changed.")
+        return 0
+    with Client() as client:
+        result = client.call("pointsman/trustWorkspace", {"folder": where, "trusted": not remove})
+        if seen is not None and _read(Path(where) / FILE) != seen:
+            client.call("pointsman/trustWorkspace", {"folder": where, "trusted": False})
+            raise Failure(f"{result['file']} changed while you looked at it, so it is not trusted. Look again.")
+    if as_json:
+        print_json(result)
+    else:
+        say(f"{result['file']} is {'trusted as it is now' if result['trusted'] else 'not trusted'}.")
+    return 0
+
+
+def _read(path: Path) -> str:
+    """What there is to trust. Raises Failure."""
+    try:
+        return path.read_bytes().decode("utf-8", "replace")
+    except OSError as error:
+        raise Failure(f"{path} can't be read: {error.strerror}. Write it first; then trust it.") from None
+
+
+def _agreed(path: Path, seen: str, yes: bool) -> bool:
+    """Shows the file, and asks. Raises UsageError where nobody can be asked."""
+    note(f"{path}:", bold=True)
+    for line in seen.splitlines():
+        note(f"  {line}")
+    if yes:
+        return True
+    if not is_terminal(sys.stdin):
+        raise click.UsageError("Nobody can be asked here. If you know the file, add `--yes`.")
+    return click.confirm("Trust it?", err=True)

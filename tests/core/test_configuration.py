@@ -1,0 +1,236 @@
+"""Whose word counts: variables over the project's file over the user's over ours, and what a project may not say."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import pytest
+from msgspec import Struct
+
+from pointsman.core.catalogue import Catalogue
+from pointsman.core.configuration import Layer, build, provider_from, read
+from pointsman.core.environment import Environment
+from pointsman.core.errors import ConfigError
+from pointsman.core.variables import overlay
+
+
+class Plain(Struct, frozen=True, forbid_unknown_fields=True):
+    """A dialect without quirks."""
+
+
+DIALECTS: Mapping[str, type[Struct]] = {"openai-chat": Plain}
+SHIPPED = Layer(
+    "shipped:acme.toml",
+    """\
+id = "acme"
+name = "Acme"
+base_url = "https://acme.example/v1"
+auth = { scheme = "bearer", env = "ACME_KEY" }
+default_model = "big"
+max_retries = 1
+timeout = { connect = 3, first_event = 40 }
+headers = { "X-From" = "ours" }
+""",
+    "shipped",
+)
+
+
+def user(text: str) -> Layer:
+    return Layer("/home/me/pointsman.toml", text)
+
+
+def project(text: str) -> Layer:
+    return Layer("/work/.pointsman.toml", text, "project")
+
+
+def catalogue(*layers: Layer, **variables: str) -> Catalogue:
+    reading = read([SHIPPED, *layers])
+    said = overlay(Environment(variables), reading.providers.keys(), reading.owned_variables)
+    return build(reading, DIALECTS, said)
+
+
+# Who wins
+
+USER = user("""\
+default = "acme:mine"
+[aliases]
+best = "acme:mine"
+also = "acme:also"
+[providers.acme]
+max_retries = 2
+timeout = { first_event = 50 }
+""")
+
+
+def test_each_layer_wins_over_those_below_it() -> None:
+    values = {
+        "ours": catalogue(),
+        "the user's": catalogue(USER),
+        "the variables'": catalogue(USER, ACME_MAX_RETRIES="3", ACME_TIMEOUT="60", ACME_BASE_URL="http://proxy"),
+    }
+    found = {name: each.providers["acme"] for name, each in values.items()}
+    assert [p.max_retries for p in found.values()] == [1, 2, 3]
+    assert [p.timeout.first_event for p in found.values()] == [40, 50, 60]
+    assert [p.timeout.connect for p in found.values()] == [3, 3, 3]
+    assert [p.base_url for p in found.values()] == ["https://acme.example/v1"] * 2 + ["http://proxy"]
+    assert [p.configured_by_user for p in found.values()] == [False, True, True]
+    assert [each.problems for each in values.values()] == [(), (), ()]
+
+
+def test_a_project_chooses_over_the_user() -> None:
+    found = catalogue(
+        USER,
+        project("""\
+default = "acme:theirs"
+[aliases]
+best = "acme:theirs"
+[chains]
+work = ["acme:theirs", "acme:mine"]
+"""),
+    )
+    assert found.problems == ()
+    assert found.aliases == {"best": "acme:theirs", "also": "acme:also"}
+    assert found.chains == {"work": ("acme:theirs", "acme:mine")}
+    assert (found.default, found.project_default) == ("acme:mine", "acme:theirs")
+    assert found.origins["aliases.best"] == "/work/.pointsman.toml"
+    assert found.origins["aliases.also"] == found.origins["default"] == "/home/me/pointsman.toml"
+
+
+def test_each_value_remembers_its_layer() -> None:
+    origins = catalogue(
+        USER, ACME_TIMEOUT="9", ACME_CUSTOM_HEADER_X_TEAM="b", FOO_API_KEY="k", FOO_BASE_URL="http://f"
+    ).origins
+    assert {path: origins[f"providers.{path}"] for path in ORIGINS} == ORIGINS
+
+
+ORIGINS = {
+    "acme.name": "shipped:acme.toml",
+    "acme.timeout.connect": "shipped:acme.toml",
+    "acme.headers.X-From": "shipped:acme.toml",
+    "acme.max_retries": "/home/me/pointsman.toml",
+    "acme.timeout.first_event": "environment",
+    "acme.headers.X-Team": "environment",
+    "foo.base_url": "environment",
+}
+
+
+# What variables make
+
+
+def test_a_provider_that_variables_make() -> None:
+    found = catalogue(FOO_API_KEY="k", FOO_BASE_URL="http://foo/v1", FOO_CUSTOM_HEADER_X="y").providers["foo"]
+    assert (found.base_url, found.wire, found.headers) == ("http://foo/v1", "openai-chat", {"X": "y"})
+    assert (found.auth.scheme, found.auth.variables) == ("bearer", ())
+    assert not found.configured_by_user, "it is never chosen implicitly"
+
+
+def test_variables_of_one_leave_the_others_catalogue_alone() -> None:
+    reading = read([SHIPPED, USER])
+    before = build(reading, DIALECTS)
+    with_more = build(reading, DIALECTS, {"providers": {"acme": {"headers": {"X": "y"}, "max_retries": 9}}})
+    assert with_more.providers["acme"].headers == {"X-From": "ours", "X": "y"}
+    assert build(reading, DIALECTS) == before
+    assert before.providers["acme"].headers == {"X-From": "ours"}
+
+
+WRONG: dict[str, tuple[dict[str, str], str]] = {
+    "patience that is no number": ({"ACME_TIMEOUT": "soon"}, "ACME_TIMEOUT: Expected `float`"),
+    "no patience": ({"ACME_TIMEOUT": "0"}, "ACME_TIMEOUT: Expected `float` > 0"),
+    "not a number": ({"ACME_TIMEOUT": "nan"}, "ACME_TIMEOUT: Expected"),
+    "half a retry": ({"ACME_MAX_RETRIES": "2.5"}, "ACME_MAX_RETRIES: Expected `int`"),
+    "too many retries": ({"ACME_MAX_RETRIES": "99"}, "ACME_MAX_RETRIES: Expected `int` <= 10"),
+    "a way that is none": ({"ACME_AUTH_MODE": "magic"}, "ACME_AUTH_MODE: Invalid enum value 'magic'"),
+}
+
+
+@pytest.mark.parametrize("case", WRONG)
+def test_a_wrong_variable_is_told_and_costs_only_itself(case: str) -> None:
+    variables, words = WRONG[case]
+    found = catalogue(USER, **variables, ACME_CUSTOM_HEADER_X="y")
+    (problem,) = {problem.message: problem for problem in found.problems}.values()
+    assert words in problem.message
+    assert (problem.file, problem.line) == ("environment", None)
+    assert next(iter(variables)) in problem.hint
+    plain = catalogue(USER, ACME_CUSTOM_HEADER_X="y")
+    assert found.providers == plain.providers
+
+
+def test_several_wrong_variables_are_all_told() -> None:
+    found = catalogue(ACME_TIMEOUT="x", ACME_MAX_RETRIES="y", ACME_AUTH_MODE="z", FOO_API_KEY="k", FOO_BASE_URL="foo")
+    told = " ".join(problem.message for problem in found.problems)
+    assert [name in told for name in ("ACME_TIMEOUT", "ACME_MAX_RETRIES", "ACME_AUTH_MODE", "FOO_BASE_URL")] == [True] * 4
+    assert found.providers.keys() == {"acme"}
+
+
+def test_a_wrong_address_never_falls_back_to_another_one() -> None:
+    """A key would go to where this connection did not want it to go."""
+    found = catalogue(ACME_BASE_URL="acme.example/v1")
+    assert found.providers == {}
+    (problem,) = found.problems
+    assert "ACME_BASE_URL: Expected an absolute http(s) URL" in problem.message
+
+
+def test_what_is_wrong_in_a_file_is_told_where_it_is_although_variables_speak_too() -> None:
+    found = catalogue(user('[providers.acme]\nname = "A"\nkind = "best"\n'), ACME_MAX_RETRIES="3")
+    (problem,) = found.problems
+    assert (problem.file, problem.line) == ("/home/me/pointsman.toml", 3)
+
+
+# What a project may not say
+
+REFUSED = {
+    "a table": ('default = "acme"\n\n[providers.acme]\nbase_url = "https://evil.example"\n', {"providers": 3}),
+    "an inline table": ('providers.acme = { keys = ["k"] }\n', {"providers": 1}),
+    "the daemon": ('[daemon]\nidle_exit = "never"\n', {"daemon": 1}),
+    "a command": ('\ncommand = "rm"\n', {"command": 2}),
+    "a header at the top": ('headers = { Authorization = "x" }\n', {"headers": 1}),
+    "much": ('[providers.a]\nbase_url = "http://a"\n[daemon]\ndrain = 1\n', {"providers": 1, "daemon": 3}),
+}
+
+
+@pytest.mark.parametrize("case", REFUSED)
+def test_a_project_never_redirects(case: str) -> None:
+    text, lines = REFUSED[case]
+    found = catalogue(USER, project(text))
+    assert {problem.message.split("`")[1]: problem.line for problem in found.problems} == lines
+    assert {problem.file for problem in found.problems} == {"/work/.pointsman.toml"}
+    assert all("pointsman.toml" in problem.hint for problem in found.problems)
+    assert found.providers == catalogue(USER).providers
+    assert found.daemon == catalogue(USER).daemon
+    assert (found.project_default is not None) == ("default" in text)
+
+
+def test_what_is_right_in_a_project_counts_beside_what_is_refused() -> None:
+    found = catalogue(project('default = 3\naliases = { a = "acme:big", b = 4 }\n[providers.x]\nbase_url = "http://x"\n'))
+    assert (found.aliases, found.project_default) == ({"a": "acme:big"}, None)
+    assert sorted(problem.line or 0 for problem in found.problems) == [1, 2, 3]
+
+
+def test_a_project_that_is_no_toml_is_told() -> None:
+    (problem,) = catalogue(project("default = \n")).problems
+    assert (problem.file, problem.line) == ("/work/.pointsman.toml", 1)
+
+
+# One provider alone
+
+
+def test_a_provider_from_its_table() -> None:
+    found = provider_from("corp", {"base_url": "http://corp", "timeout": {"connect": 1}}, DIALECTS)
+    assert (found.id, found.base_url, found.timeout.connect) == ("corp", "http://corp", 1)
+
+
+@pytest.mark.parametrize(
+    ("table", "words"),
+    [
+        ({}, "missing required field `base_url`"),
+        ({"base_url": "x"}, "Expected an absolute"),
+        ({"base_url": "http://h", "tiemout": 1}, "unknown field `tiemout`"),
+        ({"base_url": "http://h", "auth": {"scheme": "odd"}}, "`auth.scheme`: Invalid enum value 'odd'"),
+    ],
+)
+def test_what_is_no_provider(table: dict[str, Any], words: str) -> None:
+    with pytest.raises(ConfigError) as caught:
+        provider_from("corp", table, DIALECTS)
+    assert words in caught.value.message
+    assert caught.value.advice
