@@ -65,7 +65,6 @@ async def test_an_editor_that_never_reads_harms_nobody(
     assert len(trips) > 20, "there was something to be flat under"
     assert median(trips) < 0.02, trips
     assert max(trips) < 0.25, trips
-    print(way, role, len(trips), median(trips), max(trips), before >> 20, (largest - before) >> 20)
     late = watching.attach(chat.chat_id)
     assert text_of(await late.answer(30)) == TEXT * CHUNKS, "the deaf one has cost the others nothing"
     assert largest - before < MOST_GROWTH
@@ -86,6 +85,22 @@ async def test_an_editor_that_never_reads_is_given_up(
     await watching.status(lambda status: len(status["clients"]) == 1)
     assert any("has not read" in line["message"] for line in home.log())
     assert (await watching.call("pointsman/listChats"))["chats"][0]["state"] == "finished"
+
+
+async def test_long_replies_wait_for_their_reader(home: Home, upstream: Upstream, long_answer: Reply) -> None:
+    home.configure(provider("up", upstream.base_url))
+    editor, watching = await home.connect(), await home.connect()
+    upstream.script("/v1/chat/completions", replace(long_answer, delay=0))
+    chat = editor.chat("up:any", stream=False)
+    await chat.answer()
+    await watching.status(lambda status: status["memory"] < 96 * MEBIBYTE)
+    deaf = await never_reading(home, "on the socket")
+    before = resident(home.pid)
+    for number in range(100):
+        deaf.begin("pointsman/cancelChat", {"chatId": chat.chat_id}, id=number)
+    await deaf.drained()
+    for _ in range(20):
+        assert (await watching.status())["memory"] - before < MOST_GROWTH
 
 
 async def test_what_has_been_said_does_not_pile_up(home: Home, upstream: Upstream, long_answer: Reply) -> None:

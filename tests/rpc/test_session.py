@@ -140,12 +140,10 @@ async def test_frames_may_come_in_any_pieces(editor: Editor) -> None:
     for byte in message.replace(b"Content-Length:", b"content-LENGTH :  ", 1):
         editor.send(bytes([byte]))
         await asyncio.sleep(0)
-    for id in ("piecemeal", "next"):
-        await editor.until(lambda id=id: editor.replies.get(id))
+    await editor.until(lambda: editor.replies.keys() >= {"piecemeal", "next"})
     typed = b"Content-Type: application/vscode-jsonrpc; charset=utf-8\r\n" + request("typed", "pointsman/status")
     editor.send(typed + typed.replace(b'"typed"', b'"again"'))
-    for id in ("typed", "again"):
-        await editor.until(lambda id=id: editor.replies.get(id))
+    await editor.until(lambda: editor.replies.keys() >= {"typed", "again"})
     await check_it_lives(editor)
 
 
@@ -229,6 +227,18 @@ async def test_an_unknown_method_is_answered(editor: Editor, method: str, near: 
     await check_it_lives(editor)
 
 
+@pytest.mark.parametrize("more", [{}, {"result": {}}, {"error": None}], ids=str)
+@pytest.mark.parametrize(
+    "method", ["initialized", "exit", "$/setTrace", "$/cancelRequest", "textDocument/didOpen", "shutdown", "initialize"]
+)
+async def test_a_notification_with_an_id_is_a_request(editor: Editor, method: str, more: dict[str, object]) -> None:
+    message = {"jsonrpc": "2.0", "id": "odd", "method": method, "params": {}, **more}
+    editor.send(frame(json.dumps(message).encode()))
+    (reply,) = await editor.until(lambda: editor.replies.get("odd"))
+    assert ("error" in reply) == (method != "shutdown")
+    await check_it_lives(editor)
+
+
 @pytest.mark.parametrize("id", [0, -1, 2**53, 1.5, "", "text", "ü\u2028", None], ids=repr)
 async def test_an_id_comes_back_as_it_was(editor: Editor, id: object) -> None:
     editor.send(request(id, "pointsman/currentModel"))
@@ -249,7 +259,8 @@ async def test_requests_of_one_id_are_each_answered(editor: Editor) -> None:
 
 async def test_what_needs_no_answer_gets_none(editor: Editor) -> None:
     before = len(editor.heard)
-    for params in (None, {}, {"id": "unknown"}, {"id": None}, {"id": []}, [1], 3):
+    odd: list[object] = [None, {}, {"id": "unknown"}, {"id": None}, {"id": []}, [1], 3]
+    for params in odd:
         editor.notify("$/cancelRequest", params)
         editor.notify("$/setTrace", params)
         editor.notify("no/suchNotification", params)

@@ -91,7 +91,7 @@ def _socket(where: Places) -> Iterator[Finding]:
 
 
 def _answer(where: Places) -> Iterator[Finding]:
-    if "POINTSMAN_ENDPOINT" not in os.environ and not is_held(where):
+    if "POINTSMAN_ENDPOINT" not in os.environ and not (is_held(where) and read_lock(where)):
         return
     try:
         with Client(may_start=False) as client:

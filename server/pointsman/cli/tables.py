@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import sys
 from typing import Any
 
 from rich.console import Console
 from rich.table import Table
 
+WIDE = 1000
+"""Columns of a terminal that is none: whoever reads a pipe gets every path in full."""
+
 
 def show_status(status: dict[str, Any], selection: dict[str, Any]) -> None:
     """The daemon, the choice, and the clients."""
-    console = Console(highlight=False, soft_wrap=True)
+    console = Console(highlight=False, soft_wrap=True, width=None if sys.stdout.isatty() else WIDE)
     minutes = status["uptimeSeconds"] / 60
     leaving = ", shutting down" if status["draining"] else ""
     console.print(f"Pointsman {status['version']}, process {status['pid']}, up {minutes:.0f} min{leaving}")

@@ -17,6 +17,9 @@ from urllib.parse import urlsplit
 import msgspec
 from msgspec import Meta, Struct
 
+LONGEST_NAME = 200
+"""Characters of a wrong name that are compared with right ones: a name of megabytes would take seconds."""
+
 Seconds = Annotated[float, Meta(gt=0, le=366 * 86400)]
 Kind = Literal["universal-gateway", "direct-api", "plan-based", "local", "custom"]
 Scheme = Literal["none", "optional-key", "bearer", "header"]
@@ -188,7 +191,7 @@ def parse(layers: Iterable[Layer], quirks: Mapping[str, type[Struct]]) -> Catalo
 
 def nearest(name: str, valid: Iterable[str]) -> list[str]:
     """The valid names that look like the one given, the likeliest first; at most five."""
-    return difflib.get_close_matches(name, sorted(valid), n=5, cutoff=0.5)
+    return difflib.get_close_matches(name[:LONGEST_NAME], sorted(valid), n=5, cutoff=0.5)
 
 
 def _read(layer: Layer) -> tuple[dict[str, Any], list[Problem]]:

@@ -29,4 +29,4 @@ def configuration(path: Path) -> list[Layer]:
         return [Layer(str(path), "", unreadable=error.strerror or "no reason given")]
     if len(text) > LARGEST:
         return [Layer(str(path), "", unreadable="it has more than 1 MiB")]
-    return [Layer(str(path), text.decode("utf-8", "replace"))]
+    return [Layer(str(path), text.decode("utf-8-sig", "replace"))]

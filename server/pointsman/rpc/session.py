@@ -187,7 +187,10 @@ class Session(asyncio.Protocol):
 
     def _to_language(self, body: bytes) -> str | None:
         try:
-            return self._language.receive(msgspec.json.decode(body))
+            message = msgspec.json.decode(body)
+            if "method" in message:  # pygls would take it for a response, and the request would get none
+                message = {name: value for name, value in message.items() if name not in {"result", "error"}}
+            return self._language.receive(message)
         except UNREADABLE as error:
             return f"The message can't be read: {error}."
 
@@ -263,7 +266,10 @@ class Session(asyncio.Protocol):
 
     async def _answer(self, open: OpenRequest, call: Call, params: Any) -> None:
         try:
-            open.reply(await call(open, params))
+            result = await call(open, params)
+            while not self._writable.is_set():  # one by one: a thousand long answers would not fit into the memory
+                await self.drained()
+            open.reply(result)
         except PointsmanError as error:
             open.refuse(replies.problem_of(error))
         except replies.Refused as error:

@@ -1,0 +1,70 @@
+"""Configuration from disk: what comes with Pointsman is sound, and a file that can't be read is told, not raised."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from pointsman.core.catalogue import Layer, parse
+from pointsman.edge import files
+from pointsman.edge.files import configuration, shipped
+from pointsman.wire import QUIRKS
+
+
+def test_what_comes_with_pointsman_is_sound() -> None:
+    catalogue = parse(shipped(), QUIRKS)
+    assert catalogue.problems == ()
+    assert {"echo", "openai", "openrouter"} <= catalogue.providers.keys()
+    for id, provider in catalogue.providers.items():
+        assert not provider.configured_by_user
+        assert provider.title != id, "it has a name for people"
+        assert provider.auth.scheme in {"none", "optional-key"} or provider.auth.variables, id
+        assert provider.default_model is None or provider.default_model in provider.names, id
+
+
+def test_nobody_s_variable_is_another_s() -> None:
+    names = [name for provider in parse(shipped(), QUIRKS).providers.values() for name in provider.auth.variables]
+    assert len(set(names)) == len(names)
+
+
+@pytest.mark.parametrize(
+    ("content", "text"),
+    [(b"", ""), ("# é\n".encode(), "# é\n"), (b"\xef\xbb\xbfx = 1", "x = 1"), (b"# \xff", "# \ufffd")],
+)
+def test_a_file_is_one_layer(tmp_path: Path, content: bytes, text: str) -> None:
+    path = tmp_path / "pointsman.toml"
+    path.write_bytes(content)
+    assert configuration(path) == [Layer(str(path), text)]
+
+
+def test_no_file_is_no_layer(tmp_path: Path) -> None:
+    assert configuration(tmp_path / "pointsman.toml") == []
+
+
+def check_unreadable(path: Path, reason: str) -> None:
+    (layer,) = configuration(path)
+    assert (layer.origin, layer.text, layer.unreadable) == (str(path), "", reason)
+    (problem,) = parse([layer], QUIRKS).problems
+    assert reason in problem.message
+
+
+def test_a_folder_is_no_file(tmp_path: Path) -> None:
+    check_unreadable(tmp_path, "Is a directory")
+    (tmp_path / "file").touch()
+    check_unreadable(tmp_path / "file" / "pointsman.toml", "Not a directory")
+
+
+def test_a_loop_of_links_is_no_file(tmp_path: Path) -> None:
+    (tmp_path / "a").symlink_to("b")
+    (tmp_path / "b").symlink_to("a")
+    check_unreadable(tmp_path / "a", "Too many levels of symbolic links")
+
+
+def test_a_file_that_is_too_large_is_not_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(files, "LARGEST", 10)
+    path = tmp_path / "pointsman.toml"
+    path.write_text("# 34567890")
+    assert configuration(path) == [Layer(str(path), "# 34567890")]
+    path.write_text("# 345678901")
+    check_unreadable(path, "it has more than 1 MiB")
