@@ -34,7 +34,8 @@ class Line(Protocol):
 class Client:
     """One connection. Name, window and workspace are known after its `initialize`.
 
-    `ready` is true once `initialize` has been answered: it is told nothing before. `ours` is true for a client that speaks Pointsman's own protocol, false for a stock LSP client.
+    `ready` is true once `initialize` has been answered: it is told nothing before. `ours` is true for a client
+    that speaks Pointsman's own protocol, false for a stock LSP client.
     """
 
     number: int
