@@ -107,7 +107,9 @@ async def test_a_reader_that_leaves_is_forgotten() -> None:
 
 
 pieces = st.builds(
-    lambda letter, times: TextDelta(letter * times), st.sampled_from(["a", "é", "\0", "😀"]), st.integers(0, LONGEST_PIECE)
+    lambda letter, times: TextDelta(letter * times),
+    st.sampled_from(["a", "é", "\0", "😀"]),
+    st.integers(0, LONGEST_PIECE),
 )
 
 

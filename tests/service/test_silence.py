@@ -21,75 +21,92 @@ def short_heartbeat(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(silence, "HEARTBEAT", BEAT)
 
 
-async def waited(seconds: float) -> None:
-    """What a model does while it says nothing."""
-    await asyncio.wait([asyncio.get_running_loop().create_future()], timeout=seconds)
+async def nothing() -> None:
+    """What a model says while it thinks."""
+    await asyncio.Event().wait()
+
+
+async def talk(silent: Silence, readable: bool, seconds: float) -> None:
+    """Something comes all the time, for so long."""
+    loop = asyncio.get_running_loop()
+    end = loop.time() + seconds
+    while loop.time() < end:
+        await asyncio.sleep(0)
+        silent.heard(readable)
+
+
+class Beats:
+    """What is told, and when there have been so many."""
+
+    def __init__(self, count: int) -> None:
+        self.told: list[Waiting] = []
+        self.enough = asyncio.Event()
+        self._count = count
+
+    def __call__(self, waiting: Waiting) -> None:
+        self.told.append(waiting)
+        if len(self.told) == self._count:
+            self.enough.set()
 
 
 async def test_a_heartbeat_counts_the_silence() -> None:
-    told: list[Waiting] = []
-    async with Silence(told.append):
-        await waited(5.5 * BEAT)
-    assert len(told) == 5
-    seconds = [waiting.seconds for waiting in told]
+    beats = Beats(5)
+    async with Silence(beats):
+        await beats.enough.wait()
+    seconds = [waiting.seconds for waiting in beats.told]
     assert seconds == sorted(seconds)
-    assert seconds[-1] == pytest.approx(0.1, abs=0.06)
-    await waited(2 * BEAT)
-    assert len(told) == 5, "it ends with what it watches over"
+    assert seconds[-1] >= 5 * BEAT
+    over = asyncio.Event()
+    asyncio.get_running_loop().call_later(2 * BEAT, over.set)
+    await over.wait()
+    assert len(beats.told) == 5, "it ends with what it watches over"
 
 
 async def test_there_is_no_heartbeat_while_the_model_speaks() -> None:
-    told: list[Waiting] = []
-    async with Silence(told.append) as silent:
-        for _ in range(20):
-            await waited(BEAT / 4)
-            silent.heard(readable=True)
-    assert told == []
+    beats = Beats(1)
+    async with Silence(beats) as silent:
+        await talk(silent, True, 4 * BEAT)
+    assert beats.told == []
 
 
 async def test_comments_do_not_end_the_heartbeat() -> None:
-    told: list[Waiting] = []
-    async with Silence(told.append) as silent:
-        for _ in range(20):
-            await waited(BEAT / 4)
-            silent.heard(readable=False)
-    assert len(told) >= 3
+    beats = Beats(2)
+    async with Silence(beats) as silent:
+        await talk(silent, False, 6 * BEAT)
+    assert beats.enough.is_set()
 
 
-async def check_limit(limits: Timeout, *words: bool, seconds: str) -> None:
-    """After so many words, readable or not, the silence that follows is too long."""
-    began = asyncio.get_running_loop().time()
-    with pytest.raises(TimedOut, match=f"Acme was silent for {seconds} seconds") as late:
+@pytest.mark.parametrize(
+    ("words", "limit"), [([], 0.1), ([False, False], 0.1), ([True], 0.15), ([False, True, False], 0.15)]
+)
+async def test_a_silence_that_is_too_long_is_ended(words: list[bool], limit: float) -> None:
+    """It begins with the last word, readable or not; the first that is readable makes it the limit of the others."""
+    loop = asyncio.get_running_loop()
+    limits = Timeout(connect=0.04, first_event=0.06, between_events=0.15)
+    began = loop.time()
+    with pytest.raises(TimedOut, match=f"Acme was silent for {limit} seconds") as late:
         async with Silence(lambda _: None, limits, ACME) as silent:
             for readable in words:
-                await waited(0.03)
+                await asyncio.sleep(0)
                 silent.heard(readable)
-            await waited(5)
+                began = loop.time()
+            await nothing()
+    assert limit - 0.001 <= loop.time() - began < 5
     assert late.value.provider == "acme"
     assert "timeout" in late.value.advice
-    assert float(seconds) <= asyncio.get_running_loop().time() - began - 0.03 * len(words) < 2
 
 
-async def test_the_limits() -> None:
-    limits = Timeout(connect=0.02, first_event=0.03, between_events=0.08)
-    await check_limit(limits, seconds="0.05")
-    await check_limit(limits, False, False, False, seconds="0.05")
-    await check_limit(limits, True, seconds="0.08")
-    await check_limit(limits, False, True, False, seconds="0.08")
-
-
-async def test_any_word_puts_the_limit_off() -> None:
-    async with Silence(lambda _: None, Timeout(0.02, 0.02, 0.04), ACME) as silent:
-        for number in range(10):
-            await waited(0.02)
-            silent.heard(readable=number % 2 == 0)
+@pytest.mark.parametrize("readable", [True, False])
+async def test_any_word_puts_the_limit_off(readable: bool) -> None:
+    async with Silence(lambda _: None, Timeout(0.02, 0.03, 0.05), ACME) as silent:
+        await talk(silent, readable, 0.15)
 
 
 async def test_without_limits_nothing_ends() -> None:
-    async with Silence(lambda _: None) as silent:
-        await waited(BEAT)
+    beats = Beats(1)
+    async with Silence(beats) as silent:
         silent.heard(readable=True)
-        await waited(BEAT)
+        await beats.enough.wait()
 
 
 async def test_what_fails_within_is_passed_on_as_it_is() -> None:
@@ -104,7 +121,7 @@ async def test_what_fails_within_is_passed_on_as_it_is() -> None:
 async def test_being_cancelled_is_no_timeout() -> None:
     async def watched() -> None:
         async with Silence(lambda _: None, Timeout(), ACME):
-            await waited(5)
+            await nothing()
 
     task = asyncio.get_running_loop().create_task(watched())
     await asyncio.sleep(0)
