@@ -16,6 +16,7 @@ from pointsman.core import chat
 from pointsman.core.chat import (
     LONGEST_PIECE,
     AttemptFailed,
+    Conversation,
     Cost,
     ErrorSeen,
     Event,
@@ -123,6 +124,45 @@ def test_what_does_not_fit_is_refused(form: Any, kind: Any) -> None:
 def test_a_string_stands_for_one_part_of_text() -> None:
     assert Message("user", "t").parts == (TextPart("t"),)
     assert Message("user", (TextPart("t"), TextPart("u"))).parts == (TextPart("t"), TextPart("u"))
+
+
+@pytest.mark.parametrize(
+    ("messages", "title"),
+    [
+        ((), ""),
+        ((Message("assistant", "no"),), ""),
+        ((Message("user", "one"), Message("user", (TextPart("two\n  three"), TextPart("four")))), "two three"),
+        ((Message("user", "one"), Message("user", (ImagePart(url="u"),)), Message("assistant", "no")), "one"),
+        ((Message("user", "x" * 100),), "x" * 80),
+    ],
+)
+def test_the_title_of_a_conversation(messages: tuple[Message, ...], title: str) -> None:
+    assert Conversation(messages).title == title
+
+
+RESULT = ToolResultPart("i", "done")
+
+
+@pytest.mark.parametrize(
+    ("message", "words"),
+    [
+        (Message("tool", (RESULT, RESULT)), None),
+        (Message("user", (RESULT, TextPart("t"))), None),
+        (Message("user", (ImagePart(url="u"), FilePart(data="AA=="))), None),
+        (Message("tool", "text"), "role `tool`"),
+        (Message("tool", (RESULT, TextPart("t"))), "role `tool`"),
+        (Message("user", (ImagePart("image/png"),)), "neither `data` nor a `url`"),
+        (Message("user", (FilePart(name="n"),)), "neither `data` nor a `url`"),
+    ],
+)
+def test_a_conversation_that_nobody_can_answer(message: Message, words: str | None) -> None:
+    mistake = Conversation((Message("user", "fine"), message)).mistake
+    assert mistake == words or (mistake and words and words in mistake)
+
+
+def test_which_options_were_given() -> None:
+    assert Options().given == []
+    assert Options(temperature=0.0, max_output_tokens=5, stop=()).given == ["temperature", "maxOutputTokens", "stop"]
 
 
 # Joining and cutting

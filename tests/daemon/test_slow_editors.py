@@ -48,13 +48,14 @@ async def test_an_editor_that_never_reads_harms_nobody(
     reading, watching = await home.connect(), await home.connect()
     await reading.chat("up:count:1000").answer()  # whatever is loaded once
     upstream.script("/v1/chat/completions", long_answer)
-    deaf = await never_reading(home, way)
+    deaf = [await never_reading(home, way) for _ in range(1 if role == "begins" else 8)]
     pid = home.pid
     before = largest = resident(pid)
-    chat = (deaf if role == "begins" else reading).chat("up:any", chatId="the-long-one", detach=60)
+    chat = (deaf[0] if role == "begins" else reading).chat("up:any", chatId="the-long-one", detach=60)
     if role == "attaches":
         await chat.seen("started")
-        deaf.attach(chat.chat_id)
+        for one in deaf:
+            one.attach(chat.chat_id)
     trips: list[float] = []
     while not ended(watching, chat.chat_id):
         began = time.monotonic()
@@ -64,11 +65,12 @@ async def test_an_editor_that_never_reads_harms_nobody(
         await asyncio.sleep(0.005)  # a pause between two measurements
     assert len(trips) > 20, "there was something to be flat under"
     assert median(trips) < 0.02, trips
-    assert max(trips) < 0.25, trips
+    assert sorted(trips)[len(trips) * 95 // 100] < 0.1, trips
     late = watching.attach(chat.chat_id)
     assert text_of(await late.answer(30)) == TEXT * CHUNKS, "the deaf one has cost the others nothing"
     assert largest - before < MOST_GROWTH
-    await deaf.kill()
+    for one in deaf:
+        await one.kill()
     await watching.status(lambda status: status["memory"] - before < MOST_LEFT)
     assert not (await watching.status())["keptChats"]
 

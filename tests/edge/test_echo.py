@@ -36,7 +36,7 @@ async def test_lines_come_at_their_pace() -> None:
     loop = asyncio.get_running_loop()
     began = loop.time()
     assert len(await echoed(b"a\nb\nc\n", pace="0.02")) == 3
-    assert 0.06 <= loop.time() - began < 1
+    assert 0.06 <= loop.time() - began < 10
 
 
 async def test_it_can_be_left_in_the_middle() -> None:

@@ -11,6 +11,7 @@ import sys
 import tempfile
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -89,6 +90,16 @@ def test_a_choice_comes_back_as_it_was(path: Path, choice: Choice) -> None:
     assert stored(path) == [choice]
 
 
+async def test_of_a_temporary_choice_only_the_number_is_kept(path: Path) -> None:
+    store = Store(path)
+    assert store.revision() == 0
+    await store.put_choice(ONE)
+    await store.put_choice(replace(ONE, revision=7, temporary=True))
+    assert store.choices() == [ONE]
+    assert store.revision() == 7
+    await store.close()
+
+
 async def test_it_is_on_disk_before_it_is_confirmed(path: Path) -> None:
     store = Store(path)
     for number in range(1, 20):
@@ -112,6 +123,16 @@ async def test_many_at_once_are_all_there(path: Path) -> None:
     store = Store(path)
     await asyncio.gather(*(store.put_choice(numbered(n)) for n in range(500)))
     assert store.choices() == [numbered(n) for n in range(500)]
+    await store.close()
+
+
+async def test_one_that_no_longer_waits_disturbs_nobody(path: Path) -> None:
+    store = Store(path)
+    impatient = asyncio.get_running_loop().create_task(store.put_choice(numbered(1)))
+    await asyncio.sleep(0)
+    impatient.cancel()
+    await store.put_choice(numbered(2))
+    assert store.choices() == [numbered(1), numbered(2)]
     await store.close()
 
 

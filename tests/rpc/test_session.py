@@ -286,19 +286,45 @@ async def test_a_payload_may_look_like_a_message(editor: Editor) -> None:
 
 
 async def test_a_connection_may_ask_much_but_not_without_end(lasting_home: Home, editor: Editor) -> None:
-    running = editor.chat("echo:slow", "word " * 1000)
-    await running.seen("started")
-    waiting = [editor.attach(running.chat_id) for _ in range(999)]
+    for _ in range(1000):
+        editor.chat("echo:slow", "word " * 100, stream=False)
     with pytest.raises(Refused) as caught:
-        await editor.attach(running.chat_id).answer()
+        await editor.chat("echo:slow").answer()
     assert caught.value.code == "TooManyRequests"
     other = await lasting_home.knock()
     await other.initialize()
     await check_it_lives(other)
+    await editor.kill()
+    await other.status(lambda status: not status["runningChats"])
+
+
+async def test_a_connection_follows_a_chat_once(editor: Editor) -> None:
+    chat = editor.chat("echo:slow", "word " * 100)
+    await chat.seen("text")
+    with pytest.raises(Refused) as caught:
+        await editor.attach(chat.chat_id).answer()
+    assert caught.value.code == "ChatInUse"
+    chat.cancel()
+    assert (await chat.answer())["stopReason"] == "cancelled"
+    assert (await editor.attach(chat.chat_id).answer())["stopReason"] == "cancelled"
+    assert chat.numbers == [*range(len(chat.numbers) // 2)] * 2
+
+
+async def test_the_events_of_a_chat_are_sent_once_to_a_connection(editor: Editor) -> None:
+    running = editor.chat("echo:slow", "word " * 20)
+    await running.seen("started")
+    with pytest.raises(Refused) as caught:
+        await editor.attach(running.chat_id).answer()
+    assert caught.value.code == "ChatInUse"
     running.cancel()
-    for chat in waiting:
-        assert (await chat.answer())["stopReason"] == "cancelled"
-    await check_it_lives(editor)
+    assert (await running.answer())["stopReason"] == "cancelled"
+    assert running.numbers == list(range(len(running.numbers)))
+
+
+async def test_a_request_that_is_cancelled_before_it_begins_has_a_result(editor: Editor) -> None:
+    running = editor.chat("echo:slow", "word " * 20)
+    running.cancel()
+    assert (await running.answer())["stopReason"] == "cancelled"
 
 
 # The order of a connection

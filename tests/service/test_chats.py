@@ -63,7 +63,7 @@ async def test_a_cursor_gets_exactly_the_rest_of_a_running_chat(after: int, ther
         chat.append(TextDelta(word))
     await asyncio.sleep(0)
     chat.finish(END, None, None)
-    assert await asyncio.wait_for(reader, 1) == LOG[after + 1 :]
+    assert await asyncio.wait_for(reader, 10) == LOG[after + 1 :]
 
 
 async def test_what_has_piled_up_is_one_batch() -> None:
@@ -145,7 +145,7 @@ async def hung(chat: Chat) -> asyncio.Task[None]:
     return task
 
 
-async def ended(task: asyncio.Task[None], within: float = 1.0) -> bool:
+async def ended(task: asyncio.Task[None], within: float = 10.0) -> bool:
     """Whether a task was cancelled in time."""
     await asyncio.wait([task], timeout=within)
     return task.cancelled()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from typing import Any
 
 import pytest
@@ -28,6 +29,7 @@ from pointsman.core.errors import ConnectFailed, Interrupted
 from pointsman.core.routing import Target
 from pointsman.service import driver, silence
 from pointsman.service.chats import ChatsChanged
+from pointsman.wire import openai_chat
 from tests.service.bench import (
     HANG,
     STOP,
@@ -177,7 +179,12 @@ CASES: dict[str, tuple[tuple[str, ...], list[Play | Exception], list[Any]]] = {
         [Play((b"data: {\n\n",)), says("a")],
         [("one:m", "BadReply", "two:m"), "two:m", "a", ("end", None)],
     ),
-    "a redirect": (TWO, [refuses(307)], [("one:m", "BadRequest", None), ("error", "NoTargetLeft")]),
+    "a redirect": (TWO, [refuses(307), says("a")], [("one:m", "BadReply", "two:m"), "two:m", "a", ("end", None)]),
+    "no event stream": (
+        TWO,
+        [Play((b"<html>",)), says("a")],
+        [("one:m", "BadReply", "two:m"), "two:m", "a", ("end", None)],
+    ),
     "a mistake of our own": (TWO, [ValueError("secret"), says("a")], [("error", "InternalError")]),
 }
 
@@ -318,6 +325,28 @@ async def test_a_model_that_is_silent_is_told_of_and_given_up(monkeypatch: pytes
         "a",
         ("end", None),
     ]
+
+
+@pytest.mark.parametrize("last", [STOP, STOP + b"data: [DONE]\n\n"])
+async def test_a_connection_that_stays_open_after_the_answer_is_left(
+    last: bytes, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(openai_chat, "AFTER_STOP", 0.05)
+    bench = Bench(Scripted(Play((delta(content="a"), last, HANG))), *ONE)
+    seen = await asyncio.wait_for(events(bench.begin("one:m")), 5)
+    assert told(seen) == ["one:m", "a", ("end", None)]
+    assert bench.transport.left == [0]
+
+
+async def test_usage_is_waited_for_after_the_reason_to_stop() -> None:
+    usage, sent = sse({"usage": {"prompt_tokens": 3, "completion_tokens": 4}}), asyncio.Event()
+    bench = Bench(Scripted(Play((delta(content="a") + STOP, sent, usage))), *ONE)
+    chat = bench.begin("one:m")
+    reader = chat.read(-1)
+    await anext(reader)
+    await reader.aclose()
+    sent.set()
+    assert UsageReport(Usage(3, 4, exact=True)) in await events(chat)
 
 
 async def test_waiting_to_try_again_is_told_of(monkeypatch: pytest.MonkeyPatch) -> None:

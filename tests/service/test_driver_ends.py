@@ -44,7 +44,7 @@ async def cancelled(bench: Bench, chat: Chat) -> None:
     assert sum(isinstance(event, Finished) for event in seen) == 1
     assert chat.result is not None
     assert chat.result.stop_reason == "cancelled"
-    await bench.tasks.wait(1)
+    await bench.tasks.wait(10)
     chat.cancel()
     assert len(await events(chat)) == len(seen)
 

@@ -71,9 +71,9 @@ async def test_there_is_no_heartbeat_while_the_model_speaks() -> None:
 
 async def test_comments_do_not_end_the_heartbeat() -> None:
     beats = Beats(2)
-    async with Silence(beats) as silent:
-        await talk(silent, False, 6 * BEAT)
-    assert beats.enough.is_set()
+    async with Silence(beats) as silent, asyncio.timeout(10):
+        while not beats.enough.is_set():
+            await talk(silent, False, BEAT)
 
 
 @pytest.mark.parametrize(
@@ -100,6 +100,17 @@ async def test_a_silence_that_is_too_long_is_ended(words: list[bool], limit: flo
 async def test_any_word_puts_the_limit_off(readable: bool) -> None:
     async with Silence(lambda _: None, Timeout(0.02, 0.03, 0.05), ACME) as silent:
         await talk(silent, readable, 0.15)
+
+
+async def test_what_follows_a_complete_answer_is_not_waited_for_long() -> None:
+    loop = asyncio.get_running_loop()
+    async with Silence(lambda _: None, Timeout(), ACME) as silent:
+        silent.heard(readable=True)
+        silent.end_within(5)
+        began = loop.time()
+        silent.end_within(0.05)
+        await nothing()
+    assert 0.049 <= loop.time() - began < 5
 
 
 async def test_without_limits_nothing_ends() -> None:

@@ -31,7 +31,8 @@ class Client:
 
     def __init__(self, *, may_start: bool = True, window: str | None = None) -> None:
         """Connects, and starts the daemon if it may. Raises EndpointError."""
-        connection = connect(os.environ, str(Path.cwd()), may_start=may_start)
+        directory = _directory()
+        connection = connect(os.environ, str(directory), may_start=may_start)
         self._socket = connection.sock
         self.hello = connection.hello
         self._framer = Framer()
@@ -43,7 +44,7 @@ class Client:
             {
                 "processId": os.getpid(),
                 "capabilities": {},
-                "rootUri": Path.cwd().as_uri(),
+                "rootUri": directory.as_uri(),
                 "initializationOptions": {"pointsman": options},
             },
         )
@@ -76,16 +77,31 @@ class Client:
                 return message["result"]
 
     def _send(self, message: dict[str, Any]) -> None:
-        self._socket.sendall(frame(msgspec.json.encode({"jsonrpc": "2.0", **message})))
+        try:
+            self._socket.sendall(frame(msgspec.json.encode({"jsonrpc": "2.0", **message})))
+        except ConnectionError as error:
+            raise _went_away() from error
 
     def _next(self) -> dict[str, Any]:
         while not self._arrived:
-            data = self._socket.recv(65536)
+            try:
+                data = self._socket.recv(65536)
+            except ConnectionError as error:
+                raise _went_away() from error
             if not data:
-                raise EndpointError(
-                    "DaemonUnreachable",
-                    "The daemon went away in the middle of it.",
-                    "Run the command again; a new daemon starts.",
-                )
+                raise _went_away()
             self._arrived = [msgspec.json.decode(body) for body in self._framer.feed(data) if isinstance(body, bytes)]
         return self._arrived.pop(0)
+
+
+def _directory() -> Path:
+    """The working directory; the root, where it was deleted under us."""
+    try:
+        return Path.cwd()
+    except OSError:
+        return Path("/")
+
+
+def _went_away() -> EndpointError:
+    text = "The daemon went away in the middle of it."
+    return EndpointError("DaemonUnreachable", text, "Run the command again; a new daemon starts.")

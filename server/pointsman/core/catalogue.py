@@ -93,10 +93,13 @@ class Provider(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
 
 
 class Daemon(Struct, frozen=True, forbid_unknown_fields=True):
-    """How the daemon lives. `idle_exit` in seconds without a connection or a chat, or `never`; `drain` in seconds."""
+    """How the daemon lives.
+
+    `idle_exit`: seconds without a client or a chat, or `never`. `drain`: seconds, 15 at most.
+    """
 
     idle_exit: Seconds | Literal["never"] = 3600.0
-    drain: Seconds = 10.0
+    drain: Annotated[float, Meta(gt=0, le=15)] = 10.0
 
 
 class _File(Struct, forbid_unknown_fields=True):
@@ -241,6 +244,8 @@ def _provider(id: str, table: dict[str, Any], quirks: Mapping[str, type[Struct]]
         raise msgspec.ValidationError(f"Unknown wire {provider.wire!r}; known: {', '.join(near)} - at `$.wire`")
     if not _is_absolute(provider.base_url):
         raise msgspec.ValidationError("Expected an absolute http(s) URL - at `$.base_url`")
+    if "@" in urlsplit(provider.base_url).netloc:
+        raise msgspec.ValidationError("A name or a password belongs into `auth` or `keys`, not here - at `$.base_url`")
     try:
         msgspec.convert(provider.quirks, quirks[provider.wire])
     except msgspec.ValidationError as error:

@@ -24,6 +24,7 @@ SCHEMA: Sequence[str] = (
         scope TEXT NOT NULL, key TEXT NOT NULL, model TEXT, revision INTEGER NOT NULL,
         client TEXT NOT NULL, window_id TEXT, at TEXT NOT NULL, PRIMARY KEY (scope, key)
     ) STRICT, WITHOUT ROWID""",
+    "CREATE TABLE counters (name TEXT PRIMARY KEY, value INTEGER NOT NULL) STRICT, WITHOUT ROWID",
 )
 """One statement a version; `PRAGMA user_version` says how many of them a database has seen."""
 STALE_WINDOWS = 500
@@ -51,10 +52,22 @@ class Store:
             for scope, key, model, revision, client, window, at in rows
         ]
 
+    def revision(self) -> int:
+        """The number of the last change of any choice, 0 when there was none. Called once, at the start."""
+        row = self._connection.execute("SELECT value FROM counters WHERE name = 'revision'").fetchone()
+        return int(row[0]) if row else 0
+
     async def put_choice(self, choice: Choice) -> None:
-        """Makes a choice durable; returns once it is. Raises StorageError, and then nothing was changed."""
+        """Makes a choice durable, of a temporary one only its number; returns once it is.
+
+        Raises StorageError, and then nothing was changed.
+        """
 
         def work(connection: sqlite3.Connection) -> None:
+            revision = (choice.revision,)
+            connection.execute("INSERT OR REPLACE INTO counters VALUES ('revision', ?)", revision)
+            if choice.temporary:
+                return
             author = choice.author
             row = (choice.scope, choice.key, choice.model, choice.revision, author.client, author.window_id, choice.at)
             connection.execute("INSERT OR REPLACE INTO choices VALUES (?, ?, ?, ?, ?, ?, ?)", row)

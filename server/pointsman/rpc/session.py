@@ -56,6 +56,7 @@ class Session(asyncio.Protocol):
         self._framer = Framer()
         self._open: dict[OpenRequest, None] = {}
         self._tasks = Tasks()
+        self.followed: set[str] = set()
         self._language = Language(self._send, self._opened)
         self._client: Client | None = None
         self._stage = "new"  # new → greeted → initialized → shutdown
@@ -265,6 +266,7 @@ class Session(asyncio.Protocol):
         open.task.add_done_callback(lambda _: self._ended(open))
 
     async def _answer(self, open: OpenRequest, call: Call, params: Any) -> None:
+        open.begun = True
         try:
             result = await call(open, params)
             while not self._writable.is_set():  # one by one: a thousand long answers would not fit into the memory

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from pointsman.core.catalogue import Catalogue, Layer, parse
 from pointsman.core.chat import Conversation
-from pointsman.core.errors import NoTargetLeft, ShuttingDown
+from pointsman.core.errors import BadRequest, NoTargetLeft, ShuttingDown
 from pointsman.core.routing import Target, plan
 from pointsman.edge.files import configuration, shipped
 from pointsman.edge.store import Store
@@ -63,6 +63,8 @@ class App:
         """Begins a chat. Raises RouteError, CredentialError, ChatInUse or ShuttingDown before anything is sent."""
         if self.draining:
             raise ShuttingDown("The daemon is shutting down and takes no new chats.")
+        if mistake := conversation.mistake:
+            raise BadRequest(mistake)
         route = self.selections.route(client, model)
         planned = plan(route, lambda target: self._hindrance(client, target))
         if not planned.targets:

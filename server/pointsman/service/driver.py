@@ -211,7 +211,7 @@ class _Run:
         request, notices = wire.request(provider, self._targets[0].model, self._job.conversation)
         self._take([notice for notice in notices if notice not in self._told])
         self._told.update(notices)
-        limits = provider.timeout
+        limits, reader = provider.timeout, wire.reader(provider)
         try:
             async with (
                 Silence(self._chat.append, limits, provider) as silence,
@@ -222,11 +222,12 @@ class _Run:
                 if not 200 <= reply.head.status < 300:
                     body = await read(reply.chunks, LONGEST_ERROR)
                     return redact(wire.error(provider, reply.head, body), credential.key)
-                reader = wire.reader(provider)
                 async for chunk in reply.chunks:
                     if error := self._hear(reader, chunk, silence):
                         return redact(error, credential.key)
-                return self._take(reader.close())
+                    if reader.linger is not None:
+                        silence.end_within(reader.linger)
+            return self._take(reader.close())
         except PointsmanError as error:
             error.provider = error.provider or provider.id
             return redact(error, credential.key)
