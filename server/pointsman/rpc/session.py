@@ -283,6 +283,7 @@ class Session(asyncio.Protocol):
     def _ended(self, open: OpenRequest) -> None:
         """Answers a request that was cancelled, even one that was cancelled before it began."""
         del self._open[open]
+        del open.task  # a cancelled one refers back through its traceback, and keeps a whole chat alive
         open.refuse(replies.cancelled())
 
     async def _execute(self, open: OpenRequest, given: commands.ExecuteCommandParams) -> Any:
