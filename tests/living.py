@@ -52,6 +52,16 @@ class Home:
         self._programs: list[subprocess.Popen[bytes]] = []
 
     @property
+    def data(self) -> Path:
+        """The folder of the daemon's files."""
+        return Path(self.places.data)
+
+    @property
+    def socket(self) -> Path:
+        """The daemon's socket."""
+        return Path(self.places.socket)
+
+    @property
     def places(self) -> Places:
         """Where everything of this home lies."""
         return endpoint.places(self.environment)
@@ -113,7 +123,7 @@ class Home:
         )
 
     def program(self, *command: str, **variables: str) -> subprocess.Popen[bytes]:
-        """Begins a program that is ended after the test at the latest; without a command, the daemon in the foreground."""
+        """Begins a program that is ended with the test at the latest; without a command, a daemon in the foreground."""
         program = subprocess.Popen(
             command or [POINTSMAN, "daemon"],
             env=self.environment | variables,
@@ -185,14 +195,14 @@ class Home:
     def log(self, after: int = 0) -> list[dict[str, Any]]:
         """The lines of the log. Each has to be JSON."""
         file = Path(self.places.log)
-        lines = file.read_text("utf-8").splitlines()[after:] if file.exists() else []
+        lines = file.read_bytes().split(b"\n")[after:-1] if file.exists() else []
         return [json.loads(line) for line in lines]
 
     def complaints(self) -> list[object]:
         """What the daemon has said of its own mistakes, in the log and on stderr."""
-        said = Path(self.places.data) / "daemon.stderr"
-        lines: list[object] = said.read_text().splitlines() if said.exists() else []
-        return lines + [line for line in self.log() if line["level"] in {"ERROR", "CRITICAL"} or "traceback" in line]
+        said = self.data / "daemon.stderr"
+        bad = [line for line in self.log() if line["level"] in {"ERROR", "CRITICAL"} or "traceback" in line]
+        return [*(said.read_text().splitlines() if said.exists() else []), *bad]
 
     def close(self) -> None:
         """Ends whatever still runs, and then looks for complaints."""
@@ -207,11 +217,10 @@ class Home:
 
     def _is_ours(self, pid: int) -> bool:
         try:
-            command = Path(f"/proc/{pid}/cmdline").read_bytes().split(b"\0")
-            variables = environment_of(pid)
+            command, variables = command_of(pid), environment_of(pid)
         except OSError:
             return False  # it has ended, or is not ours
-        if b"daemon" not in command:
+        if "daemon" not in command:
             return False
         return endpoint.places(variables).data == self.places.data
 
@@ -226,6 +235,11 @@ def environment_of(pid: int) -> dict[str, str]:
     """The environment that a process was started with."""
     text = Path(f"/proc/{pid}/environ").read_bytes().decode("utf-8", "replace")
     return dict(variable.split("=", 1) for variable in text.split("\0") if "=" in variable)
+
+
+def command_of(pid: int) -> list[str]:
+    """The program and the arguments of a process."""
+    return Path(f"/proc/{pid}/cmdline").read_text().split("\0")
 
 
 def resident(pid: int) -> int:
@@ -305,7 +319,7 @@ def pytest_runtest_makereport(item: pytest.Item) -> Generator[None, pytest.TestR
     if report.failed:
         for name, value in getattr(item, "funcargs", {}).items():
             if isinstance(value, Home):
-                for file in (Path(value.places.log), Path(value.places.data) / "daemon.stderr"):
+                for file in (Path(value.places.log), value.data / "daemon.stderr"):
                     text = file.read_text(errors="replace")[-_SHOWN:] if file.exists() else ""
                     report.sections.append((f"{file.name} of {name}", text))
     return report

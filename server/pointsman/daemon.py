@@ -20,6 +20,7 @@ from pointsman.endpoint import VERSION, EndpointError, Lock, Places, check_peer,
 if TYPE_CHECKING:
     from pointsman.service.app import App
 
+SCRUBBED = "POINTSMAN_SCRUBBED"
 TICK = 30.0
 """Seconds between two looks at whether anybody still needs the daemon, at the most."""
 LAST_WORDS = 1.0
@@ -28,7 +29,9 @@ LAST_WORDS = 1.0
 
 def main(*, detached: bool = False, ready_fd: int | None = None) -> int:
     """Runs the daemon in this process; returns its exit status. `ready_fd` is a pipe to tell how the start went."""
-    if os.environ.keys() != (clean := scrub(os.environ)).keys():
+    clean = scrub(os.environ)
+    if SCRUBBED not in os.environ and os.environ.keys() != clean.keys():
+        clean[SCRUBBED] = "1"  # once: some systems put variables of their own into every process
         os.execve(sys.executable, [sys.executable, "-I", "-m", "pointsman", *sys.argv[1:]], clean)  # noqa: S606
     os.umask(0o077)
     from pointsman.edge.process import detach

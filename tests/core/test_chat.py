@@ -12,9 +12,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from pointsman.core import chat
 from pointsman.core.chat import (
     LONGEST_PIECE,
     AttemptFailed,
+    Conversation,
     Cost,
     ErrorSeen,
     Event,
@@ -124,6 +126,45 @@ def test_a_string_stands_for_one_part_of_text() -> None:
     assert Message("user", (TextPart("t"), TextPart("u"))).parts == (TextPart("t"), TextPart("u"))
 
 
+@pytest.mark.parametrize(
+    ("messages", "title"),
+    [
+        ((), ""),
+        ((Message("assistant", "no"),), ""),
+        ((Message("user", "one"), Message("user", (TextPart("two\n  three"), TextPart("four")))), "two three"),
+        ((Message("user", "one"), Message("user", (ImagePart(url="u"),)), Message("assistant", "no")), "one"),
+        ((Message("user", "x" * 100),), "x" * 80),
+    ],
+)
+def test_the_title_of_a_conversation(messages: tuple[Message, ...], title: str) -> None:
+    assert Conversation(messages).title == title
+
+
+RESULT = ToolResultPart("i", "done")
+
+
+@pytest.mark.parametrize(
+    ("message", "words"),
+    [
+        (Message("tool", (RESULT, RESULT)), None),
+        (Message("user", (RESULT, TextPart("t"))), None),
+        (Message("user", (ImagePart(url="u"), FilePart(data="AA=="))), None),
+        (Message("tool", "text"), "role `tool`"),
+        (Message("tool", (RESULT, TextPart("t"))), "role `tool`"),
+        (Message("user", (ImagePart("image/png"),)), "neither `data` nor a `url`"),
+        (Message("user", (FilePart(name="n"),)), "neither `data` nor a `url`"),
+    ],
+)
+def test_a_conversation_that_nobody_can_answer(message: Message, words: str | None) -> None:
+    mistake = Conversation((Message("user", "fine"), message)).mistake
+    assert mistake == words or (mistake and words and words in mistake)
+
+
+def test_which_options_were_given() -> None:
+    assert Options().given == []
+    assert Options(temperature=0.0, max_output_tokens=5, stop=()).given == ["temperature", "maxOutputTokens", "stop"]
+
+
 # Joining and cutting
 
 L = LONGEST_PIECE
@@ -164,11 +205,11 @@ def atoms(readings: Sequence[Reading]) -> Iterator[object]:
                 yield reading
 
 
-long = st.builds(lambda text, times: text * times, st.text(max_size=3), st.sampled_from([1, 1, 1, L // 2, L, L + 1]))
+texts = st.text(max_size=12)
 readings = st.lists(
-    st.builds(TextDelta, long)
-    | st.builds(ReasoningDelta, long)
-    | st.builds(ToolCallDelta, st.integers(0, 2), long, st.sampled_from([None, "id"]), st.sampled_from([None, "name"]))
+    st.builds(TextDelta, texts)
+    | st.builds(ReasoningDelta, texts)
+    | st.builds(ToolCallDelta, st.integers(0, 2), texts, st.sampled_from([None, "id"]), st.sampled_from([None, "name"]))
     | st.sampled_from([Notice("n", "t"), UsageReport(USAGE), StopSeen("end"), ErrorSeen(BadReply("b"))]),
     max_size=8,
 )
@@ -177,12 +218,14 @@ readings = st.lists(
 @settings(deadline=None)
 @given(readings)
 def test_joining_loses_nothing_and_keeps_the_order(before: list[Reading]) -> None:
-    joined = coalesce(before)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(chat, "LONGEST_PIECE", 4)
+        joined = coalesce(before)
+        assert coalesce(joined) == joined
     assert list(atoms(joined)) == list(atoms(before))
-    assert coalesce(joined) == joined
     for reading in joined:
-        assert len(getattr(reading, "text", "")) <= L or isinstance(reading, Notice)
-        assert len(getattr(reading, "arguments", "")) <= L
+        assert len(getattr(reading, "text", "")) <= 4
+        assert len(getattr(reading, "arguments", "")) <= 4
     for one, next in pairwise(joined):
         if isinstance(one, TextDelta | ReasoningDelta) and type(one) is type(next):
-            assert len(one.text) == L
+            assert len(one.text) == 4, "only what is as long as may be is followed by more of its kind"

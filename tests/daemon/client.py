@@ -1,4 +1,4 @@
-"""A client of the tests' own: it frames and reads by itself, keeps all that it hears, and waits for what it wants to hear.
+"""A client of the tests' own: it frames and reads by itself, keeps what it hears, and waits for what it wants to hear.
 
 Must never use the code that it tests, and never waits without a bound.
 """
@@ -129,7 +129,7 @@ class Editor:
 
     # Chats.
 
-    def chat(self, model: str | None, text: str = "count", **more: object) -> Chat:
+    def chat(self, model: str | None, text: str = "count", **more: Any) -> Chat:
         """Begins a chat."""
         id = str(more.pop("chatId", None) or uuid.uuid4())
         params = {"chatId": id, "messages": [{"role": "user", "content": text}], "model": model, **more}

@@ -8,6 +8,7 @@ from __future__ import annotations
 import asyncio
 import time
 from statistics import median
+from typing import Any
 
 import pytest
 from dirty_equals import IsInt, IsPartialDict
@@ -33,7 +34,7 @@ async def closed(upstream: Upstream, number: int) -> float:
     return await asyncio.to_thread(upstream.closed_at, number)
 
 
-async def under_way(editor: Editor, upstream: Upstream, model: str, number: int, **more: object) -> Chat:
+async def under_way(editor: Editor, upstream: Upstream, model: str, number: int, **more: Any) -> Chat:
     """A chat that has reached upstream, and has begun to speak if it ever does."""
     chat = editor.chat(f"up:{model}", **more)
     await asyncio.to_thread(upstream.request, number)

@@ -25,13 +25,13 @@ auth = {{ scheme = "none" }}
 default_model = "{llama.model}"
 """)
     editor = await home.connect()
-    chat = editor.chat(None, options={"maxOutputTokens": 40, "seed": 7})
+    chat = editor.chat(None, options={"maxOutputTokens": 200, "seed": 7})
     result = await chat.answer()
-    assert len(chat.all("text")) > 3, "it comes in pieces"
+    assert len(chat.all("text")) > 1, "it comes in pieces"
     assert text_of(result) == chat.text
     assert (result["provider"], result["model"]) == ("tiny", llama.model)
     assert result["usage"]["exact"]
-    assert 0 < result["usage"]["outputTokens"] <= 40
+    assert 0 < result["usage"]["outputTokens"] <= 200
     assert chat.numbers == list(range(len(chat.numbers)))
 
 

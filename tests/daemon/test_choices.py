@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import resource
 import sqlite3
-from pathlib import Path
 
 import pytest
 
@@ -109,11 +108,11 @@ async def test_a_damaged_state_is_set_aside(home: Home) -> None:
     home.may_complain = True
     await switched(await home.connect(), "echo:lost", scope="global")
     await home.end()
-    Path(home.places.store).write_bytes(b"no database at all " * 1000)
+    (home.data / "state.db").write_bytes(b"no database at all " * 1000)
     editor = await home.connect()
     assert (await editor.call("pointsman/currentModel"))["scope"] != "global"
     await switched(editor, "echo:new", scope="global")
-    assert Path(home.places.store).with_suffix(".damaged").exists()
+    assert (home.data / "state.damaged").exists()
     assert any("set aside" in line["message"] for line in home.log())
 
 

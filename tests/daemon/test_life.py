@@ -62,8 +62,8 @@ async def test_a_killed_daemon_is_started_again_and_knows_all_choices(home: Home
     last = home.pid
     await home.end(signal.SIGKILL)
     await before.hung_up()
-    assert Path(home.places.socket).exists(), "what a killed daemon leaves behind is not in the way"
-    assert Path(home.places.lock).read_text()
+    assert home.socket.exists(), "what a killed daemon leaves behind is not in the way"
+    assert (home.data / "daemon.lock").read_text()
     began = time.monotonic()
     same, sibling = await asyncio.gather(home.connect(window="w"), home.connect(window="other"))
     assert time.monotonic() - began < 5
@@ -80,9 +80,10 @@ async def test_a_second_daemon_gives_way(home: Home) -> None:
     pid = home.start()
     second = await asyncio.to_thread(home.run, "daemon")
     assert second.returncode == 1
+    holder = f"process {pid}, version {VERSION}, on {os.uname().nodename}"
     assert second.stderr == (
-        f"pointsman: Another Pointsman daemon (process {pid}, version {VERSION}, on {os.uname().nodename}) already serves "
-        f"{home.places.data}. Use that one, or run `pointsman restart`.\n"
+        f"pointsman: Another Pointsman daemon ({holder}) already serves {home.data}. "
+        "Use that one, or run `pointsman restart`.\n"
     )
     assert home.daemons() == {pid}
 
@@ -168,20 +169,19 @@ async def test_sigterm_does_not_wait_for_ever(home: Home, upstream: Upstream) ->
     assert (result["stopReason"], text_of(result)) == ("cancelled", chat.text)
     await asyncio.to_thread(upstream.closed_at, 0)
     await editor.hung_up()
-    assert not Path(home.places.socket).exists()
+    assert not home.socket.exists()
 
 
 async def test_it_leaves_when_nobody_needs_it(home: Home, upstream: Upstream) -> None:
     home.configure("[daemon]\nidle_exit = 0.5\n" + provider("up", upstream.base_url))
     editor = await home.connect(window="w")
-    chat = editor.chat("up:drip:40:0.02", detach=30)
-    await chat.seen("text", 30)
+    chat = editor.chat("up:drip:60:0.02", detach=30)
+    await chat.seen("text", 5)
     pid = home.pid
     await editor.kill()
-    left = time.monotonic()
-    await ended(pid, within=5)
-    assert time.monotonic() - left > 0.5, "a chat that nobody watches still needs it"
-    assert "chat ended: end" in [line["message"] for line in home.log()]
+    await ended(pid, within=8)
+    told = [line["message"] for line in home.log()]
+    assert told[-2:] == ["chat ended: end", "leaving: 0 chats run"], "a chat that nobody watches still needs it"
 
 
 async def test_it_stays_while_somebody_is_there_or_for_ever(home: Home) -> None:

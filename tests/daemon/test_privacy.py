@@ -1,4 +1,4 @@
-"""What the daemon keeps to itself: its socket, its environment, and every key and every prompt that passes through it."""
+"""What the daemon keeps to itself: its socket, its environment, and each key and prompt that passes through it."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ import pytest
 from tests.counterparts.scripts import Reply
 from tests.counterparts.upstream import Upstream
 from tests.daemon.client import Refused, text_of
-from tests.living import Home, environment_of, provider
+from tests.living import Home, command_of, environment_of, provider
 
 KEY, PROMPT = "canary-key-5f1c", "canary-prompt-77aa"
 NOBODY = 65534
@@ -43,23 +43,24 @@ STRANGER = """if True:
 @as_root
 async def test_another_users_process_is_told_nothing(home: Home) -> None:
     editor = await home.connect()
-    folder, path = Path(home.places.data), Path(home.places.socket)
-    folder.chmod(0o711)
-    path.chmod(0o777)
-    command = [sys.executable, "-c", STRANGER, str(folder)]
-    ours = subprocess.run(command, capture_output=True, text=True, timeout=20, check=True)
-    assert "NotGreeted" in ours.stdout or "InvalidRequest" in ours.stdout, "the way there is open"
-    theirs = subprocess.run([*command, str(NOBODY)], capture_output=True, text=True, timeout=20, check=True)
-    assert theirs.stdout == f"{NOBODY} b''\n"
+    home.data.chmod(0o711)
+    home.socket.chmod(0o777)
+    assert "InvalidRequest" in said_to(home), "the way there is open"
+    assert said_to(home, NOBODY) == f"{NOBODY} b''\n"
     assert any("refused" in line["message"] and str(NOBODY) in line["message"] for line in home.log())
     assert len((await editor.status())["clients"]) == 1
 
 
+def said_to(home: Home, *user: int) -> str:
+    """What a process hears at the socket: one of another user, or one of our own."""
+    command = [sys.executable, "-c", STRANGER, str(home.data), *map(str, user)]
+    return subprocess.run(command, capture_output=True, text=True, timeout=20, check=True).stdout
+
+
 async def test_all_that_it_makes_is_for_its_owner_alone(home: Home) -> None:
     await (await home.connect()).call("pointsman/switchModel", {"model": "echo:any", "scope": "global"})
-    folder = Path(home.places.data)
-    assert stat.S_IMODE(folder.stat().st_mode) == 0o700
-    files = {file.name: stat.S_IMODE(file.stat().st_mode) for file in folder.iterdir()}
+    assert stat.S_IMODE(home.data.stat().st_mode) == 0o700
+    files = {file.name: stat.S_IMODE(file.stat().st_mode) for file in home.data.iterdir()}
     assert {"daemon.sock", "daemon.lock", "daemon.log", "state.db"} <= files.keys()
     assert set(files.values()) == {0o600}, files
 
@@ -79,7 +80,7 @@ def _sockets(pid: int) -> Iterator[str]:
     """The inodes of a process's sockets."""
     for fd in Path(f"/proc/{pid}/fd").iterdir():
         with suppress(FileNotFoundError):  # it was the one that lists them
-            if (name := os.readlink(fd)).startswith("socket:["):
+            if (name := str(fd.readlink())).startswith("socket:["):
                 yield name[8:-1]
 
 
@@ -99,7 +100,7 @@ async def test_the_daemon_inherits_nobodys_keys(home: Home) -> None:
     assert inherited["POINTSMAN_HOME"] == home.places.data
     assert not keys.keys() & inherited.keys()
     assert KEY not in str(inherited)
-    assert KEY not in Path(f"/proc/{home.pid}/cmdline").read_text()
+    assert KEY not in str(command_of(home.pid))
     await home.end()
     home.program(**keys)  # a daemon that somebody starts by hand
     editor = await home.connect()
@@ -129,7 +130,7 @@ async def test_the_log_says_who_and_where_but_never_what(home: Home, upstream: U
     (ended,) = [line for line in home.log() if line.get("chatId") == chat.chat_id]
     assert (ended["client"], ended["provider"], ended["model"]) == ("the-editor", "corp", "count:3")
     assert {line["level"] for line in home.log()} <= {"DEBUG", "INFO", "WARNING"}
-    for file in Path(home.places.data).iterdir():
+    for file in home.data.iterdir():
         kept = file.read_bytes()
         assert KEY.encode() not in kept, file
         assert PROMPT.encode() not in kept, file
@@ -145,4 +146,4 @@ async def test_a_provider_that_quotes_a_key_is_not_repeated(home: Home, upstream
     assert "Incorrect API key provided" in caught.value.message
     await home.end()
     assert KEY not in str(editor.heard)
-    assert KEY not in Path(home.places.log).read_text()
+    assert KEY not in (home.data / "daemon.log").read_text()

@@ -48,13 +48,14 @@ async def test_an_editor_that_never_reads_harms_nobody(
     reading, watching = await home.connect(), await home.connect()
     await reading.chat("up:count:1000").answer()  # whatever is loaded once
     upstream.script("/v1/chat/completions", long_answer)
-    deaf = await never_reading(home, way)
+    deaf = [await never_reading(home, way) for _ in range(1 if role == "begins" else 8)]
     pid = home.pid
     before = largest = resident(pid)
-    chat = (deaf if role == "begins" else reading).chat("up:any", chatId="the-long-one", detach=60)
+    chat = (deaf[0] if role == "begins" else reading).chat("up:any", chatId="the-long-one", detach=60)
     if role == "attaches":
         await chat.seen("started")
-        deaf.attach(chat.chat_id)
+        for one in deaf:
+            one.attach(chat.chat_id)
     trips: list[float] = []
     while not ended(watching, chat.chat_id):
         began = time.monotonic()
@@ -63,13 +64,13 @@ async def test_an_editor_that_never_reads_harms_nobody(
         largest = max(largest, resident(pid))
         await asyncio.sleep(0.005)  # a pause between two measurements
     assert len(trips) > 20, "there was something to be flat under"
-    assert median(trips) < 0.02, trips
-    assert max(trips) < 0.25, trips
-    print(way, role, len(trips), median(trips), max(trips), before >> 20, (largest - before) >> 20)
+    assert median(trips) < 0.05, trips
+    assert sorted(trips)[len(trips) * 9 // 10] < 0.1, trips
     late = watching.attach(chat.chat_id)
     assert text_of(await late.answer(30)) == TEXT * CHUNKS, "the deaf one has cost the others nothing"
     assert largest - before < MOST_GROWTH
-    await deaf.kill()
+    for one in deaf:
+        await one.kill()
     await watching.status(lambda status: status["memory"] - before < MOST_LEFT)
     assert not (await watching.status())["keptChats"]
 
@@ -86,6 +87,22 @@ async def test_an_editor_that_never_reads_is_given_up(
     await watching.status(lambda status: len(status["clients"]) == 1)
     assert any("has not read" in line["message"] for line in home.log())
     assert (await watching.call("pointsman/listChats"))["chats"][0]["state"] == "finished"
+
+
+async def test_long_replies_wait_for_their_reader(home: Home, upstream: Upstream, long_answer: Reply) -> None:
+    home.configure(provider("up", upstream.base_url))
+    editor, watching = await home.connect(), await home.connect()
+    upstream.script("/v1/chat/completions", replace(long_answer, delay=0))
+    chat = editor.chat("up:any", stream=False)
+    await chat.answer()
+    await watching.status(lambda status: status["memory"] < 96 * MEBIBYTE)
+    deaf = await never_reading(home, "on the socket")
+    before = resident(home.pid)
+    for number in range(100):
+        deaf.begin("pointsman/cancelChat", {"chatId": chat.chat_id}, id=number)
+    await deaf.drained()
+    for _ in range(20):
+        assert (await watching.status())["memory"] - before < MOST_GROWTH
 
 
 async def test_what_has_been_said_does_not_pile_up(home: Home, upstream: Upstream, long_answer: Reply) -> None:

@@ -1,153 +1,302 @@
-"""The daemon's state on disk: what is put is there, also for the next daemon, and what can't be put is told."""
+"""The state on disk: what was confirmed is there, whatever happens; what can't be written is told and harms nothing."""
 
 from __future__ import annotations
 
 import asyncio
+import os
 import sqlite3
-from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager, closing
+import stat
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from pointsman.core.errors import StorageError
 from pointsman.core.selection import Author, Choice
-from pointsman.edge import store as room
+from pointsman.edge import store as module
 from pointsman.edge.store import SCHEMA, Store
+from tests.edge.store_writer import numbered
 
-Open = Callable[[], Store]
+NOBODY = 65534
+WRITER = Path(__file__).with_name("store_writer.py")
+ONE = Choice("global", "", "p:m", 1, Author("Neovim", "w1"), "2026-11-20T10:00:00.000Z")
 
 
-@asynccontextmanager
-async def opened(path: Path) -> AsyncIterator[Store]:
-    store = Store(path)
-    try:
-        yield store
-    finally:
+@pytest.fixture
+def path(tmp_path: Path) -> Path:
+    return tmp_path / "state.db"
+
+
+def write(path: Path, *choices: Choice) -> None:
+    """The whole life of a store that puts some choices."""
+
+    async def live() -> None:
+        store = Store(path)
+        try:
+            for choice in choices:
+                await store.put_choice(choice)
+        finally:
+            await store.close()
+
+    asyncio.run(live())
+
+
+def stored(path: Path) -> list[Choice]:
+    """What a store finds when it is opened."""
+
+    async def live() -> list[Choice]:
+        store = Store(path)
+        choices = store.choices()
         await store.close()
+        return choices
+
+    return asyncio.run(live())
 
 
-def choice(number: int, scope: str = "global", key: str = "", model: str | None = "m") -> Choice:
-    author = Author("tests", f"w{number}" if number % 2 else None)
-    return Choice(scope, key, model, number, author, "2026-11-20T10:00:00.000Z")  # type: ignore[arg-type]
+def ask(path: Path, query: str) -> list[tuple[object, ...]]:
+    """What another connection sees."""
+    with closing(sqlite3.connect(path)) as connection:
+        return connection.execute(query).fetchall()
 
 
-async def test_choices_are_there_again(tmp_path: Path) -> None:
-    path = tmp_path / "state.db"
-    put = [choice(1), choice(2, "workspace", "/w"), choice(3, "window", "w"), choice(4, model=None)]
-    async with opened(path) as store:
-        assert store.choices() == []
-        for each in put:
-            await store.put_choice(each)
-    async with opened(path) as store:
-        assert store.choices() == put[1:], "the last one of a scope counts, and one that was cleared too"
-    assert path.stat().st_mode & 0o777 == 0o600
+# What was confirmed is there
 
 
-async def test_windows_that_never_came_back_are_forgotten(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(room, "STALE_WINDOWS", 3)
-    async with opened(tmp_path / "state.db") as store:
-        await store.put_choice(choice(1))
-        for number in range(2, 10):
-            await store.put_choice(choice(number, "window", f"w{number}"))
-        assert [each.revision for each in store.choices()] == [1, 7, 8, 9]
-
-
-async def test_trust_is_there_again_and_can_be_ended(tmp_path: Path) -> None:
-    path = tmp_path / "state.db"
-    async with opened(path) as store:
-        assert store.trusted() == {}
-        await store.put_trusted("/a/.pointsman.toml", "1")
-        await store.put_trusted("/b/.pointsman.toml", "1")
-        await store.put_trusted("/a/.pointsman.toml", "2")
-        await store.put_trusted("/b/.pointsman.toml", None)
-        await store.put_trusted("/c/.pointsman.toml", None)
-    async with opened(path) as store:
-        assert store.trusted() == {"/a/.pointsman.toml": "2"}
-
-
-async def test_lists_of_models_are_kept_by_provider_and_address(tmp_path: Path) -> None:
-    path = tmp_path / "state.db"
-    async with opened(path) as store:
-        await store.put_model_list("corp", "http://one", 1.5, "[]")
-        await store.put_model_list("corp", "http://two", 2.5, '["é"]')
-        await store.put_model_list("corp", "http://one", 3.5, '["new"]')
-    async with opened(path) as store:
-        assert sorted(store.model_lists()) == [
-            ("corp", "http://one", 3.5, '["new"]'),
-            ("corp", "http://two", 2.5, '["é"]'),
-        ]
-
-
-@pytest.mark.parametrize("version", range(len(SCHEMA)))
-async def test_the_state_of_an_older_pointsman_is_taken_over(tmp_path: Path, version: int) -> None:
-    path = tmp_path / "state.db"
-    with closing(sqlite3.connect(path)) as old, old:
-        for statement in SCHEMA[:version]:
-            old.execute(statement)
-        old.execute(f"PRAGMA user_version = {version}")
-        if version:
-            old.execute("INSERT INTO choices VALUES ('global', '', 'old:model', 7, 'old', NULL, 'then')")
-    async with opened(path) as store:
-        assert [each.model for each in store.choices()] == (["old:model"] if version else [])
-        await store.put_trusted("/a", "1")
-        await store.put_model_list("corp", "http://one", 1.0, "[]")
-        assert (store.trusted(), len(store.model_lists())) == ({"/a": "1"}, 1)
-
-
-async def test_the_state_of_a_newer_pointsman_is_left_alone(tmp_path: Path) -> None:
-    path = tmp_path / "state.db"
-    with closing(sqlite3.connect(path)) as newer:
-        newer.execute(f"PRAGMA user_version = {len(SCHEMA) + 1}")
-    before = path.read_bytes()
-    with pytest.raises(StorageError, match="newer Pointsman") as caught:
-        Store(path)
-    assert "Upgrade" in caught.value.advice
-    assert path.read_bytes() == before
-
-
-async def test_what_is_no_state_is_set_aside(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
-    path = tmp_path / "state.db"
-    path.write_bytes(b"no database at all " * 999)
-    async with opened(path) as store:
-        await store.put_choice(choice(1))
-        assert len(store.choices()) == 1
-    assert path.with_suffix(".damaged").read_bytes().startswith(b"no database")
-    assert "set aside" in caplog.text
-
-
-async def test_what_can_not_be_written_is_told_to_each_who_waits(tmp_path: Path) -> None:
-    path = tmp_path / "state.db"
-    async with opened(path) as store:
-        await store.put_choice(choice(1))
-        with closing(sqlite3.connect(path)) as other:
-            other.execute("DROP TABLE trusted")
-            other.commit()
-        failed = await asyncio.gather(*(store.put_trusted(f"/{n}", "1") for n in range(5)), return_exceptions=True)
-        assert {type(failure) for failure in failed} == {StorageError}
-        await store.put_choice(choice(2))
-        assert [each.revision for each in store.choices()] == [2], "and the next one is written again"
-
-
-async def test_who_waits_no_more_stops_nothing(tmp_path: Path) -> None:
-    async with opened(tmp_path / "state.db") as store:
-        waiting = asyncio.get_running_loop().create_task(store.put_choice(choice(1)))
-        await asyncio.sleep(0)
-        waiting.cancel()
-        await asyncio.wait([waiting])
-        await store.put_choice(choice(2))
-        assert [each.revision for each in store.choices()] == [2]
-
-
-async def test_all_that_waits_is_written_before_it_closes(tmp_path: Path) -> None:
-    path = tmp_path / "state.db"
+async def test_a_new_state_is_empty_and_private(path: Path) -> None:
     store = Store(path)
-    waiting = [
-        asyncio.get_running_loop().create_task(store.put_model_list("corp", f"http://{number}", 1.0, "[]"))
-        for number in range(500)
-    ]
-    await asyncio.sleep(0)
+    assert store.choices() == []
+    await store.put_choice(ONE)
+    assert {file.name for file in path.parent.iterdir()} == {"state.db", "state.db-wal", "state.db-shm"}
+    for file in path.parent.iterdir():
+        assert stat.S_IMODE(file.stat().st_mode) == 0o600
     await store.close()
-    await asyncio.gather(*waiting)
-    async with opened(path) as again:
-        assert len(again.model_lists()) == 500
+
+
+@pytest.mark.parametrize(
+    "choice",
+    [
+        ONE,
+        Choice("workspace", "/home/é 日/x", None, 2, Author("pointsman"), "2026-11-20T10:00:00Z"),
+        Choice("window", "w'1\"", "chain:x", 2**40, Author("", None), ""),
+    ],
+)
+def test_a_choice_comes_back_as_it_was(path: Path, choice: Choice) -> None:
+    write(path, choice)
+    assert stored(path) == [choice]
+
+
+async def test_of_a_temporary_choice_only_the_number_is_kept(path: Path) -> None:
+    store = Store(path)
+    assert store.revision() == 0
+    await store.put_choice(ONE)
+    await store.put_choice(replace(ONE, revision=7, temporary=True))
+    assert store.choices() == [ONE]
+    assert store.revision() == 7
+    await store.close()
+
+
+async def test_it_is_on_disk_before_it_is_confirmed(path: Path) -> None:
+    store = Store(path)
+    for number in range(1, 20):
+        await store.put_choice(numbered(number))
+        assert ask(path, "SELECT count(*) FROM choices") == [(number,)]
+    await store.close()
+
+
+def test_choices_come_in_the_order_of_their_revisions(path: Path) -> None:
+    write(path, numbered(3), numbered(1), numbered(7), numbered(2))
+    assert [choice.revision for choice in stored(path)] == [1, 2, 3, 7]
+
+
+def test_a_scope_has_one_choice(path: Path) -> None:
+    later = Choice("global", "", None, 2, Author("VS Code"), "later")
+    write(path, ONE, numbered(9), later)
+    assert stored(path) == [later, numbered(9)]
+
+
+async def test_many_at_once_are_all_there(path: Path) -> None:
+    store = Store(path)
+    await asyncio.gather(*(store.put_choice(numbered(n)) for n in range(500)))
+    assert store.choices() == [numbered(n) for n in range(500)]
+    await store.close()
+
+
+async def test_one_that_no_longer_waits_disturbs_nobody(path: Path) -> None:
+    store = Store(path)
+    impatient = asyncio.get_running_loop().create_task(store.put_choice(numbered(1)))
+    await asyncio.sleep(0)
+    impatient.cancel()
+    await store.put_choice(numbered(2))
+    assert store.choices() == [numbered(1), numbered(2)]
+    await store.close()
+
+
+async def test_what_waits_is_written_before_the_end(path: Path) -> None:
+    store = Store(path)
+    await asyncio.gather(*(store.put_choice(numbered(n)) for n in range(50)), store.close())
+    assert len(ask(path, "SELECT 1 FROM choices")) == 50
+
+
+def test_windows_that_never_came_back_are_forgotten(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "STALE_WINDOWS", 3)
+
+    def window(number: int) -> Choice:
+        return Choice("window", f"w{number}", "p:m", number, Author("Neovim"), "")
+
+    write(path, ONE, *map(window, range(2, 7)), numbered(7))
+    assert stored(path) == [ONE, window(4), window(5), window(6), numbered(7)]
+
+
+def test_a_process_that_is_killed_loses_nothing_that_was_confirmed(path: Path) -> None:
+    with subprocess.Popen([sys.executable, WRITER, "endless", path], stdout=subprocess.PIPE) as writer:
+        assert writer.stdout is not None
+        seen = [int(writer.stdout.readline()) for _ in range(300)]
+        writer.kill()
+        seen += [int(line) for line in writer.stdout if line.endswith(b"\n")]
+    choices = stored(path)
+    assert choices[: len(seen)] == [numbered(n) for n in seen]
+    assert len(choices) <= len(seen) + 1
+    assert not list(path.parent.glob("*.damaged*"))
+
+
+# What can't be written
+
+
+def test_a_full_disk_refuses_and_harms_nothing(path: Path) -> None:
+    writer = subprocess.run([sys.executable, WRITER, "limited", path], capture_output=True, check=True, timeout=30)
+    confirmed = [int(line) for line in writer.stdout.split()]
+    assert confirmed[-1] == 10**6
+    assert len(confirmed) > 10
+    assert stored(path) == [numbered(n) for n in confirmed]
+
+
+@contextmanager
+def without_rights() -> Iterator[None]:
+    """As somebody whom permissions bind: root is not."""
+    if os.geteuid() != 0:
+        yield
+        return
+    os.seteuid(NOBODY)
+    try:
+        yield
+    finally:
+        os.seteuid(0)
+
+
+@pytest.fixture
+def shared() -> Iterator[Path]:
+    """A folder that others may enter, unlike `tmp_path`."""
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        folder.chmod(0o755)
+        yield folder
+        folder.chmod(0o755)
+
+
+@pytest.mark.parametrize("there_already", [False, True])
+def test_a_folder_that_is_read_only_refuses_and_harms_nothing(shared: Path, there_already: bool) -> None:
+    path = shared / "state.db"
+    if there_already:
+        write(path, ONE)
+        path.chmod(0o444)
+    shared.chmod(0o555)
+    with without_rights(), pytest.raises(StorageError, match=str(path)) as refused:
+        write(path, numbered(2))
+    assert "permission" in refused.value.advice
+    shared.chmod(0o755)
+    if there_already:
+        path.chmod(0o600)
+    assert stored(path) == ([ONE] if there_already else [])
+
+
+def test_where_no_file_can_be(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    (tmp_path / "folder").mkdir()
+    for path in (tmp_path / "file" / "state.db", tmp_path / "folder", tmp_path / "absent" / "state.db"):
+        with pytest.raises(StorageError, match=str(path)):
+            Store(path)
+    assert list((tmp_path / "folder").iterdir()) == []
+
+
+async def test_a_choice_that_can_not_be_stored_costs_only_itself(path: Path) -> None:
+    store = Store(path)
+    with pytest.raises(StorageError, match="could not be written"):
+        await store.put_choice(Choice("window", "\ud800", "p:m", 1, Author("x"), ""))
+    with pytest.raises(StorageError):
+        await store.put_choice(numbered(2**70))
+    await store.put_choice(ONE)
+    assert store.choices() == [ONE]
+    await store.close()
+
+
+async def test_a_table_that_was_taken_away_is_told(path: Path) -> None:
+    store = Store(path)
+    ask(path, "DROP TABLE choices")
+    with pytest.raises(StorageError, match="no such table"):
+        await store.put_choice(ONE)
+    await store.close()
+
+
+# What was there before
+
+
+def check_set_aside(path: Path) -> None:
+    """A damaged state lies beside the new one, as it was."""
+    damaged = path.read_bytes()
+    write(path, ONE)
+    assert stored(path) == [ONE]
+    assert path.with_suffix(".damaged").read_bytes() == damaged
+
+
+@pytest.mark.parametrize("content", [b"not a database at all " * 100, b"SQLite format 3\0" + b"\xff" * 5000])
+def test_a_file_that_is_no_state_is_set_aside(path: Path, content: bytes) -> None:
+    path.write_bytes(content)
+    check_set_aside(path)
+
+
+def test_damage_further_in_is_found_at_the_start(path: Path) -> None:
+    write(path, *map(numbered, range(1000)))
+    content = bytearray(path.read_bytes())
+    content[3 * 4096 : 5 * 4096] = b"\xff" * (2 * 4096)
+    path.write_bytes(content)
+    check_set_aside(path)
+
+
+def test_an_empty_file_is_a_new_state(path: Path) -> None:
+    path.touch()
+    write(path, ONE)
+    assert stored(path) == [ONE]
+
+
+def test_the_state_of_a_newer_version_is_left_alone(path: Path) -> None:
+    write(path, ONE)
+    ask(path, f"PRAGMA user_version = {len(SCHEMA) + 1}")
+    content = path.read_bytes()
+    with pytest.raises(StorageError, match="newer Pointsman") as refused:
+        Store(path)
+    assert "Upgrade" in refused.value.advice
+    assert path.read_bytes() == content
+    assert not list(path.parent.glob("*.damaged*"))
+
+
+def test_an_older_state_is_brought_up_to_date(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    write(path, ONE)
+    monkeypatch.setattr(module, "SCHEMA", (*SCHEMA, "CREATE TABLE later (x)", "CREATE TABLE latest (x)"))
+    assert stored(path) == [ONE]
+    assert ask(path, "PRAGMA user_version") == [(len(SCHEMA) + 2,)]
+
+
+def test_bringing_up_to_date_is_all_or_nothing(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    write(path, ONE)
+    with monkeypatch.context() as patch:
+        patch.setattr(module, "SCHEMA", (*SCHEMA, "CREATE TABLE later (x)", "CREATE NONSENSE"))
+        with pytest.raises(StorageError, match="syntax error"):
+            Store(path)
+    assert ask(path, "PRAGMA user_version") == [(len(SCHEMA),)]
+    assert ask(path, "SELECT name FROM sqlite_master WHERE name = 'later'") == []
+    assert stored(path) == [ONE]

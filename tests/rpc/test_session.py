@@ -140,12 +140,10 @@ async def test_frames_may_come_in_any_pieces(editor: Editor) -> None:
     for byte in message.replace(b"Content-Length:", b"content-LENGTH :  ", 1):
         editor.send(bytes([byte]))
         await asyncio.sleep(0)
-    for id in ("piecemeal", "next"):
-        await editor.until(lambda id=id: editor.replies.get(id))
+    await editor.until(lambda: editor.replies.keys() >= {"piecemeal", "next"})
     typed = b"Content-Type: application/vscode-jsonrpc; charset=utf-8\r\n" + request("typed", "pointsman/status")
     editor.send(typed + typed.replace(b'"typed"', b'"again"'))
-    for id in ("typed", "again"):
-        await editor.until(lambda id=id: editor.replies.get(id))
+    await editor.until(lambda: editor.replies.keys() >= {"typed", "again"})
     await check_it_lives(editor)
 
 
@@ -229,6 +227,18 @@ async def test_an_unknown_method_is_answered(editor: Editor, method: str, near: 
     await check_it_lives(editor)
 
 
+@pytest.mark.parametrize("more", [{}, {"result": {}}, {"error": None}], ids=str)
+@pytest.mark.parametrize(
+    "method", ["initialized", "exit", "$/setTrace", "$/cancelRequest", "textDocument/didOpen", "shutdown", "initialize"]
+)
+async def test_a_notification_with_an_id_is_a_request(editor: Editor, method: str, more: dict[str, object]) -> None:
+    message = {"jsonrpc": "2.0", "id": "odd", "method": method, "params": {}, **more}
+    editor.send(frame(json.dumps(message).encode()))
+    (reply,) = await editor.until(lambda: editor.replies.get("odd"))
+    assert ("error" in reply) == (method != "shutdown")
+    await check_it_lives(editor)
+
+
 @pytest.mark.parametrize("id", [0, -1, 2**53, 1.5, "", "text", "ü\u2028", None], ids=repr)
 async def test_an_id_comes_back_as_it_was(editor: Editor, id: object) -> None:
     editor.send(request(id, "pointsman/currentModel"))
@@ -249,7 +259,8 @@ async def test_requests_of_one_id_are_each_answered(editor: Editor) -> None:
 
 async def test_what_needs_no_answer_gets_none(editor: Editor) -> None:
     before = len(editor.heard)
-    for params in (None, {}, {"id": "unknown"}, {"id": None}, {"id": []}, [1], 3):
+    odd: list[object] = [None, {}, {"id": "unknown"}, {"id": None}, {"id": []}, [1], 3]
+    for params in odd:
         editor.notify("$/cancelRequest", params)
         editor.notify("$/setTrace", params)
         editor.notify("no/suchNotification", params)
@@ -275,19 +286,45 @@ async def test_a_payload_may_look_like_a_message(editor: Editor) -> None:
 
 
 async def test_a_connection_may_ask_much_but_not_without_end(lasting_home: Home, editor: Editor) -> None:
-    running = editor.chat("echo:slow", "word " * 1000)
-    await running.seen("started")
-    waiting = [editor.attach(running.chat_id) for _ in range(999)]
+    for _ in range(1000):
+        editor.chat("echo:slow", "word " * 100, stream=False)
     with pytest.raises(Refused) as caught:
-        await editor.attach(running.chat_id).answer()
+        await editor.chat("echo:slow").answer()
     assert caught.value.code == "TooManyRequests"
     other = await lasting_home.knock()
     await other.initialize()
     await check_it_lives(other)
+    await editor.kill()
+    await other.status(lambda status: not status["runningChats"])
+
+
+async def test_a_connection_follows_a_chat_once(editor: Editor) -> None:
+    chat = editor.chat("echo:slow", "word " * 100)
+    await chat.seen("text")
+    with pytest.raises(Refused) as caught:
+        await editor.attach(chat.chat_id).answer()
+    assert caught.value.code == "ChatInUse"
+    chat.cancel()
+    assert (await chat.answer())["stopReason"] == "cancelled"
+    assert (await editor.attach(chat.chat_id).answer())["stopReason"] == "cancelled"
+    assert chat.numbers == [*range(len(chat.numbers) // 2)] * 2
+
+
+async def test_the_events_of_a_chat_are_sent_once_to_a_connection(editor: Editor) -> None:
+    running = editor.chat("echo:slow", "word " * 20)
+    await running.seen("started")
+    with pytest.raises(Refused) as caught:
+        await editor.attach(running.chat_id).answer()
+    assert caught.value.code == "ChatInUse"
     running.cancel()
-    for chat in waiting:
-        assert (await chat.answer())["stopReason"] == "cancelled"
-    await check_it_lives(editor)
+    assert (await running.answer())["stopReason"] == "cancelled"
+    assert running.numbers == list(range(len(running.numbers)))
+
+
+async def test_a_request_that_is_cancelled_before_it_begins_has_a_result(editor: Editor) -> None:
+    running = editor.chat("echo:slow", "word " * 20)
+    running.cancel()
+    assert (await running.answer())["stopReason"] == "cancelled"
 
 
 # The order of a connection

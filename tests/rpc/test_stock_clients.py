@@ -1,4 +1,4 @@
-"""Stock editors: pytest-lsp with the real capabilities of Neovim, VS Code and Emacs, and nothing of ours but `pointsman connect`."""
+"""Stock editors, with the capabilities of Neovim, VS Code and Emacs, and nothing of ours but `pointsman connect`."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ class Stock:
     def picks(self, choose: Answer) -> None:
         """From now on the editor can ask, and this is what the person picks."""
 
-        @self.client.feature(types.WINDOW_SHOW_MESSAGE_REQUEST)
+        @self.client.feature(types.WINDOW_SHOW_MESSAGE_REQUEST)  # type: ignore[untyped-decorator]
         def ask(params: types.ShowMessageRequestParams) -> types.MessageActionItem | None:
             self.questions.append(params)
             return choose(params)
@@ -93,7 +93,7 @@ async def stock(home: Home, upstream: Upstream, request: pytest.FixtureRequest) 
     )
     yield editor
     await client.shutdown_session()
-    await client.stop()
+    await client.stop()  # type: ignore[no-untyped-call]
 
 
 async def test_it_switches_and_lists(stock: Stock) -> None:

@@ -80,8 +80,11 @@ def test_what_it_can_not_use_is_told() -> None:
     conversation = Conversation((user("a", ImagePart(url="u"), FilePart(url="u"), ImagePart(url="v")),))
     _, notices = echo.request(ECHO, "echo", conversation)
     assert [notice.about for notice in notices] == ["file", "image"]
-    _, notices = echo.request(ECHO, "echo", Conversation((user("a"),), tools=(Tool("t", {}),)))
-    assert [notice.about for notice in notices] == ["tools"]
+    options = Options(temperature=0.5, max_output_tokens=5, seed=1)
+    conversation = Conversation((user("a"),), "system", (Tool("t", {}),), "auto", options)
+    _, notices = echo.request(ECHO, "echo", conversation)
+    assert {notice.about for notice in notices} >= {"tools", "toolChoice", "temperature", "seed"}
+    assert "maxOutputTokens" not in {notice.about for notice in notices}
 
 
 @pytest.mark.parametrize(
@@ -122,6 +125,15 @@ def test_a_line_that_is_none_of_its_own(line: bytes) -> None:
     (reading,) = echo.reader(ECHO).feed(line)
     assert isinstance(reading, ErrorSeen)
     assert isinstance(reading.error, BadReply)
+
+
+def test_nothing_follows_the_end() -> None:
+    body = echo.request(ECHO, "echo", Conversation((user("a"),)))[0].body
+    reader = echo.reader(ECHO)
+    reader.feed(body[:-2])
+    assert reader.linger is None
+    reader.feed(body[-2:])
+    assert reader.linger == 0.0
 
 
 def test_there_is_no_list_of_models_and_no_refusal() -> None:

@@ -116,6 +116,15 @@ def test_nothing_there_means_a_wrong_base_url(body: bytes) -> None:
     assert "base URL" in error.advice
 
 
+@pytest.mark.parametrize("body", [b"", says("moved")])
+def test_a_redirect_means_a_wrong_base_url(body: Any) -> None:
+    error = refusal(307, body, {"location": "https://new.example/v1/chat/completions"})
+    assert type(error) is BadReply
+    assert "https://acme.example/v1" in error.message
+    assert "https://new.example" in error.advice
+    assert "base_url" in refusal(301, body).advice
+
+
 @pytest.mark.parametrize(
     ("status", "advice"), [(503, LINKS.status), (401, LINKS.keys), (429, "Wait a little"), (400, "Change what")]
 )

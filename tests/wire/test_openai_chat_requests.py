@@ -170,6 +170,12 @@ def test_what_can_not_be_carried_is_told(case: str) -> None:
     assert words in notice.text
 
 
+def test_a_choice_among_no_tools_is_told() -> None:
+    plain, _ = asked(HELLO)
+    body, (notice,) = asked(Conversation(HELLO.messages, tool_choice="required"))
+    assert (body, notice.about) == (plain, "toolChoice")
+
+
 def test_a_notice_stays_short() -> None:
     _, (notice,) = asked(Conversation((Message("user", (FilePart(url="data:" + "x" * 10**6),)),)))
     assert len(notice.text) < 500
@@ -195,7 +201,6 @@ FIELDS: dict[str, tuple[dict[str, Any], dict[str, Any]]] = {
         {"tools": (TOOL,), "tool_choice": NamedTool("f")},
         {"tools": TOOLS_JSON, "tool_choice": {"type": "function", "function": {"name": "f"}}},
     ),
-    "a choice among no tools": ({"tool_choice": "auto"}, {}),
     "options": (
         {"options": Options(0.0, 0.5, 100, ("x", "y"), 7, "high")},
         {

@@ -290,7 +290,9 @@ def test_why_an_answer_ends(theirs: str, ours: StopReason) -> None:
     [
         ([], Interrupted, "Acme closed the stream before the answer was complete."),
         ([delta(content="a")], Interrupted, "before the answer was complete"),
-        ([b"<html>Bad gateway</html>"], Interrupted, "before the answer was complete"),
+        ([b": busy\n\n", delta()], Interrupted, "before the answer was complete"),
+        ([b"<html>Bad gateway</html>"], BadReply, "did not answer with an event stream"),
+        ([b'{"choices": []}'], BadReply, "did not answer with an event stream"),
         ([b"data: {\n\n", STOP], BadReply, "Acme sent a chunk that can't be read"),
         ([b"data: 3\n\n", STOP], BadReply, "can't be read"),
         ([b"data: \xff\n\n", STOP], BadReply, "can't be read"),
@@ -311,6 +313,24 @@ def test_what_breaks_a_stream(chunks: list[bytes], kind: type[PointsmanError], w
         assert type(error) is kind
         assert words in error.message
         assert error.provider == "acme"
+
+
+@pytest.mark.parametrize(
+    ("chunks", "seconds"),
+    [
+        ([], None),
+        ([delta(content="a")], None),
+        ([STOP], openai_chat.AFTER_STOP),
+        ([STOP, chunk(usage={})], openai_chat.AFTER_STOP),
+        ([STOP, DONE], openai_chat.AFTER_DONE),
+        ([DONE], openai_chat.AFTER_DONE),
+    ],
+)
+def test_how_long_more_is_worth_waiting_for(chunks: list[bytes], seconds: float | None) -> None:
+    reader = openai_chat.reader(ACME)
+    for one in chunks:
+        reader.feed(one)
+    assert reader.linger == seconds
 
 
 def test_an_event_without_end_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -71,6 +71,11 @@ def test_models_are_asked_for_at_the_same_host(name: str) -> None:
 
 
 @EACH
+def test_an_answer_that_goes_on_is_worth_waiting_for(name: str) -> None:
+    assert WIRES[name].reader(provider(name)).linger is None
+
+
+@EACH
 def test_a_body_without_a_word_is_an_answer_that_broke_off(name: str) -> None:
     (reading,) = read(name, [])
     assert isinstance(reading, ErrorSeen)

@@ -156,12 +156,14 @@ export type ErrorCode =
   | "NotInitialized"
   | "RequestCancelled";
 
-/** Follow a chat from behind the event numbered `after`; -1 for all of it. */
+/** Follow a chat from behind the event numbered `after`; -1 for all of it. `stream` false: only the result. */
 export interface AttachParams {
   /** 1 to 128 characters */
   chatId: string;
   /** at least -1; absent: `-1` */
   after?: number;
+  /** absent: `true` */
+  stream?: boolean;
 }
 
 /** One request that was sent, or one target that was skipped: to whom, how it went, and how long it took. */

@@ -36,7 +36,17 @@ def examine(environment: Mapping[str, str]) -> list[Finding]:
     """Every finding, in the order in which one thing depends on the next."""
     where = places(environment)
     checks: tuple[Check, ...] = (_folder, _lock, _socket, _answer, _log, _configuration)
-    return [finding for check in checks for finding in check(where)]
+    return [finding for check in checks for finding in _findings(check, where)]
+
+
+def _findings(check: Check, where: Places) -> list[Finding]:
+    """What one check finds; one that can't even look has found that out."""
+    found: list[Finding] = []
+    try:
+        found.extend(check(where))
+    except EndpointError as error:
+        found.append(Finding(check.__name__.strip("_"), False, error.message, error.advice))
+    return found
 
 
 def _folder(where: Places) -> Iterator[Finding]:
@@ -91,7 +101,7 @@ def _socket(where: Places) -> Iterator[Finding]:
 
 
 def _answer(where: Places) -> Iterator[Finding]:
-    if "POINTSMAN_ENDPOINT" not in os.environ and not is_held(where):
+    if "POINTSMAN_ENDPOINT" not in os.environ and not (is_held(where) and read_lock(where)):
         return
     try:
         with Client(may_start=False) as client:

@@ -11,6 +11,9 @@ from urllib.parse import urlencode
 
 from msgspec import Meta, Struct
 
+LONGEST_NAME = 200
+"""Characters of a wrong name that are compared with right ones: a name of megabytes would take seconds."""
+
 Seconds = Says[float, Meta(gt=0, le=366 * 86400)]
 Kind = Literal["universal-gateway", "direct-api", "plan-based", "local", "custom"]
 Scheme = Literal["none", "optional-key", "bearer", "header"]
@@ -94,7 +97,7 @@ class Daemon(Struct, frozen=True, forbid_unknown_fields=True):
         Seconds | Literal["never"],
         Meta(description="seconds without a client or a chat until it ends, or `never`"),
     ] = 3600.0
-    drain: Says[Seconds, Meta(description="seconds that running chats have to finish when it is told to stop")] = 10.0
+    drain: Says[float, Meta(gt=0, le=15, description="seconds that chats have to finish, 15 at most, when it stops")] = 10.0
 
 
 class Problem(Struct, frozen=True, rename="camel", omit_defaults=True):
@@ -127,4 +130,4 @@ class Catalogue:
 
 def nearest(name: str, valid: Iterable[str]) -> list[str]:
     """The valid names that look like the one given, the likeliest first; at most five."""
-    return difflib.get_close_matches(name, sorted(valid), n=5, cutoff=0.5)
+    return difflib.get_close_matches(name[:LONGEST_NAME], sorted(valid), n=5, cutoff=0.5)

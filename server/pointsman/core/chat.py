@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from typing import Annotated, Any, Literal
 
+import msgspec
 from msgspec import UNSET, Meta, Struct, UnsetType
 
 from pointsman.core.errors import ErrorData, PointsmanError
@@ -116,6 +117,11 @@ class Options(Struct, frozen=True, rename="camel", omit_defaults=True):
     reasoning_effort: str | UnsetType = UNSET
     response_format: ResponseFormat | UnsetType = UNSET
 
+    @property
+    def given(self) -> list[str]:
+        """The names, on the wire, of the options that were given."""
+        return list(msgspec.to_builtins(self))
+
 
 class Conversation(Struct, frozen=True):
     """All that a dialect turns into a request, besides the target."""
@@ -125,6 +131,17 @@ class Conversation(Struct, frozen=True):
     tools: tuple[Tool, ...] = ()
     tool_choice: ToolChoice | None = None
     options: Options = Options()
+
+    @property
+    def mistake(self) -> str | None:
+        """What makes this a conversation that no provider can answer; None when nothing does."""
+        for message in self.messages:
+            if message.role == "tool" and not all(isinstance(part, ToolResultPart) for part in message.parts):
+                return "A message of the role `tool` holds `toolResult` parts only."
+            for part in message.parts:
+                if isinstance(part, ImagePart | FilePart) and part.data is None and part.url is None:
+                    return "An image or a file has neither `data` nor a `url`."
+        return None
 
     @property
     def title(self) -> str:

@@ -223,6 +223,8 @@ def _provider(id: str, table: dict[str, Any], quirks: Mapping[str, type[Struct]]
         raise msgspec.ValidationError(f"Unknown wire {provider.wire!r}; known: {', '.join(near)} - at `$.wire`")
     if not _is_absolute(provider.base_url):
         raise msgspec.ValidationError("Expected an absolute http(s) URL - at `$.base_url`")
+    if "@" in urlsplit(provider.base_url).netloc:
+        raise msgspec.ValidationError("A name or a password belongs into `auth` or `keys`, not here - at `$.base_url`")
     try:
         msgspec.convert(provider.quirks, quirks[provider.wire])
     except msgspec.ValidationError as error:

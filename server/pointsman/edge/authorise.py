@@ -24,6 +24,11 @@ def authorise(request: Request, auth: Auth, key: Secret | None) -> Request:
 
 def redact(error: PointsmanError, key: Secret | None) -> PointsmanError:
     """Takes the key out of an error's words: some providers quote the key they refuse."""
-    if key is not None and key.reveal() in error.message:
-        error.message = error.message.replace(key.reveal(), key.mask())
+    if key is not None:
+        value, mask = key.reveal(), key.mask()
+        error.message = error.message.replace(value, mask)
+        for size in range(len(value) - 1, len(mask) - 1, -1):  # long words are cut, perhaps in the middle of the key
+            if error.message.endswith(value[:size]):
+                error.message = error.message[:-size] + mask
+                break
     return error

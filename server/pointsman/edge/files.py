@@ -30,7 +30,7 @@ def layer(path: Path, kind: LayerKind = "user") -> Layer | None:
     if len(text) > LARGEST:
         return Layer(str(path), "", kind, unreadable="it has more than 1 MiB")
     try:
-        return Layer(str(path), text.decode("utf-8"), kind)
+        return Layer(str(path), text.decode("utf-8-sig"), kind)
     except UnicodeDecodeError as error:
         line = text.count(b"\n", 0, error.start) + 1
         return Layer(str(path), "", kind, unreadable=f"line {line} is not in UTF-8")

@@ -9,11 +9,12 @@ import asyncio
 import ssl
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from http.cookiejar import CookieJar, DefaultCookiePolicy
 from types import SimpleNamespace
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
-from pointsman.core.errors import BadCertificate, ConnectFailed, Interrupted, PointsmanError, TimedOut
+from pointsman.core.errors import BadCertificate, BadReply, ConnectFailed, Interrupted, PointsmanError, TimedOut
 from pointsman.core.http import Head, Request
 from pointsman.edge.response import Response
 
@@ -37,16 +38,16 @@ class HttpTransport:
         client = await self._open()
         import httpx2
 
-        outgoing = client.build_request(
-            request.method,
-            request.url,
-            headers=dict(request.headers),
-            content=request.body or None,
-            timeout=httpx2.Timeout(None, connect=connect),
-        )
         try:
+            outgoing = client.build_request(
+                request.method,
+                request.url,
+                headers=dict(request.headers),
+                content=request.body or None,
+                timeout=httpx2.Timeout(None, connect=connect),
+            )
             response = await client.send(outgoing, stream=True)
-        except httpx2.HTTPError as error:
+        except Exception as error:  # the client lets aiohttp's, the parser's and the codecs' through
             raise _translate(error, request.url, connect) from error
         try:
             headers = {name.lower(): value for name, value in response.headers.items()}
@@ -96,7 +97,8 @@ def _client(lib: SimpleNamespace) -> httpx2.AsyncClient:
         def _init_proxy_transport(self, proxy: object, **kwargs: object) -> object:
             return lib.Transport(verify=lib.trust, client=session, proxy=proxy)
 
-    return Client(follow_redirects=False, trust_env=True)
+    no_cookies = CookieJar(DefaultCookiePolicy(allowed_domains=[]))
+    return Client(follow_redirects=False, trust_env=True, cookies=no_cookies)
 
 
 async def _chunks(response: httpx2.Response, url: str) -> AsyncIterator[bytes]:
@@ -110,25 +112,43 @@ async def _chunks(response: httpx2.Response, url: str) -> AsyncIterator[bytes]:
         raise Interrupted(f"The connection to {where} broke in the middle of the answer.") from error
 
 
-def _translate(error: httpx2.HTTPError, url: str, connect: float) -> PointsmanError:
+def _translate(error: Exception, url: str, connect: float) -> PointsmanError:
     """Our error for one of the client's. The cause tells apart what the client's own classes mix up."""
+    import aiohttp
+    from aiohttp.http import HttpProcessingError
+
     where = urlsplit(url).netloc
     reason = _root(error)
-    if isinstance(reason, ssl.SSLError):
-        return BadCertificate(f"{where} could not prove who it is: {getattr(reason, 'verify_message', '') or reason}.")
-    if isinstance(reason, ConnectionRefusedError):
-        return ConnectFailed(f"Nothing listens at {where}: the connection was refused.", _start_advice(where))
-    if isinstance(reason, ConnectionResetError | BrokenPipeError) or "disconnected" in str(error).lower():
-        return Interrupted(f"{where} closed the connection without an answer.")
-    if isinstance(reason, TimeoutError):
-        return TimedOut(f"No connection to {where} within {connect:g} seconds.")
-    return ConnectFailed(f"No connection to {where}: {reason or type(error).__name__}.")
+    ours: PointsmanError
+    match reason:
+        case ssl.SSLCertVerificationError():
+            ours = BadCertificate(f"{where} could not prove who it is: {reason.verify_message or reason}.")
+        case ssl.SSLError():
+            ours = ConnectFailed(f"{where} does not speak TLS: {reason.reason or reason}.", _plain_advice(where))
+        case ConnectionRefusedError():
+            ours = ConnectFailed(f"Nothing listens at {where}: the connection was refused.", _start_advice(where))
+        case ConnectionResetError() | BrokenPipeError() | aiohttp.ServerDisconnectedError():
+            ours = Interrupted(f"{where} closed the connection without an answer.")
+        case TimeoutError():
+            ours = TimedOut(f"No connection to {where} within {connect:g} seconds.")
+        case HttpProcessingError():
+            ours = BadReply(f"What {where} answered is not HTTP.")
+        case ValueError():  # never quoted: what does not fit may be a key
+            text = f"No request to {where} can be made: a character in its URL, headers or key does not belong there."
+            ours = ConnectFailed(text, "Check the provider's `base_url` and `headers`, and its key for a line's end.")
+        case _:
+            ours = ConnectFailed(f"No connection to {where}: {str(reason) or type(reason).__name__}.")
+    return ours
 
 
 def _root(error: BaseException) -> BaseException:
-    """The innermost cause: aiohttp wraps the system's error twice."""
+    """The innermost cause: aiohttp wraps the system's error twice. A timeout's own cause says nothing."""
     inner = getattr(error, "os_error", None) or error.__cause__
-    return error if inner is None or inner is error else _root(inner)
+    return error if inner is None or isinstance(error, TimeoutError) else _root(inner)
+
+
+def _plain_advice(where: str) -> str:
+    return f"If the server at {where} speaks plain HTTP, begin the provider's `base_url` with http://."
 
 
 def _start_advice(where: str) -> str:

@@ -17,7 +17,7 @@ LARGEST = 5 * 2**20
 KEPT = 3
 FIELDS = ("client", "connection", "chatId", "provider", "model")
 """What a record may carry besides its text, by `extra`."""
-KEY_LIKE = re.compile(r"(?i)\b(sk|pk|gsk|xai|key|rk)-[\w-]{8,}|\bAIza[\w-]{20,}|\bbearer\s+\S+")
+KEY_LIKE = re.compile(r"(?i)\b(?:(?:sk|pk|gsk|xai|key|rk)-|gsk_)[\w-]{8,}|\bAIza[\w-]{20,}|\bbearer\s+\S+")
 
 
 class JsonLines(logging.Formatter):
@@ -25,7 +25,7 @@ class JsonLines(logging.Formatter):
 
     def format(self, record: logging.LogRecord) -> str:
         """Time in UTC, level, logger, text, the known fields, and a traceback where there is one."""
-        line = {
+        line: dict[str, object] = {
             "time": datetime.fromtimestamp(record.created, UTC).isoformat(timespec="milliseconds"),
             "level": record.levelname,
             "logger": record.name,
@@ -34,7 +34,8 @@ class JsonLines(logging.Formatter):
         line |= {name: value for name in FIELDS if (value := getattr(record, name, None)) is not None}
         if record.exc_info:
             line["traceback"] = self.formatException(record.exc_info)
-        return redact(json.dumps(line, ensure_ascii=False))
+        masked = {name: redact(value) if isinstance(value, str) else value for name, value in line.items()}
+        return json.dumps(masked, ensure_ascii=False, default=str)
 
 
 def redact(text: str) -> str:

@@ -24,6 +24,7 @@ SCHEMA: Sequence[str] = (
         scope TEXT NOT NULL, key TEXT NOT NULL, model TEXT, revision INTEGER NOT NULL,
         client TEXT NOT NULL, window_id TEXT, at TEXT NOT NULL, PRIMARY KEY (scope, key)
     ) STRICT, WITHOUT ROWID""",
+    "CREATE TABLE counters (name TEXT PRIMARY KEY, value INTEGER NOT NULL) STRICT, WITHOUT ROWID",
     "CREATE TABLE trusted (path TEXT PRIMARY KEY, hash TEXT NOT NULL) STRICT, WITHOUT ROWID",
     """CREATE TABLE model_lists (
         provider TEXT NOT NULL, base_url TEXT NOT NULL, at REAL NOT NULL, models TEXT NOT NULL,
@@ -56,10 +57,22 @@ class Store:
             for scope, key, model, revision, client, window, at in rows
         ]
 
+    def revision(self) -> int:
+        """The number of the last change of any choice, 0 when there was none. Called once, at the start."""
+        row = self._connection.execute("SELECT value FROM counters WHERE name = 'revision'").fetchone()
+        return int(row[0]) if row else 0
+
     async def put_choice(self, choice: Choice) -> None:
-        """Makes a choice durable; returns once it is. Raises StorageError, and then nothing was changed."""
+        """Makes a choice durable, of a temporary one only its number; returns once it is.
+
+        Raises StorageError, and then nothing was changed.
+        """
 
         def work(connection: sqlite3.Connection) -> None:
+            revision = (choice.revision,)
+            connection.execute("INSERT OR REPLACE INTO counters VALUES ('revision', ?)", revision)
+            if choice.temporary:
+                return
             author = choice.author
             row = (choice.scope, choice.key, choice.model, choice.revision, author.client, author.window_id, choice.at)
             connection.execute("INSERT OR REPLACE INTO choices VALUES (?, ?, ?, ?, ?, ?, ?)", row)
@@ -131,7 +144,7 @@ class Store:
             with self._connection:
                 for work, _ in jobs:
                     work(self._connection)
-        except sqlite3.Error as error:
+        except Exception as error:  # also of our own making: this thread must live, or every later write hangs
             log.warning("state could not be written: %s", error)
             failure = StorageError(f"The state could not be written to {self._path}: {error}.")
         for _, done in jobs:
@@ -151,34 +164,46 @@ def _open(path: Path) -> sqlite3.Connection:
     """Opens or makes the database. A damaged one is set aside, never deleted."""
     try:
         return _prepare(path)
+    except (sqlite3.OperationalError, OSError) as error:
+        raise StorageError(f"The state in {path} can't be opened: {error}.") from error
     except sqlite3.DatabaseError as error:
-        if isinstance(error, sqlite3.OperationalError):
-            raise StorageError(f"The state in {path} can't be opened: {error}.") from error
-    aside = path.with_suffix(".damaged")
-    log.error("the state in %s is damaged; it was set aside as %s and a new one begun", path, aside)
-    path.replace(aside)
-    for suffix in ("-wal", "-shm"):
-        path.with_name(path.name + suffix).unlink(missing_ok=True)
+        log.error("the state in %s is damaged (%s); it is set aside as .damaged and a new one begun", path, error)
     try:
+        for suffix in ("", "-wal", "-shm"):
+            part = path.with_name(path.name + suffix)
+            if suffix == "" or part.exists():
+                part.replace(path.with_suffix(".damaged" + suffix))
         return _prepare(path)
-    except sqlite3.Error as error:
+    except (sqlite3.Error, OSError) as error:
         raise StorageError(f"No new state can be begun in {path}: {error}.") from error
 
 
 def _prepare(path: Path) -> sqlite3.Connection:
     path.touch(mode=0o600)
     connection = sqlite3.connect(path, check_same_thread=False, timeout=5.0)
+    try:
+        _bring_up_to_date(connection, path)
+    except BaseException:
+        connection.close()
+        raise
+    return connection
+
+
+def _bring_up_to_date(connection: sqlite3.Connection, path: Path) -> None:
     connection.execute("PRAGMA journal_mode = WAL")
     connection.execute("PRAGMA synchronous = NORMAL")
     (version,) = connection.execute("PRAGMA user_version").fetchone()
     if version > len(SCHEMA):
-        connection.close()
         raise StorageError(
             f"The state in {path} was written by a newer Pointsman.",
             "Upgrade this one, or choose another POINTSMAN_HOME.",
         )
+    (found,) = connection.execute("PRAGMA quick_check(1)").fetchone()
+    if found != "ok":
+        raise sqlite3.DatabaseError(found)
     with connection:
         for number, statement in enumerate(SCHEMA[version:], version + 1):
+            if not connection.in_transaction:
+                connection.execute("BEGIN IMMEDIATE")  # Python begins none for such statements
             connection.execute(statement)
             connection.execute(f"PRAGMA user_version = {number}")
-    return connection

@@ -23,6 +23,7 @@ from pointsman.rpc.table import PREFIX, Context
 from pointsman.service.tasks import Tasks
 
 MOST_CHOICES = 9
+NAME_THE_CHAT = "Your editor can't ask. Give the chat's id as the command's argument; `pointsman.listChats` has them."
 
 
 class ExecuteCommandParams(Struct):
@@ -73,14 +74,16 @@ TABLE: Mapping[str, Command] = {
     ),
     "pointsman.chat": Command("chat", wording.answer, ("text", "model")),
     "pointsman.listChats": Command("listChats", wording.chats),
-    "pointsman.attachChat": Command("attachChat", wording.answer, ("chatId",)),
+    "pointsman.attachChat": Command(
+        "attachChat", wording.answer, ("chatId",), "Which chat do you want to follow?", _chat_ids, NAME_THE_CHAT
+    ),
     "pointsman.cancelChat": Command(
         "cancelChat",
         wording.answer,
         ("chatId",),
         "Which chat should end?",
         _chat_ids,
-        "Your editor can't ask. Give the chat's id as the command's argument; `pointsman.listChats` has them.",
+        NAME_THE_CHAT,
     ),
     "pointsman.status": Command("status", wording.status),
 }
@@ -124,9 +127,9 @@ def _params(ctx: Context, command: Command, arguments: tuple[Any, ...]) -> dict[
         raise msgspec.ValidationError(f"{len(arguments)} arguments are too many")
     else:
         params = dict(zip(command.positional, arguments, strict=False))
-    if command.method == "chat":
-        if "text" in params:
-            params["messages"] = [{"role": "user", "content": params.pop("text")}]
+    if "text" in params:
+        params["messages"] = [{"role": "user", "content": params.pop("text")}]
+    if command.say is wording.answer:
         params.setdefault("stream", ctx.client.ours)
     return params
 

@@ -81,7 +81,7 @@ class Framer:
 
     def _plausible(self) -> bool:
         """Whether an incomplete head could still become one of ours: its first bytes begin a known header."""
-        name = bytes(self._buffer[:16]).split(b":")[0].lower()
+        name = bytes(self._buffer[:16]).split(b":")[0].strip().lower()
         return any(header.startswith(name) or name == header for header in HEADERS)
 
 

@@ -112,7 +112,8 @@ class Language:
 
     def knows(self, method: str) -> bool:
         """Whether a request of this name would be answered here."""
-        return method in self._protocol.fm.builtin_features
+        _, response, *_ = types.METHOD_TO_TYPES.get(method, (None, None))
+        return response is not None and method in self._protocol.fm.builtin_features
 
     def receive(self, message: dict[str, Any]) -> str | None:
         """Handles a request (and answers it), a notification, or a response.
@@ -122,7 +123,8 @@ class Language:
         try:
             self._protocol.handle_message(self._protocol.structure_message(message))
         except (JsonRpcException, AttributeError, TypeError, ValueError, KeyError):
-            return f"The parameters of {message.get('method', 'a response')} are not what LSP says they are."
+            name = str(message.get("method", "a response"))[:100]
+            return f"The parameters of {name} are not what LSP says they are."
         return None
 
     def show(self, text: str, *, warning: bool = False) -> None:

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Sequence
-from contextlib import aclosing
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import aclosing, contextmanager
 from typing import Any, Protocol
 
+from pointsman.core.errors import ChatInUse
 from pointsman.core.receipt import ChatResult
 from pointsman.rpc.replies import Id, Problem
 from pointsman.service.app import App
@@ -33,6 +34,11 @@ class Connection(Protocol):
         """Waits until the client has room for more."""
         ...
 
+    @property
+    def followed(self) -> set[str]:
+        """The chats whose events this client is being sent."""
+        ...
+
 
 class OpenRequest:
     """The context of a method (`rpc.table.Context`), with the request's one answer."""
@@ -42,20 +48,23 @@ class OpenRequest:
     def __init__(self, connection: Connection, app: App, client: Client, id: Id) -> None:
         self._connection = connection
         self.app, self.client, self.id = app, client, id
-        self.follows = False
+        self.begun = self.follows = self._unwanted = False
         self._answered = False
         self._cancel: Callable[[], None] | None = None
 
     def cancels(self, cancel: Callable[[], None]) -> None:
         """Names what cancelling this request does; without it, its task is cancelled."""
         self._cancel = cancel
+        if self._unwanted:
+            cancel()
 
     def cancel(self) -> None:
-        """The client has cancelled the request."""
-        if self._cancel is None:
-            self.task.cancel()
-        else:
+        """The client has cancelled the request, perhaps before its method has begun."""
+        self._unwanted = True
+        if self._cancel is not None:
             self._cancel()
+        elif self.begun:
+            self.task.cancel()
 
     async def follow(self, chat: Chat, after: int, *, stream: bool = True) -> ChatResult:
         """Sends a chat's events as they come, no faster than the client reads, and gives its result.
@@ -63,7 +72,7 @@ class OpenRequest:
         Raises its error.
         """
         self.follows = True
-        with chat.watched():
+        with chat.watched(), self._alone(chat, stream):
             async with aclosing(chat.read(after)) as batches:
                 async for first, events in batches:
                     if stream:
@@ -73,6 +82,22 @@ class OpenRequest:
             raise chat.error
         assert chat.result is not None, "a chat that ended without an error has a result"
         return chat.result
+
+    @contextmanager
+    def _alone(self, chat: Chat, stream: bool) -> Iterator[None]:
+        """Keeps a client from being sent the events of one chat twice: it could not tell them apart."""
+        if not stream:
+            yield
+            return
+        if chat.id in self._connection.followed:
+            raise ChatInUse(
+                f"This connection follows chat {chat.id} already.", "Wait for the answer of the first request."
+            )
+        self._connection.followed.add(chat.id)
+        try:
+            yield
+        finally:
+            self._connection.followed.discard(chat.id)
 
     def reply(self, result: Any) -> None:
         """Answers the request, if it has not been answered."""

@@ -57,6 +57,7 @@ class Session(asyncio.Protocol):
         self._framer = Framer()
         self._open: dict[OpenRequest, None] = {}
         self._tasks = Tasks()
+        self.followed: set[str] = set()
         self._language = Language(self._send, self._opened)
         self._client: Client | None = None
         self._stage = "new"  # new → greeted → initialized → shutdown
@@ -188,7 +189,10 @@ class Session(asyncio.Protocol):
 
     def _to_language(self, body: bytes) -> str | None:
         try:
-            return self._language.receive(msgspec.json.decode(body))
+            message = msgspec.json.decode(body)
+            if "method" in message:  # pygls would take it for a response, and the request would get none
+                message = {name: value for name, value in message.items() if name not in {"result", "error"}}
+            return self._language.receive(message)
         except UNREADABLE as error:
             return f"The message can't be read: {error}."
 
@@ -260,8 +264,12 @@ class Session(asyncio.Protocol):
         open.task.add_done_callback(lambda _: self._ended(open))
 
     async def _answer(self, open: OpenRequest, call: Call, params: Any) -> None:
+        open.begun = True
         try:
-            open.reply(await call(open, params))
+            result = await call(open, params)
+            while not self._writable.is_set():  # one by one: a thousand long answers would not fit into the memory
+                await self.drained()
+            open.reply(result)
         except PointsmanError as error:
             open.refuse(replies.problem_of(error))
         except replies.Refused as error:
@@ -273,6 +281,7 @@ class Session(asyncio.Protocol):
     def _ended(self, open: OpenRequest) -> None:
         """Answers a request that was cancelled, even one that was cancelled before it began."""
         del self._open[open]
+        del open.task  # a cancelled one refers back through its traceback, and keeps a whole chat alive
         open.refuse(replies.cancelled())
 
     async def _execute(self, open: OpenRequest, given: commands.ExecuteCommandParams) -> Any:

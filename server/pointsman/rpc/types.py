@@ -88,10 +88,11 @@ class ChatParams(Struct, rename="camel", omit_defaults=True, kw_only=True):
 
 
 class AttachParams(Struct, rename="camel"):
-    """Follow a chat from behind the event numbered `after`; -1 for all of it."""
+    """Follow a chat from behind the event numbered `after`; -1 for all of it. `stream` false: only the result."""
 
     chat_id: ChatId
     after: Annotated[int, Meta(ge=-1)] = -1
+    stream: bool = True
 
 
 class ChatRef(Struct, rename="camel"):

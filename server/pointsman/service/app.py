@@ -11,7 +11,7 @@ from pathlib import Path
 
 from pointsman.core.catalogue import Catalogue, Provider
 from pointsman.core.chat import Conversation
-from pointsman.core.errors import NoTargetLeft, ShuttingDown
+from pointsman.core.errors import BadRequest, NoTargetLeft, ShuttingDown
 from pointsman.core.routing import Target, plan
 from pointsman.core.selection import Selection
 from pointsman.edge.store import Store
@@ -96,6 +96,8 @@ class App:
         """Begins a chat. Raises RouteError, CredentialError, ChatInUse or ShuttingDown before anything is sent."""
         if self.draining:
             raise ShuttingDown("The daemon is shutting down and takes no new chats.")
+        if mistake := conversation.mistake:
+            raise BadRequest(mistake)
         route = self.selections.route(client, model)
         catalogue = self.catalogues.of(client)
         planned = plan(route, lambda target: self._hindrance(catalogue, client, target))

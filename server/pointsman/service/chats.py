@@ -107,6 +107,8 @@ class Chat:
         self.finished, self.result, self.error = last, result, error
         self.append(last)
         self.size *= 2  # the result says it all once more
+        if self._leaving is not None:
+            self._leaving.cancel()  # it would keep the chat alive
 
     async def read(self, after: int) -> AsyncGenerator[tuple[int, Sequence[bytes]]]:
         """The events behind a cursor, as they come: the number of the first, and a batch of encoded events.

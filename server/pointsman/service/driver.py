@@ -99,7 +99,9 @@ class _Run:
         self._answer = Answer()
         self._attempts: list[Attempt] = []
         self._clock = asyncio.get_running_loop().time
-        self._begun = self._attempt_begun = self._clock()
+        self._begun = self._clock()
+        self._attempt_begun: float | None = None
+        self._told: set[Notice] = set()
         self._first_visible: float | None = None
         self._targets = list(job.plan.targets)
         self._keys: list[Credential] = []
@@ -142,9 +144,10 @@ class _Run:
 
     def note(self, outcome: str, error: PointsmanError | None) -> None:
         """Writes the attempt that has just ended into the receipt."""
-        if not self._targets:
+        if self._attempt_begun is None:  # cancelled while it waited to try again
             return
         took = round((self._clock() - self._attempt_begun) * 1000)
+        self._attempt_begun = None
         target, account = self._targets[0], self._keys[0].account if self._keys else None
         data = error.data() if error else None
         attempt = Attempt(target.model, target.provider, outcome, took, account, data)  # type: ignore[arg-type]
@@ -206,8 +209,9 @@ class _Run:
         self._attempt_begun = self._clock()
         provider, credential, wire = self._provider, self._keys[0], WIRES[self._provider.wire]
         request, notices = wire.request(provider, self._targets[0].model, self._job.conversation)
-        self._take(notices)
-        limits = provider.timeout
+        self._take([notice for notice in notices if notice not in self._told])
+        self._told.update(notices)
+        limits, reader = provider.timeout, wire.reader(provider)
         try:
             async with (
                 Silence(self._chat.append, limits, provider) as silence,
@@ -218,11 +222,12 @@ class _Run:
                 if not 200 <= reply.head.status < 300:
                     body = await read(reply.chunks, LONGEST_ERROR)
                     return redact(wire.error(provider, reply.head, body), credential.key)
-                reader = wire.reader(provider)
                 async for chunk in reply.chunks:
                     if error := self._hear(reader, chunk, silence):
                         return redact(error, credential.key)
-                return self._take(reader.close())
+                    if reader.linger is not None:
+                        silence.end_within(reader.linger)
+            return self._take(reader.close())
         except PointsmanError as error:
             error.provider = error.provider or provider.id
             return redact(error, credential.key)

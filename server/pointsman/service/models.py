@@ -87,8 +87,9 @@ class Models:
             text = f"{provider.title} gave no list of models within {LIST_WITHIN:g} seconds."
             return TimedOut(text, provider=provider.id)
         except PointsmanError as error:
-            log.info("no list of models: %s", error.message, extra={"provider": provider.id})
-            return redact(error, key)
+            error.provider = error.provider or provider.id
+            log.info("no list of models: %s", redact(error, key).message, extra={"provider": provider.id})
+            return error
         return None
 
     async def _keep(self, provider: Provider, found: _List) -> None:

@@ -6,6 +6,7 @@ Must never be lost: a choice whose provider has gone stays, and is shown as unav
 from __future__ import annotations
 
 import asyncio
+from collections import ChainMap
 from dataclasses import replace
 
 from msgspec import Struct
@@ -29,6 +30,7 @@ from pointsman.service.clients import Client, Clients
 from pointsman.service.clock import now
 from pointsman.service.credentials import Credentials
 from pointsman.service.models import Models
+from pointsman.service.tasks import Tasks
 
 
 class SelectionChanged(Struct, frozen=True, rename="camel"):
@@ -49,9 +51,12 @@ class Selections:
         self._models = models
         self._clients = clients
         self._store = store
-        self._choices = {(choice.scope, choice.key): choice for choice in store.choices()}
-        self._revision = max((choice.revision for choice in self._choices.values()), default=0)
+        self._stored = {(choice.scope, choice.key): choice for choice in store.choices()}
+        self._passing: dict[tuple[Scope, str], Choice] = {}
+        self._choices = ChainMap(self._passing, self._stored)
+        self._revision = store.revision()
         self._one_at_a_time = asyncio.Lock()
+        self._tasks = Tasks()
 
     def tell_if_changed(self, client: Client, before: Selection) -> None:
         """Tells a client what now holds for it, if a change of the configuration made that something else."""
@@ -70,9 +75,29 @@ class Selections:
     ) -> Selection:
         """Chooses a model at a scope, or clears it; durable, in force and told to all when this returns.
 
-        Without a scope, the one that now decides. Raises RouteError for a name that leads nowhere,
-        SelectionConflict, StorageError.
+        Without a scope, the one that now decides. A temporary choice lies over the stored one until null takes it
+        away. Raises RouteError for a name that leads nowhere, SelectionConflict, StorageError. Once begun it is
+        done to its end, even if whoever asked for it has left.
         """
+        change = self._switch(client, model, scope, temporary, if_revision)
+        return await asyncio.shield(self._tasks.spawn(change, "choice"))
+
+    def route(self, client: Client, model: str | None) -> Route:
+        """Where a name leads for this connection; without one, where its selection leads.
+
+        Raises RouteError, ConfigError.
+        """
+        decider, _, chosen = self._decide(client)
+        if model is not None:
+            return self._resolve(client, model, self._provider_of(client, chosen))
+        if chosen is None:
+            raise NoModelChosen("No model is chosen, and no provider is configured that could be taken instead.")
+        route = self._resolve(client, chosen, None)
+        return replace(route, rule=f"{route.rule}; {explain(decider, None, [])}")
+
+    async def _switch(
+        self, client: Client, model: str | None, scope: Scope | None, temporary: bool, if_revision: int | None
+    ) -> Selection:
         async with self._one_at_a_time:
             before = self.current(client)
             place = scope or (before.scope if before.scope in SCOPES else "global")
@@ -90,25 +115,15 @@ class Selections:
             spec = None if model is None else self.route(client, model).spec
             passing = temporary or (place == "window" and not client.gave_window)  # that window never comes back
             choice = Choice(place, key, spec, self._revision + 1, client.author, now(), passing)
-            if not passing:
-                await self._store.put_choice(choice)
+            await self._store.put_choice(choice)
             self._revision = choice.revision
-            self._choices[place, key] = choice
+            self._passing.pop((place, key), None)
+            if not passing:
+                self._stored[place, key] = choice
+            elif spec is not None:
+                self._passing[place, key] = choice
             self._tell(choice)
             return self.current(client)
-
-    def route(self, client: Client, model: str | None) -> Route:
-        """Where a name leads for this connection; without one, where its selection leads.
-
-        Raises RouteError, ConfigError.
-        """
-        decider, _, chosen = self._decide(client)
-        if model is not None:
-            return self._resolve(client, model, self._provider_of(client, chosen))
-        if chosen is None:
-            raise NoModelChosen("No model is chosen, and no provider is configured that could be taken instead.")
-        route = self._resolve(client, chosen, None)
-        return replace(route, rule=f"{route.rule}; {explain(decider, None, [])}")
 
     def _decide(self, client: Client) -> tuple[Decider, Choice | None, str | None]:
         """What decides: the narrowest choice or the project's default, the user's default, or the first provider."""

@@ -31,6 +31,7 @@ class Silence:
         self._limit = limits.connect + limits.first_event if limits else None
         self._timeout = asyncio.timeout(self._limit)
         self._beat = self._loop.call_later(HEARTBEAT, self._report)
+        self._complete = False
 
     def heard(self, readable: bool) -> None:
         """Something came from upstream."""
@@ -41,20 +42,29 @@ class Silence:
         if self._limit is not None:
             self._timeout.reschedule(time + self._limit)
 
+    def end_within(self, seconds: float) -> None:
+        """The answer is complete; what may still follow has so many seconds, and its absence is no error."""
+        self._complete = True
+        self._limit = seconds
+        self._timeout.reschedule(self._loop.time() + seconds)
+
     async def __aenter__(self) -> Self:
         await self._timeout.__aenter__()
         return self
 
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    ) -> bool:
         self._beat.cancel()
         try:
             await self._timeout.__aexit__(kind, error, trace)
         except TimeoutError:
+            if self._complete:
+                return True
             who = self._provider.title if self._provider else "The provider"
             id = self._provider.id if self._provider else None
             raise TimedOut(f"{who} was silent for {self._limit:g} seconds.", provider=id) from None
+        return False
 
     def _report(self) -> None:
         silent = self._loop.time() - self._since

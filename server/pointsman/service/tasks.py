@@ -7,6 +7,8 @@ import logging
 from collections.abc import Coroutine
 from typing import Any
 
+from pointsman.core.errors import PointsmanError
+
 log = logging.getLogger(__name__)
 
 
@@ -40,5 +42,6 @@ class Tasks:
 
     def _ended(self, task: asyncio.Task[Any]) -> None:
         self._running.discard(task)
-        if not task.cancelled() and (error := task.exception()) is not None:
+        error = None if task.cancelled() else task.exception()
+        if error is not None and not isinstance(error, PointsmanError):  # ours are told to whoever asked
             log.error("task %s failed", task.get_name(), exc_info=error)

@@ -28,6 +28,11 @@ class Reader(Protocol):
         """
         ...
 
+    @property
+    def linger(self) -> float | None:
+        """Seconds that more is worth waiting for, once the answer is complete; None while it goes on."""
+        ...
+
     def close(self) -> list[Reading]:
         """What the end of the body completes; `ErrorSeen` with `Interrupted` where the answer was not finished."""
         ...

@@ -69,6 +69,12 @@ def request(provider: Provider, model: str, conversation: Conversation) -> tuple
     notices = [Notice(about=kind, text=f"The offline model can't use a {kind}; it was left out.") for kind in unseen]
     if conversation.tools:
         notices.append(Notice(about="tools", text="The offline model calls no tools; their definitions were left out."))
+    unused = [name for name in conversation.options.given if name != "maxOutputTokens"]
+    notices += [
+        Notice(about=name, text=f"The offline model has no use for {name}; it was left out.") for name in unused
+    ]
+    if conversation.tool_choice is not None:
+        notices.append(Notice(about="toolChoice", text="The offline model calls no tools; the choice was left out."))
     return Request("POST", f"{provider.base_url}/{model}", {"pace": str(pace)}, body), notices
 
 
@@ -101,6 +107,11 @@ class Reader:
                 self._stopped = True
                 readings.append(StopSeen(line.stop))
         return readings
+
+    @property
+    def linger(self) -> float | None:
+        """Nothing follows the end."""
+        return 0.0 if self._stopped else None
 
     def close(self) -> list[Reading]:
         """Nothing, unless the end was never said."""

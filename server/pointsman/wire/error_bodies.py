@@ -64,6 +64,10 @@ def from_response(provider: Provider, head: Head, body: bytes) -> PointsmanError
         detail = reply.get("error", reply) if isinstance(reply, dict) else None
     except UNREADABLE:
         detail = None
+    if 300 <= head.status < 400:
+        text = f"{provider.title} answers at another address than {provider.base_url} (HTTP {head.status})."
+        advice = f"Check `base_url`; it points to {head.headers.get('location', 'an address that it did not name')}."
+        return BadReply(text, advice, provider=provider.id, status_code=head.status)
     if detail is None and head.status == 404:
         text = f"{provider.title} has nothing at {provider.base_url} (HTTP 404)."
         return BadReply(text, provider=provider.id, status_code=404)

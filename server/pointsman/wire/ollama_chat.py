@@ -41,6 +41,8 @@ from pointsman.wire import error_bodies
 
 LONGEST_LINE = 16 * 2**20
 """Bytes that one line of a stream may have before the stream is given up."""
+AFTER_DONE = 0.2
+"""Seconds that the end of the body is worth waiting for after the last line."""
 THINK: dict[str, bool | str] = {"none": False, "minimal": "low", "low": "low", "medium": "medium", "high": "high"}
 """What `reasoningEffort` is called here; another word only says that the model should think."""
 
@@ -199,6 +201,11 @@ class Reader:
         if self._lines.pending > LONGEST_LINE:
             readings.append(ErrorSeen(self._unreadable("sent a line of more than 16 MiB")))
         return readings
+
+    @property
+    def linger(self) -> float | None:
+        """Nothing follows the line that is `done` but the end of the body."""
+        return AFTER_DONE if self._stopped else None
 
     def close(self) -> list[Reading]:
         """What the end of the body completes."""

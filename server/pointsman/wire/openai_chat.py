@@ -44,6 +44,8 @@ from pointsman.wire import error_bodies
 
 LONGEST_EVENT = 16 * 2**20
 """Bytes that one event of a stream may have before the stream is given up."""
+AFTER_STOP, AFTER_DONE = 3.0, 0.2
+"""Seconds that more is worth waiting for after the reason to stop, and after `[DONE]`."""
 
 STOP_REASONS: dict[str, StopReason] = {
     "stop": "end",
@@ -72,6 +74,8 @@ def request(provider: Provider, model: str, conversation: Conversation) -> tuple
     if quirks.stream_usage:
         body["stream_options"] = {"include_usage": True}
     body |= _options(conversation, quirks) | _tools(conversation)
+    if conversation.tool_choice is not None and not conversation.tools:
+        notices.append(Notice("toolChoice", "There are no tools to choose from; the choice was left out."))
     headers = {"content-type": "application/json", "accept": "text/event-stream", **provider.headers}
     return Request("POST", provider.url("chat/completions"), headers, msgspec.json.encode(body)), notices
 
@@ -253,24 +257,32 @@ class Reader:
     def __init__(self, provider: Provider) -> None:
         self._provider = provider
         self._events = SseSplitter()
-        self._stopped = False
-        self._done = False
+        self._bytes = 0
+        self._seen = self._stopped = self._done = False
 
     def feed(self, chunk: bytes) -> list[Reading]:
         """What this chunk completes."""
         readings: list[Reading] = []
+        self._bytes += len(chunk)
         for event in self._events.feed(chunk):
             self._read(event, readings)
         if self._events.pending > LONGEST_EVENT:
             readings.append(ErrorSeen(self._unreadable("sent an event of more than 16 MiB")))
         return readings
 
+    @property
+    def linger(self) -> float | None:
+        """Usage may follow the reason to stop; nothing follows `[DONE]` but the end of the body."""
+        return AFTER_DONE if self._done else AFTER_STOP if self._stopped else None
+
     def close(self) -> list[Reading]:
         """What the end of the body completes."""
         readings: list[Reading] = []
         for event in self._events.close():
             self._read(event, readings)
-        if not (self._stopped or self._done):
+        if self._bytes and not self._seen:
+            readings.append(ErrorSeen(self._unreadable("did not answer with an event stream")))
+        elif not (self._stopped or self._done):
             text = f"{self._provider.title} closed the stream before the answer was complete."
             readings.append(ErrorSeen(Interrupted(text, provider=self._provider.id)))
         elif not self._stopped:
@@ -278,6 +290,7 @@ class Reader:
         return readings
 
     def _read(self, event: bytes, readings: list[Reading]) -> None:
+        self._seen = True
         if self._done:
             return
         if event == b"[DONE]":

@@ -27,7 +27,7 @@ async def attach_chat(ctx: Context, params: AttachParams) -> ChatResult:
 
     `$/cancelRequest` only detaches: the chat runs on for the others.
     """
-    return await ctx.follow(ctx.app.chats.get(params.chat_id), params.after)
+    return await ctx.follow(ctx.app.chats.get(params.chat_id), params.after, stream=params.stream)
 
 
 @method

@@ -1,0 +1,306 @@
+"""HTTP against real servers: bytes as they come, the connection closed at once, and no error but ours."""
+
+from __future__ import annotations
+
+import asyncio
+import gzip
+import json
+import shutil
+import ssl
+import subprocess
+import time
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from pathlib import Path
+
+import pytest
+import pytest_asyncio
+
+from pointsman.core.errors import (
+    BadCertificate,
+    BadReply,
+    ConnectFailed,
+    Interrupted,
+    PointsmanError,
+    TimedOut,
+)
+from pointsman.core.http import Request
+from pointsman.edge.http import HttpTransport
+from pointsman.edge.response import Response
+from tests.counterparts.scripts import Reply
+from tests.counterparts.upstream import Upstream
+
+NOTICED_WITHIN = 0.1  # seconds
+
+
+@pytest_asyncio.fixture
+async def transport(monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[HttpTransport]:
+    for name in ("http_proxy", "https_proxy", "all_proxy"):
+        monkeypatch.delenv(name, raising=False)
+        monkeypatch.delenv(name.upper(), raising=False)
+    transport = HttpTransport()
+    yield transport
+    await transport.close()
+
+
+def chat(upstream: Upstream, model: str) -> Request:
+    body = json.dumps({"model": model, "stream": True}).encode()
+    return Request("POST", f"{upstream.base_url}/chat/completions", {"content-type": "application/json"}, body)
+
+
+async def whole(context: AbstractAsyncContextManager[Response]) -> tuple[int, bytes]:
+    async with context as response:
+        return response.head.status, b"".join([chunk async for chunk in response.chunks])
+
+
+# What goes out and comes back
+
+
+async def test_a_request_goes_out_as_it_is(transport: HttpTransport, upstream: Upstream) -> None:
+    upstream.script("/v1/x", Reply(b"yes", 201, {"X-Answer": "Blue"}))
+    sent = Request("POST", f"{upstream.base_url}/x?a=b&c", {"x-key": "k", "accept": "x/y"}, b"\x00body")
+    async with transport.stream(sent, 2.0) as response:
+        assert response.head.status == 201
+        assert response.head.headers["x-answer"] == "Blue"
+        assert [chunk async for chunk in response.chunks] == [b"yes"]
+    request = upstream.request(0)
+    assert (request.method, request.target, request.body) == ("POST", "/v1/x?a=b&c", b"\x00body")
+    assert (request.header("x-key"), request.header("accept")) == ("k", "x/y")
+
+
+async def test_bytes_are_given_as_they_come(transport: HttpTransport, upstream: Upstream) -> None:
+    async with transport.stream(chat(upstream, "drip:4:0.03"), 2.0) as response:
+        times = [time.monotonic() async for chunk in response.chunks if b'"content"' in chunk]
+    assert len(times) >= 4
+    assert times[-1] - times[0] >= 0.08
+
+
+async def test_a_long_answer_comes_whole(transport: HttpTransport, upstream: Upstream) -> None:
+    _, body = await whole(transport.stream(chat(upstream, "count:20000"), 2.0))
+    assert body.count(b"data: ") == 20003  # with one that says who speaks, one that ends it, and [DONE]
+    assert body.endswith(b"data: [DONE]\n\n")
+
+
+async def test_a_packed_answer_is_unpacked(transport: HttpTransport, upstream: Upstream) -> None:
+    upstream.script("/v1/x", Reply(gzip.compress(b"hello " * 50), headers={"content-encoding": "gzip"}, chunk=5))
+    assert await whole(transport.stream(Request("GET", f"{upstream.base_url}/x"), 2.0)) == (200, b"hello " * 50)
+
+
+async def test_a_redirect_is_an_answer(transport: HttpTransport, upstream: Upstream) -> None:
+    upstream.script("/v1/x", Reply(b"over there", 307, {"location": f"{upstream.base_url}/models"}))
+    assert await whole(transport.stream(Request("GET", f"{upstream.base_url}/x"), 2.0)) == (307, b"over there")
+    assert [request.path for request in upstream.requests] == ["/v1/x"]
+
+
+async def test_a_connection_is_kept_and_a_cookie_is_not(transport: HttpTransport, upstream: Upstream) -> None:
+    upstream.script("/v1/x", Reply(b"", headers={"set-cookie": "a=b; Path=/"}))
+    for _ in range(2):
+        await whole(transport.stream(Request("GET", f"{upstream.base_url}/x"), 2.0))
+    assert [request.connection for request in upstream.requests] == [0, 0]
+    assert upstream.requests[1].header("cookie") is None
+
+
+async def test_a_proxy_of_the_environment_is_used(upstream: Upstream, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("http_proxy", upstream.base_url.removesuffix("/v1"))
+    monkeypatch.setenv("no_proxy", "")
+    transport = HttpTransport()
+    status, _ = await whole(transport.stream(Request("GET", "http://nonexistent.invalid/v1/models"), 2.0))
+    await transport.close()
+    assert status == 200
+    assert upstream.request(0).target == "http://nonexistent.invalid/v1/models"
+
+
+async def test_150_streams_at_once(transport: HttpTransport, upstream: Upstream) -> None:
+    all_are_open = asyncio.Barrier(150)
+
+    async def one() -> bytes:
+        async with transport.stream(chat(upstream, "drip:5:0.02"), 5.0) as response:
+            await all_are_open.wait()
+            return b"".join([chunk async for chunk in response.chunks])
+
+    async with asyncio.TaskGroup() as group:
+        streams = [group.create_task(one()) for _ in range(150)]
+    assert all(b'"content":"4 "' in stream.result() for stream in streams)
+
+
+async def test_closing_twice_or_unused_does_no_harm(upstream: Upstream) -> None:
+    transport = HttpTransport()
+    await transport.close()
+    await whole(transport.stream(Request("GET", f"{upstream.base_url}/models"), 2.0))
+    await transport.close()
+    await transport.close()
+
+
+# Leaving
+
+
+async def noticed(upstream: Upstream, leave: Callable[[], Awaitable[float]]) -> None:
+    """The server sees at once that the client has left; the best of three counts, for this machine may be busy."""
+    delays = []
+    for number in range(3):
+        left = await leave()
+        delays.append(await asyncio.to_thread(upstream.closed_at, number) - left)
+    assert all(delay >= 0 for delay in delays)
+    assert min(delays) < NOTICED_WITHIN
+
+
+@pytest.mark.parametrize("model", ["drip:1000:0.02", "silent:60", "count:10000000"])
+async def test_leaving_closes_the_connection_at_once(transport: HttpTransport, upstream: Upstream, model: str) -> None:
+    async def leave() -> float:
+        async with transport.stream(chat(upstream, model), 2.0) as response:
+            if model != "silent:60":
+                await anext(response.chunks)
+            return time.monotonic()
+
+    await noticed(upstream, leave)
+
+
+@pytest.mark.parametrize("model", ["late:60", "stall", "silent:60", "drip:1000:0.02"])
+async def test_being_cancelled_closes_it_too(transport: HttpTransport, upstream: Upstream, model: str) -> None:
+    async def leave() -> float:
+        number = len(upstream.requests)
+        task = asyncio.get_running_loop().create_task(whole(transport.stream(chat(upstream, model), 2.0)))
+        await asyncio.to_thread(upstream.request, number)
+        left = time.monotonic()
+        task.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await task
+        return left
+
+    await noticed(upstream, leave)
+
+
+async def test_what_fails_inside_is_passed_on_as_it_is(transport: HttpTransport, upstream: Upstream) -> None:
+    with pytest.raises(KeyError, match="mine"):
+        async with transport.stream(chat(upstream, "silent:60"), 2.0):
+            raise KeyError("mine")
+
+
+# Errors: each is ours, and says what happened
+
+
+async def refuse(
+    transport: HttpTransport, request: Request, kind: type[PointsmanError], *words: str, connect: float = 2.0
+) -> PointsmanError:
+    with pytest.raises(PointsmanError) as refused:
+        await whole(transport.stream(request, connect))
+    assert type(refused.value) is kind, refused.value
+    for word in words:
+        assert word in str(refused.value)
+    return refused.value
+
+
+async def test_nobody_listens(transport: HttpTransport) -> None:
+    await refuse(transport, Request("GET", "http://127.0.0.1:1/"), ConnectFailed, "127.0.0.1:1", "Start the server")
+
+
+async def test_no_such_name(transport: HttpTransport) -> None:
+    await refuse(transport, Request("GET", "http://nonexistent.invalid/"), ConnectFailed, "nonexistent.invalid")
+
+
+@pytest.mark.parametrize(
+    "url", ["http://a..b/", f"http://{'a' * 70}.example/", "http:///x", "http://h:99999/", "http://h:port/"]
+)
+async def test_a_url_that_is_none(transport: HttpTransport, url: str) -> None:
+    await refuse(transport, Request("GET", url), ConnectFailed, "provider's")
+
+
+@pytest.mark.parametrize("value", ["secret\n", "secret\r\nx: y", "secret\0", "secreté", "日secret", "\udcff"])
+async def test_a_header_that_can_not_be_sent(transport: HttpTransport, upstream: Upstream, value: str) -> None:
+    url = f"{upstream.base_url}/models"
+    error = await refuse(transport, Request("GET", url, {"authorization": f"Bearer {value}"}), ConnectFailed, "key")
+    assert "secret" not in str(error)
+    assert (await whole(transport.stream(Request("GET", url), 2.0)))[0] == 200
+    assert [request.header("authorization") for request in upstream.requests] == [None]
+
+
+async def test_no_connection_in_time(transport: HttpTransport) -> None:
+    """A plain server that never says a word: the handshake of TLS waits for one."""
+    async with answering(None) as port:
+        began = time.monotonic()
+        await refuse(transport, Request("GET", f"https://127.0.0.1:{port}/"), TimedOut, "0.2 seconds", connect=0.2)
+        assert 0.2 <= time.monotonic() - began < 10
+
+
+@asynccontextmanager
+async def answering(answer: bytes | None, tls: ssl.SSLContext | None = None) -> AsyncIterator[int]:
+    """A server that gives everybody the same bytes and hangs up; without any, it only waits."""
+    served: list[tuple[asyncio.StreamWriter, asyncio.Task[None] | None]] = []
+
+    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        served.append((writer, asyncio.current_task()))
+        await reader.read(1)
+        if answer is None:
+            await reader.read()
+        else:
+            writer.write(answer)
+        writer.close()
+
+    server = await asyncio.start_server(serve, "127.0.0.1", 0, ssl=tls)
+    async with server:
+        yield server.sockets[0].getsockname()[1]
+    for writer, task in served:
+        writer.transport.abort()
+        await asyncio.gather(*filter(None, [task]), writer.wait_closed(), return_exceptions=True)
+
+
+OK = b"HTTP/1.1 200 OK\r\n"
+
+
+@pytest.mark.parametrize(
+    ("answer", "kind", "words"),
+    [
+        (b"", Interrupted, "closed the connection without an answer"),
+        (OK + b"x: y", Interrupted, "closed the connection without an answer"),
+        (b"garbage\r\n\r\n", BadReply, "not HTTP"),
+        (b"HTTP/1.1 9999 Odd\r\n\r\n", BadReply, "not HTTP"),
+        (OK + b"x: " + b"a" * 100_000 + b"\r\n\r\n", BadReply, "not HTTP"),
+        (OK + b"x: a\r\n" * 50_000 + b"\r\n", BadReply, "not HTTP"),
+        (OK + b"content-length: 9\r\n\r\nabc", Interrupted, "in the middle of the answer"),
+    ],
+    ids=["nothing", "half a head", "garbage", "odd status", "long header", "many headers", "half a body"],
+)
+async def test_what_a_server_may_answer(
+    transport: HttpTransport, answer: bytes, kind: type[PointsmanError], words: str
+) -> None:
+    async with answering(answer) as port:
+        await refuse(transport, Request("GET", f"http://127.0.0.1:{port}/"), kind, f"127.0.0.1:{port}", words)
+
+
+@pytest.mark.parametrize("model", ["cut:0", "cut:3"])
+async def test_an_answer_that_breaks_off(transport: HttpTransport, upstream: Upstream, model: str) -> None:
+    received = b""
+    with pytest.raises(Interrupted, match="in the middle of the answer"):
+        async with transport.stream(chat(upstream, model), 2.0) as response:
+            async for chunk in response.chunks:
+                received += chunk
+    assert received.count(b"data: ") == 1 + int(model[-1])
+
+
+async def test_a_chunk_that_is_none(transport: HttpTransport, upstream: Upstream) -> None:
+    upstream.script("/v1/x", Reply(b"not packed", headers={"content-encoding": "gzip"}))
+    await refuse(transport, Request("GET", f"{upstream.base_url}/x"), Interrupted, "in the middle of the answer")
+
+
+async def test_tls_against_a_plain_port(transport: HttpTransport) -> None:
+    async with answering(b"HTTP/1.1 400 Bad Request\r\n\r\n") as port:
+        request = Request("GET", f"https://127.0.0.1:{port}/")
+        await refuse(transport, request, ConnectFailed, "does not speak TLS", "http://")
+
+
+@pytest.fixture
+def certificate(tmp_path: Path) -> Path:
+    """A key and a certificate that signs itself, in one file."""
+    if (openssl := shutil.which("openssl")) is None:
+        pytest.skip("no openssl here to make a certificate with")
+    pair = tmp_path / "pair.pem"
+    options = "req -x509 -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes -subj /CN=localhost -days 1"
+    subprocess.run([openssl, *options.split(), "-keyout", pair, "-out", pair], check=True, capture_output=True)
+    return pair
+
+
+async def test_a_certificate_that_nobody_vouches_for(transport: HttpTransport, certificate: Path) -> None:
+    tls = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    tls.load_cert_chain(certificate)
+    async with answering(OK + b"\r\n", tls) as port:
+        await refuse(transport, Request("GET", f"https://localhost:{port}/"), BadCertificate, "who it is", "CA")

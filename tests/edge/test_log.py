@@ -1,0 +1,149 @@
+"""The log: JSON lines in private files that are rotated, and nothing in them that looks like a key."""
+
+from __future__ import annotations
+
+import json
+import logging
+import stat
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from pointsman.edge import log
+from pointsman.edge.log import redact, start_log
+
+
+@pytest.fixture(autouse=True)
+def as_it_was() -> Iterator[None]:
+    """Logging is the process's own: it is left as it was found."""
+    root, raises = logging.getLogger(), logging.raiseExceptions
+    handlers, level = root.handlers, root.level
+    yield
+    root.handlers, logging.raiseExceptions = handlers, raises
+    root.setLevel(level)
+    for name in ("asyncio", "httpx2", "httpcore2", "aiohttp"):
+        logging.getLogger(name).setLevel(logging.NOTSET)
+
+
+def logged(path: Path, act: Callable[[logging.Logger], object], level: str = "INFO") -> list[dict[str, Any]]:
+    """What stands in the log after something was done."""
+    listener = start_log(str(path), level)
+    try:
+        act(logging.getLogger("pointsman.test"))
+    finally:
+        listener.stop()
+        for handler in listener.handlers:
+            handler.close()
+    return [json.loads(line) for line in path.read_text("utf-8").splitlines()]
+
+
+def test_a_record_is_one_line_of_json(tmp_path: Path) -> None:
+    def act(logger: logging.Logger) -> None:
+        logger.info("é %s\nnext line", 3, extra={"chatId": "c1", "client": "Neovim", "unknown": "u", "provider": None})
+
+    (line,) = logged(tmp_path / "log", act)
+    assert line.pop("time").endswith("+00:00")
+    assert line == {
+        "level": "INFO",
+        "logger": "pointsman.test",
+        "message": "é 3\nnext line",
+        "client": "Neovim",
+        "chatId": "c1",
+    }
+
+
+def test_a_traceback_goes_with_its_record(tmp_path: Path) -> None:
+    def act(logger: logging.Logger) -> None:
+        try:
+            raise ValueError("with sk-abcdefghijkl in it")
+        except ValueError:
+            logger.exception("it broke")
+
+    (line,) = logged(tmp_path / "log", act)
+    assert line["traceback"].endswith("ValueError: with sk-a… in it")
+
+
+def test_the_level(tmp_path: Path) -> None:
+    def act(logger: logging.Logger) -> None:
+        logger.debug("d")
+        logger.warning("w")
+        logging.getLogger("asyncio").info("noise")
+        logging.getLogger("httpx2").warning("no noise")
+
+    assert [line["message"] for line in logged(tmp_path / "info", act)] == ["w", "no noise"]
+    assert [line["message"] for line in logged(tmp_path / "debug", act, "debug")] == ["d", "w", "no noise"]
+    assert [line["message"] for line in logged(tmp_path / "odd", act, "odd")] == ["w", "no noise"]
+
+
+def test_a_record_that_is_no_good_costs_only_itself(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    def act(logger: logging.Logger) -> None:
+        logger.info("%d", "no number")
+        logger.info("half a letter: \ud800")
+        logger.info("fine", extra={"model": object()})
+
+    messages = [line["message"] for line in logged(tmp_path / "log", act)]
+    assert messages[-1] == "fine"
+    assert capsys.readouterr().err == ""
+
+
+SHOWN = "abcdefghijklmnopqrstuvwxyz"
+
+
+@pytest.mark.parametrize(
+    "key",
+    [
+        f"sk-{SHOWN}",
+        f"sk-proj-{SHOWN}",
+        f"sk-or-v1-{SHOWN}",
+        f"sk-ant-api03-{SHOWN}_-AA",
+        f"SK-{SHOWN}",
+        f"pk-{SHOWN}",
+        f"gsk_{SHOWN}",
+        f"xai-{SHOWN}",
+        f"AIza{SHOWN}",
+        f"Bearer {SHOWN}",
+        f"bearer\t{SHOWN}",
+    ],
+)
+@pytest.mark.parametrize("around", ["{}", "key={},", '"{}"', "line\n{}\nline", "({})", "\t{}", "é {}"])
+def test_what_looks_like_a_key_is_masked(key: str, around: str, tmp_path: Path) -> None:
+    assert SHOWN not in redact(around.format(key))
+    (line,) = logged(tmp_path / "log", lambda logger: logger.info("%s", around.format(key), extra={"model": key}))
+    assert SHOWN not in str(line)
+    assert key[:4] in line["message"]
+
+
+@pytest.mark.parametrize("text", ["a sky-blue desk-lamp", "task-management-of-long-names", "sk-short", "the bearer"])
+def test_what_does_not_look_like_a_key_stays(text: str) -> None:
+    assert redact(text) == text
+
+
+def test_files_are_private_and_rotated(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(log, "LARGEST", 1000)
+
+    def act(logger: logging.Logger) -> None:
+        for number in range(200):
+            logger.info("%s", number)
+
+    logged(tmp_path / "log", act)
+    files = sorted(tmp_path.iterdir())
+    assert [file.name for file in files] == ["log", *(f"log.{n}" for n in range(1, log.KEPT + 1))]
+    for file in files:
+        assert stat.S_IMODE(file.stat().st_mode) == 0o600
+        assert file.stat().st_size <= 1000
+    last = json.loads(files[0].read_text().splitlines()[-1])
+    assert last["message"] == "199"
+
+
+def test_a_log_goes_on_where_it_ended(tmp_path: Path) -> None:
+    logged(tmp_path / "log", lambda logger: logger.info("one"))
+    assert [line["message"] for line in logged(tmp_path / "log", lambda logger: logger.info("two"))] == ["one", "two"]
+
+
+def test_a_log_that_can_not_be_written_disturbs_nobody(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    listener = start_log(str(tmp_path / "no" / "folder" / "log"))
+    logging.getLogger("pointsman.test").error("lost")
+    listener.stop()
+    assert capsys.readouterr().err == ""

@@ -1,0 +1,234 @@
+"""What the tests of the service put together: a scripted transport at the real seam, clients that listen, and SSE.
+
+No test stands here.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from typing import Any
+
+import msgspec
+
+from pointsman.core.catalogue import Catalogue, Layer, parse
+from pointsman.core.chat import AttemptFailed, Conversation, Event, Finished, Message, Started, TextDelta
+from pointsman.core.environment import Environment
+from pointsman.core.errors import PointsmanError
+from pointsman.core.http import Head, Request
+from pointsman.core.routing import Plan, Route, Target
+from pointsman.edge.response import Response
+from pointsman.edge.transport import Transports
+from pointsman.service.chats import Chat, Chats, Starter
+from pointsman.service.clients import Client, Clients
+from pointsman.service.credentials import Credentials
+from pointsman.service.driver import Job, Tools, start
+from pointsman.service.tasks import Tasks
+from pointsman.wire import QUIRKS
+
+HELLO = Conversation((Message("user", "Hello!"),))
+HANG = asyncio.Event
+"""In a play: nothing more comes. An event of its own: nothing more until it is set."""
+
+Step = bytes | Exception | asyncio.Event | type[asyncio.Event]
+
+
+@dataclass(frozen=True)
+class Play:
+    """One answer: its head, then bytes, an exception, or a wait."""
+
+    steps: tuple[Step, ...] = ()
+    status: int = 200
+    headers: Mapping[str, str] = field(default_factory=dict)
+
+
+def delta(finish: str | None = None, **fields: Any) -> bytes:
+    """One chunk of chat completions."""
+    return sse({"choices": [{"index": 0, "delta": fields, "finish_reason": finish}]})
+
+
+def sse(value: Any) -> bytes:
+    """One server-sent event."""
+    return b"data: " + json.dumps(value).encode() + b"\n\n"
+
+
+STOP = delta("stop")
+
+
+def says(*words: str, finish: str | None = "stop") -> Play:
+    """An answer in so many pieces, one chunk each."""
+    end = [delta(finish)] if finish else []
+    return Play((*(delta(content=word) for word in words), *end))
+
+
+def refuses(status: int, message: str = "no", **headers: str) -> Play:
+    """An error in OpenAI's form."""
+    named = {name.replace("_", "-"): value for name, value in headers.items()}
+    return Play((json.dumps({"error": {"message": message}}).encode(),), status, named)
+
+
+class Scripted:
+    """A transport that gives a play or raises an error for each request in turn; the last one stays."""
+
+    def __init__(self, *plays: Play | Exception) -> None:
+        self.plays = list(plays)
+        self.requests: list[Request] = []
+        self.left: list[int] = []
+        self.asked = asyncio.Event()
+
+    @property
+    def keys(self) -> list[str | None]:
+        """The key that each request came with."""
+        found = (request.headers.get("authorization") for request in self.requests)
+        return [value and value.removeprefix("Bearer ") for value in found]
+
+    @asynccontextmanager
+    async def stream(self, request: Request, connect: float) -> AsyncIterator[Response]:
+        """Plays."""
+        number = len(self.requests)
+        self.requests.append(request)
+        self.asked.set()
+        play = self.plays.pop(0) if len(self.plays) > 1 else self.plays[0]
+        if isinstance(play, Exception):
+            raise play
+        try:
+            yield Response(Head(play.status, play.headers), _played(play.steps))
+        finally:
+            self.left.append(number)
+
+    async def close(self) -> None:
+        """Nothing is open."""
+
+
+async def _played(steps: Iterable[Step]) -> AsyncIterator[bytes]:
+    for step in steps:
+        if isinstance(step, bytes):
+            yield step
+        elif isinstance(step, Exception):
+            raise step
+        else:
+            await (step if isinstance(step, asyncio.Event) else step()).wait()
+
+
+class Ear:
+    """A client's line that keeps what it is told."""
+
+    def __init__(self) -> None:
+        self.heard: list[Any] = []
+        self.hung_up = False
+
+    def tell(self, notification: Any) -> None:
+        """Keeps it."""
+        self.heard.append(notification)
+
+    def hang_up(self) -> None:
+        """Remembers that."""
+        self.hung_up = True
+
+
+def join(clients: Clients, window: str | None = None, workspace: str | None = None, **environment: str) -> Client:
+    """A client that has been greeted and initialized, with an ear as its line."""
+    client = clients.join("0", "/", Environment(environment), Ear())
+    client.name, client.workspace, client.ready = f"editor {client.number}", workspace, True
+    clients.assign_window(client, window)
+    return client
+
+
+def heard(client: Client) -> list[Any]:
+    """What a client was told so far."""
+    assert isinstance(client.line, Ear)
+    return client.line.heard
+
+
+def catalogue(text: str, *shipped: str) -> Catalogue:
+    """A catalogue of a user's file over shipped ones."""
+    layers = [Layer(f"shipped:{n}.toml", below, shipped=True) for n, below in enumerate(shipped)]
+    read = parse([*layers, Layer("pointsman.toml", text)], QUIRKS)
+    assert read.problems == ()
+    return read
+
+
+def provider(id: str, *keys: str, **more: Any) -> str:
+    """A provider in TOML that tries each request once; without keys it needs none."""
+    auth = {"scheme": "bearer" if keys else "none"}
+    fields = {"base_url": f"http://{id}.example/v1", "default_model": "m", "max_retries": 0, "keys": keys, "auth": auth}
+    return f"[providers.{id}]\n" + "".join(f"{name} = {toml(value)}\n" for name, value in (fields | more).items())
+
+
+def toml(value: Any) -> str:
+    """A value in one line of TOML."""
+    if isinstance(value, Mapping):
+        return "{" + ", ".join(f"{toml(key)} = {toml(inner)}" for key, inner in value.items()) + "}"
+    return json.dumps(value)
+
+
+class Bench:
+    """Chats over a scripted transport, as the composition root puts them together."""
+
+    def __init__(self, transport: Scripted, *providers: str) -> None:
+        self.transport = transport
+        self.catalogue = catalogue("\n".join(providers))
+        self.clients = Clients()
+        self.chats = Chats(self.clients)
+        self.tasks = Tasks()
+        self.environment = Environment()
+
+    def begin(
+        self,
+        *targets: str,
+        conversation: Conversation = HELLO,
+        skipped: Sequence[tuple[Target, str]] = (),
+        id: str = "c1",
+    ) -> Chat:
+        """A chat that is under way."""
+        named = tuple(Target(*target.split(":", 1)) for target in targets)
+        plan = Plan(Route(targets[0], named, "test"), named, tuple(skipped))
+        chat = Chat(id, targets[0], conversation.title, Starter("editor", None, None), 60.0)
+        self.chats.begin(chat)
+        by_scheme = {"http": self.transport}
+        tools = Tools(self.catalogue, Credentials(), Transports(by_scheme), self.chats)
+        start(Job(chat, conversation, self.environment, plan), tools, self.tasks)
+        return chat
+
+
+async def events(chat: Chat, after: int = -1) -> list[Event]:
+    """All events of a chat behind a cursor, once it has ended."""
+    return [decode(encoded) async for _, batch in chat.read(after) for encoded in batch]
+
+
+def told(events: list[Event]) -> list[Any]:
+    """Events in short, for tables: failures by their error and what is tried next, the end by its reason."""
+    short: list[Any] = []
+    for event in events:
+        match event:
+            case AttemptFailed(model, error, next):
+                short.append((model, error.code, next))
+            case Finished(reason, error, resume):
+                short.append((reason, error.code if error else None, *resume))
+            case Started():
+                short.append(f"{event.provider}:{event.model}")
+            case TextDelta(text):
+                short.append(text)
+            case _:
+                short.append(event)
+    return short
+
+
+def outcomes(chat: Chat) -> list[tuple[str, str, str | None]]:
+    """The receipt's attempts in short."""
+    assert chat.result is not None
+    return [(a.provider, a.outcome, a.error.code if a.error else None) for a in chat.result.attempts]
+
+
+def decode(encoded: bytes) -> Event:
+    """One event as a client reads it."""
+    event: Event = msgspec.json.decode(encoded, type=Event)
+    return event
+
+
+def ours(error: PointsmanError | None) -> str | None:
+    """The code of an error, for tables."""
+    return error.code if error else None
