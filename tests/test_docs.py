@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from pointsman.cli.main import cli
-from pointsman.core import catalogue
+from pointsman.core.configuration import Layer, parse
 from pointsman.edge.files import shipped
 from pointsman.wire import QUIRKS
 
@@ -51,7 +51,7 @@ def test_configuration_reads(page: str) -> None:
         if "language-server" in block:
             continue  # an editor's own file
         tomllib.loads(block)
-        problems = catalogue.parse([*shipped(), catalogue.Layer(page, block)], QUIRKS).problems
+        problems = parse([*shipped(), Layer(page, block)], QUIRKS).problems
         assert not problems, f"{page} shows a configuration that is wrong: {problems}"
 
 

@@ -17,7 +17,7 @@ from tests.bench.relays import Daemon
 
 NOTICED_WITHIN = 5.0
 _TOOK = re.compile(r"^Executing (.*) took (\d+\.\d+) seconds$", re.DOTALL)
-_COROUTINE = re.compile(r"coro=<([\w.]+\(\)).*?(pointsman/[\w/]+\.py:\d+)", re.DOTALL)
+_COROUTINE = re.compile(r"coro=<([\w.<>]+\(\)).*?(pointsman/[\w/]+\.py:\d+)", re.DOTALL)
 _HANDLE = re.compile(r"<\w+ (\S+)")
 _START = "_serve()"
 

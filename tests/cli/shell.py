@@ -116,7 +116,7 @@ class Terminal:
         os.write(self._screen, keys.encode())
 
     def ends_by(self, key: str) -> int:
-        """Presses a key, if need be again, as a person would: Python may miss a signal just before it waits for keys."""
+        """Presses a key, if need be again, as a person would: Python may miss the first, just before it waits."""
         until = time.monotonic() + WITHIN
         while self._process.poll() is None and time.monotonic() < until:
             self.types(key)

@@ -261,9 +261,9 @@ def test_no_colour_means_none(lasting_shell: Shell) -> None:
     assert "\x1b" not in plain.seen
 
 
-def test_without_a_daemon_the_status_says_so(lasting_shell: Shell, tmp_path: Path) -> None:
+def test_a_daemon_that_can_not_be_reached_is_told(lasting_shell: Shell, tmp_path: Path) -> None:
     done = lasting_shell.run(*ECHO, "hi", POINTSMAN_ENDPOINT=str(tmp_path / "nothing"))
-    assert (done.returncode, done.stdout) == (3, "")
+    assert (done.returncode, done.stdout) == (1, "")
     assert done.stderr.count("\n") == 1
     assert "POINTSMAN_ENDPOINT" in done.stderr
 

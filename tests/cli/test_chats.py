@@ -24,7 +24,7 @@ def only(shell: Shell) -> Any:
 
 def test_without_a_daemon_there_are_none(shell: Shell) -> None:
     done = shell.run("chats")
-    assert (done.returncode, done.stdout) == (3, "")
+    assert (done.returncode, done.stdout, done.stderr.count("\n")) == (3, "", 1)
     assert shell.json("chats", status=3) == {"chats": []}
     assert shell.run("chats", "attach", "x").returncode == 3
     assert not shell.home.daemons(), "none was started just to look"

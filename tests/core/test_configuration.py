@@ -159,7 +159,9 @@ def test_a_wrong_variable_is_told_and_costs_only_itself(case: str) -> None:
 def test_several_wrong_variables_are_all_told() -> None:
     found = catalogue(ACME_TIMEOUT="x", ACME_MAX_RETRIES="y", ACME_AUTH_MODE="z", FOO_API_KEY="k", FOO_BASE_URL="foo")
     told = " ".join(problem.message for problem in found.problems)
-    assert [name in told for name in ("ACME_TIMEOUT", "ACME_MAX_RETRIES", "ACME_AUTH_MODE", "FOO_BASE_URL")] == [True] * 4
+    assert [name in told for name in ("ACME_TIMEOUT", "ACME_MAX_RETRIES", "ACME_AUTH_MODE", "FOO_BASE_URL")] == [
+        True
+    ] * 4
     assert found.providers.keys() == {"acme"}
 
 
@@ -202,7 +204,9 @@ def test_a_project_never_redirects(case: str) -> None:
 
 
 def test_what_is_right_in_a_project_counts_beside_what_is_refused() -> None:
-    found = catalogue(project('default = 3\naliases = { a = "acme:big", b = 4 }\n[providers.x]\nbase_url = "http://x"\n'))
+    found = catalogue(
+        project('default = 3\naliases = { a = "acme:big", b = 4 }\n[providers.x]\nbase_url = "http://x"\n')
+    )
     assert (found.aliases, found.project_default) == ({"a": "acme:big"}, None)
     assert sorted(problem.line or 0 for problem in found.problems) == [1, 2, 3]
 

@@ -1,134 +1,84 @@
-"""Files of configuration on disk: read as they are, or told why not, and replaced at once or not at all."""
+"""Configuration from disk: what comes with Pointsman is sound, and a file that can't be read is told, not raised."""
 
 from __future__ import annotations
 
-import os
-import signal
-import stat
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
 
-from pointsman.core.configuration import Layer
-from pointsman.core.errors import StorageError
-from pointsman.edge.files import LARGEST, layer, shipped
-from pointsman.edge.toml_edit import replace_file
-
-NOWHERE = "/proc/pointsman-tests"
-"""A folder in which nobody can make a file, root included."""
+from pointsman.core.configuration import Layer, parse
+from pointsman.edge import files
+from pointsman.edge.files import layer, shipped
+from pointsman.wire import QUIRKS
 
 
-def test_a_file_is_read_as_it_is(tmp_path: Path) -> None:
-    file = tmp_path / "a.toml"
-    file.write_bytes("a = 'é'\r\n".encode())
-    assert layer(file) == Layer(str(file), "a = 'é'\r\n")
-    assert layer(file, "project") == Layer(str(file), "a = 'é'\r\n", "project")
+def test_what_comes_with_pointsman_is_sound() -> None:
+    catalogue = parse(shipped(), QUIRKS)
+    assert catalogue.problems == ()
+    assert {"echo", "openai", "openrouter", "ollama", "ollama-cloud", "lmstudio"} <= catalogue.providers.keys()
+    for id, provider in catalogue.providers.items():
+        assert not provider.configured_by_user
+        assert provider.title != id, "it has a name for people"
+        assert provider.auth.scheme in {"none", "optional-key"} or provider.auth.variables, id
+        assert provider.default_model is None or provider.default_model in provider.names, id
 
 
-@pytest.mark.parametrize("path", ["missing.toml", "no-folder/a.toml", "file/a.toml"])
-def test_a_file_that_is_not_there_is_none(tmp_path: Path, path: str) -> None:
-    (tmp_path / "file").write_text("")
+def test_nobody_s_variable_is_another_s() -> None:
+    names = [name for provider in parse(shipped(), QUIRKS).providers.values() for name in provider.auth.variables]
+    assert len(set(names)) == len(names)
+
+
+@pytest.mark.parametrize(
+    ("content", "text"),
+    [
+        (b"", ""),
+        ("# é\n".encode(), "# é\n"),
+        (b"\xef\xbb\xbfx = 1", "x = 1"),
+        ("a = 'é'\r\n".encode(), "a = 'é'\r\n"),
+    ],
+)
+def test_a_file_is_one_layer(tmp_path: Path, content: bytes, text: str) -> None:
+    path = tmp_path / "pointsman.toml"
+    path.write_bytes(content)
+    assert layer(path) == Layer(str(path), text)
+    assert layer(path, "project") == Layer(str(path), text, "project")
+
+
+@pytest.mark.parametrize("path", ["pointsman.toml", "no-folder/pointsman.toml", "file/pointsman.toml"])
+def test_no_file_is_no_layer(tmp_path: Path, path: str) -> None:
+    (tmp_path / "file").touch()
     assert layer(tmp_path / path) is None
 
 
-def test_what_can_not_be_read_says_why(tmp_path: Path) -> None:
-    folder, latin, big, circle = (tmp_path / name for name in ("folder", "latin", "big", "circle"))
-    folder.mkdir()
-    latin.write_bytes("# fine\n# \xe9 ist kein UTF-8\n".encode("latin-1"))
-    big.write_bytes(b"#" * (LARGEST + 1))
-    circle.symlink_to(circle)
-    for file, words in ((folder, "directory"), (latin, "line 2 is not in UTF-8"), (big, "1 MiB"), (circle, "symbolic")):
-        found = layer(file)
-        assert found is not None
-        assert found.text == ""
-        assert words in (found.unreadable or "")
+def check_unreadable(path: Path, reason: str) -> None:
+    found = layer(path)
+    assert found is not None
+    assert (found.origin, found.text, found.unreadable) == (str(path), "", reason)
+    (problem,) = parse([found], QUIRKS).problems
+    assert reason in problem.message
 
 
-def test_what_comes_with_pointsman_can_be_read() -> None:
-    found = shipped()
-    assert all(each.kind == "shipped" and not each.unreadable and each.text for each in found)
-    assert {"shipped:ollama.toml", "shipped:openrouter.toml"} <= {each.origin for each in found}
+def test_a_folder_is_no_file(tmp_path: Path) -> None:
+    check_unreadable(tmp_path, "Is a directory")
 
 
-# Replacing one
+def test_a_loop_of_links_is_no_file(tmp_path: Path) -> None:
+    (tmp_path / "a").symlink_to("b")
+    (tmp_path / "b").symlink_to("a")
+    check_unreadable(tmp_path / "a", "Too many levels of symbolic links")
 
 
-def test_a_new_file_is_for_its_owner_alone(tmp_path: Path) -> None:
-    file = tmp_path / "new" / "folder" / "a.toml"
-    replace_file(file, "é\r\n")
-    assert file.read_bytes() == "é\r\n".encode()
-    assert stat.S_IMODE(file.stat().st_mode) == 0o600
-    assert stat.S_IMODE(file.parent.stat().st_mode) == 0o700
+def test_what_is_not_in_utf_8_is_told_with_its_line(tmp_path: Path) -> None:
+    """Else the odd letters would be lost in the file itself, once something is put into it."""
+    path = tmp_path / "pointsman.toml"
+    path.write_bytes("# fine\n# das hei\xdft nicht UTF-8\n".encode("latin-1"))
+    check_unreadable(path, "line 2 is not in UTF-8")
 
 
-def test_the_mode_stays(tmp_path: Path) -> None:
-    file = tmp_path / "a.toml"
-    file.write_text("old")
-    file.chmod(0o640)
-    replace_file(file, "new")
-    assert (file.read_text(), stat.S_IMODE(file.stat().st_mode)) == ("new", 0o640)
-
-
-def test_a_link_stays_one(tmp_path: Path) -> None:
-    (tmp_path / "dotfiles").mkdir()
-    target, middle, link = tmp_path / "dotfiles" / "a.toml", tmp_path / "middle", tmp_path / "link"
-    target.write_text("old")
-    middle.symlink_to(target)
-    link.symlink_to("middle")
-    replace_file(link, "new")
-    assert (target.read_text(), target.is_symlink()) == ("new", False)
-    assert (link.readlink(), middle.readlink()) == (Path("middle"), target)
-    assert [file.name for file in target.parent.iterdir()] == ["a.toml"], "nothing is left beside it"
-
-
-def test_a_link_that_leads_nowhere_yet(tmp_path: Path) -> None:
-    link = tmp_path / "link"
-    link.symlink_to(tmp_path / "dotfiles" / "a.toml")
-    replace_file(link, "new")
-    assert link.is_symlink()
-    assert (tmp_path / "dotfiles" / "a.toml").read_text() == "new"
-
-
-@pytest.mark.parametrize("file", ["a.toml", "folder/a.toml"])
-def test_where_nothing_can_be_written_that_is_told(file: str) -> None:
-    with pytest.raises(StorageError, match="could not be written") as caught:
-        replace_file(Path(NOWHERE, file), "new")
-    assert "permissions" in caught.value.advice
-
-
-@pytest.mark.skipif(os.geteuid() == 0, reason="root may write everywhere")
-def test_a_read_only_folder(tmp_path: Path) -> None:
-    file = tmp_path / "a.toml"
-    file.write_text("old")
-    tmp_path.chmod(0o500)
-    try:
-        with pytest.raises(StorageError, match="Permission denied"):
-            replace_file(file, "new")
-    finally:
-        tmp_path.chmod(0o700)
-    assert file.read_text() == "old"
-
-
-def test_whoever_reads_sees_the_old_one_or_the_new_one(tmp_path: Path) -> None:
-    """A process that does nothing but replace it is killed again and again, in the middle of whatever it does."""
-    file = tmp_path / "a.toml"
-    texts = {letter * 200_000 for letter in "ab"}
-    code = f"""if True:
-        from pathlib import Path
-        from pointsman.edge.toml_edit import replace_file
-        print("begun", flush=True)
-        while True:
-            for letter in "ab":
-                replace_file(Path({str(file)!r}), letter * 200_000)
-    """
-    file.write_text("a" * 200_000)
-    for _ in range(5):
-        with subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE) as writer:
-            assert writer.stdout
-            assert writer.stdout.readline()
-            for _ in range(50):
-                assert file.read_text() in texts
-            writer.send_signal(signal.SIGKILL)
-        assert file.read_text() in texts
+def test_a_file_that_is_too_large_is_not_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(files, "LARGEST", 10)
+    path = tmp_path / "pointsman.toml"
+    path.write_text("# 34567890")
+    assert layer(path) == Layer(str(path), "# 34567890")
+    path.write_text("# 345678901")
+    check_unreadable(path, "it has more than 1 MiB")

@@ -171,7 +171,7 @@ def test_a_full_disk_refuses_and_harms_nothing(path: Path) -> None:
     writer = subprocess.run([sys.executable, WRITER, "limited", path], capture_output=True, check=True, timeout=30)
     confirmed = [int(line) for line in writer.stdout.split()]
     assert confirmed[-1] == 10**6
-    assert len(confirmed) > 10
+    assert len(confirmed) > 3
     assert stored(path) == [numbered(n) for n in confirmed]
 
 

@@ -18,7 +18,22 @@ Data = dict[str, Any]
 Path = tuple[str, ...]
 
 KEYS = ["a", "b", "providers", "corp", "base_url", "x y", "é", "a.b", '"', "'", "[t]", "#", ""]
-TEXTS = ["", "x", 'a"b', "it's", "# no comment", "[no table]", "a\nb", '"""', "'''", "\\", "é\u2028\x85", "k = 1", "{", "]"]
+TEXTS = [
+    "",
+    "x",
+    'a"b',
+    "it's",
+    "# no comment",
+    "[no table]",
+    "a\nb",
+    '"""',
+    "'''",
+    "\\",
+    "é\u2028\x85",
+    "k = 1",
+    "{",
+    "]",
+]
 scalars = st.sampled_from(TEXTS) | st.integers(-9, 9) | st.booleans() | st.sampled_from([0.5, 1e100])
 values = scalars | st.lists(scalars | st.lists(scalars, max_size=2), max_size=3)
 keys = st.sampled_from(KEYS)

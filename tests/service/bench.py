@@ -14,8 +14,9 @@ from typing import Any
 
 import msgspec
 
-from pointsman.core.catalogue import Catalogue, Layer, parse
+from pointsman.core.catalogue import Catalogue
 from pointsman.core.chat import AttemptFailed, Conversation, Event, Finished, Message, Started, TextDelta
+from pointsman.core.configuration import Layer, parse
 from pointsman.core.environment import Environment
 from pointsman.core.errors import PointsmanError
 from pointsman.core.http import Head, Request
@@ -145,7 +146,7 @@ def heard(client: Client) -> list[Any]:
 
 def catalogue(text: str, *shipped: str) -> Catalogue:
     """A catalogue of a user's file over shipped ones."""
-    layers = [Layer(f"shipped:{n}.toml", below, shipped=True) for n, below in enumerate(shipped)]
+    layers = [Layer(f"shipped:{n}.toml", below, kind="shipped") for n, below in enumerate(shipped)]
     read = parse([*layers, Layer("pointsman.toml", text)], QUIRKS)
     assert read.problems == ()
     return read
@@ -232,3 +233,25 @@ def decode(encoded: bytes) -> Event:
 def ours(error: PointsmanError | None) -> str | None:
     """The code of an error, for tables."""
     return error.code if error else None
+
+
+class NoLists:
+    """A store that keeps no lists of models."""
+
+    def model_lists(self) -> list[tuple[str, str, float, str]]:
+        """Nothing was kept."""
+        return []
+
+    async def put_model_list(self, provider: str, base_url: str, at: float, models: str) -> None:
+        """Nothing is kept."""
+
+
+class Fixed:
+    """One catalogue for every client."""
+
+    def __init__(self, catalogue: Catalogue) -> None:
+        self.catalogue = catalogue
+
+    def of(self, client: Client) -> Catalogue:
+        """The same for all."""
+        return self.catalogue

@@ -4,16 +4,18 @@ from __future__ import annotations
 
 import asyncio
 import json
+from typing import cast
 
 import pytest
 
 from pointsman.core.environment import Environment
 from pointsman.core.errors import ConnectFailed
+from pointsman.edge.store import Store
 from pointsman.edge.transport import Transports
 from pointsman.service import models as module
 from pointsman.service.credentials import Credentials
 from pointsman.service.models import Models
-from tests.service.bench import HANG, Play, Scripted, catalogue, provider, refuses
+from tests.service.bench import HANG, NoLists, Play, Scripted, catalogue, provider, refuses
 
 SHIPPED = 'id = "shipped"\nbase_url = "http://shipped.example"\nmodels = ["s"]\nauth = { scheme = "none" }\n'
 ECHO = 'id = "echo"\nwire = "echo"\nbase_url = "echo://localhost"\ndefault_model = "echo"\nauth = { scheme = "none" }\n'
@@ -31,12 +33,12 @@ class Asked:
     def __init__(self, *texts: str, plays: list[Play | Exception]) -> None:
         self.transport = Scripted(*plays)
         self.catalogue = catalogue("\n".join(texts), SHIPPED, ECHO)
-        self.models = Models(self.catalogue, Credentials(), Transports({"http": self.transport}))
+        self.models = Models(Credentials(), Transports({"http": self.transport}), cast('Store', NoLists()))
 
     async def list(self, provider: str | None = None, refresh: bool = False) -> tuple[list[str], list[str]]:
         """Names to switch to, and the codes of what failed."""
         named = self.catalogue.providers[provider] if provider else None
-        found, failures = await self.models.listed(Environment(), named, refresh)
+        found, failures = await self.models.listed(self.catalogue, Environment(), named, refresh)
         assert all(failure.provider for failure in failures)
         return [model.model for model in found], [failure.code for failure in failures]
 
@@ -46,7 +48,7 @@ async def test_names_of_the_definition_come_first_then_those_of_the_provider() -
     names, failures = await asked.list("acme")
     assert names == ["acme:short", "acme:m", "acme:n", "acme:org/long", "acme:x"]
     assert failures == []
-    found, _ = await asked.models.listed(Environment(), asked.catalogue.providers["acme"], False)
+    found, _ = await asked.models.listed(asked.catalogue, Environment(), asked.catalogue.providers["acme"], False)
     assert [(model.id, model.source) for model in found][:2] == [("org/long", "config"), ("m", "config")]
     assert (found[-1].id, found[-1].source) == ("x", "live")
 
@@ -67,13 +69,13 @@ async def test_only_providers_of_the_user_are_asked_unasked() -> None:
 async def test_a_list_is_asked_for_once_and_again_on_demand() -> None:
     asked = Asked(ACME, plays=[lists("x"), lists("y")])
     assert "acme:x" in (await asked.list())[0]
-    assert asked.models.known() == {"acme": {"x"}}
+    assert asked.models.known(asked.catalogue)["acme"] == {"x"}
     assert "acme:x" in (await asked.list("acme"))[0]
     assert len(asked.transport.requests) == 1
     names, _ = await asked.list("acme", refresh=True)
     assert "acme:y" in names
     assert "acme:x" not in names
-    assert asked.models.known() == {"acme": {"y"}}
+    assert asked.models.known(asked.catalogue)["acme"] == {"y"}
 
 
 async def test_a_provider_is_asked_with_its_key() -> None:
@@ -127,5 +129,5 @@ async def test_a_provider_that_is_silent_is_not_waited_for(monkeypatch: pytest.M
 
 async def test_a_key_that_a_provider_quotes_is_taken_out() -> None:
     asked = Asked(OTHER, plays=[refuses(401, "Wrong: sk-0123456789")])
-    _, (failure,) = await asked.models.listed(Environment(), asked.catalogue.providers["other"], False)
+    _, (failure,) = await asked.models.listed(asked.catalogue, Environment(), asked.catalogue.providers["other"], False)
     assert "0123" not in failure.message

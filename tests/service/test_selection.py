@@ -7,7 +7,7 @@ import sqlite3
 from collections.abc import AsyncIterator
 from contextlib import closing
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import pytest
 import pytest_asyncio
@@ -23,11 +23,12 @@ from pointsman.core.errors import (
 from pointsman.core.selection import Decider, Scope, Selection
 from pointsman.edge.store import Store
 from pointsman.edge.transport import Transports
+from pointsman.service.catalogues import Catalogues
 from pointsman.service.clients import Client, Clients
 from pointsman.service.credentials import Credentials
 from pointsman.service.models import Models
 from pointsman.service.selection import SelectionChanged, Selections
-from tests.service.bench import Scripted, catalogue, heard, join, provider, says
+from tests.service.bench import Fixed, Scripted, catalogue, heard, join, provider, says
 
 ECHO = 'id = "echo"\nwire = "echo"\nbase_url = "echo://localhost"\ndefault_model = "echo"\nauth = { scheme = "none" }\n'
 SHIPPED = 'id = "shipped"\nbase_url = "http://shipped.example"\ndefault_model = "m"\nauth = { scheme = "none" }\n'
@@ -42,8 +43,9 @@ class House:
         self.store = Store(path)
         self.clients = Clients()
         self.catalogue = catalogue("\n".join(texts), ECHO, SHIPPED)
-        models = Models(self.catalogue, Credentials(), Transports({"http": Scripted(says("x"))}))
-        self.selections = Selections(self.catalogue, Credentials(), models, self.clients, self.store)
+        self.fixed = Fixed(self.catalogue)
+        models = Models(Credentials(), Transports({"http": Scripted(says("x"))}), self.store)
+        self.selections = Selections(cast('Catalogues', self.fixed), Credentials(), models, self.clients, self.store)
 
     async def choose(
         self,

@@ -24,7 +24,15 @@ from pointsman.core.chat import (
     Usage,
     UsageReport,
 )
-from pointsman.core.errors import BadReply, BadRequest, InvalidKey, ModelNotFound, Overloaded, PointsmanError, RateLimited
+from pointsman.core.errors import (
+    BadReply,
+    BadRequest,
+    InvalidKey,
+    ModelNotFound,
+    Overloaded,
+    PointsmanError,
+    RateLimited,
+)
 from pointsman.core.http import Head
 from pointsman.wire import ollama_chat
 from tests.counterparts.aimock import AImock

@@ -12,7 +12,7 @@ import click
 from pointsman.cli.answer import AnswerPrinter
 from pointsman.cli.chat import follow
 from pointsman.cli.client import CallFailed, Client
-from pointsman.cli.failures import CANCELLED, NO_DAEMON, Failure
+from pointsman.cli.failures import CANCELLED, NO_DAEMON, Failure, NotRunning
 from pointsman.cli.lifecycle import is_running
 from pointsman.cli.parameters import as_json, complete_chat
 from pointsman.cli.tables import show_chats
@@ -35,11 +35,10 @@ def chats(ctx: click.Context, as_json: bool) -> int:
         if as_json:
             raise click.UsageError(f"Put `--json` behind `{ctx.invoked_subcommand}`.")
         return 0
-    if not is_running():
-        if as_json:
-            print_json({"chats": []})
-        note("No daemon is running, so there are no chats.")
+    if as_json and not is_running():
+        print_json({"chats": []})
         return NO_DAEMON
+    _must_run()
     with Client(may_start=False) as client:
         result = client.call("pointsman/listChats")
     if as_json:
@@ -62,8 +61,9 @@ def attach(id: str, as_json: bool) -> int:
 
     Ctrl-C only leaves: the chat runs on for the others.
     """
+    _must_run()
     with Client(may_start=False) as client:
-        params = {"chatId": _whole(client, id), "after": -1}
+        params = {"chatId": _whole(client, id), "after": -1, "stream": not as_json}
         try:
             return follow(client, "pointsman/attachChat", params, as_json=as_json)
         except CallFailed as error:
@@ -84,6 +84,7 @@ def cancel(id: str, as_json: bool) -> int:
 
     One that had finished stays as it was.
     """
+    _must_run()
     with Client(may_start=False) as client:
         result = client.call("pointsman/cancelChat", {"chatId": _whole(client, id)})
     if as_json:
@@ -91,6 +92,11 @@ def cancel(id: str, as_json: bool) -> int:
     else:
         AnswerPrinter().finish(result, streamed=False)
     return 0
+
+
+def _must_run() -> None:
+    if not is_running():
+        raise NotRunning("No daemon is running, so there are no chats. It starts with the first that you begin.")
 
 
 def _whole(client: Client, start: str) -> str:

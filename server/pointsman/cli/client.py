@@ -160,7 +160,7 @@ def _folder() -> str | None:
     """Where we are; None when that folder has been removed."""
     try:
         return str(Path.cwd())
-    except FileNotFoundError:
+    except OSError:
         return None
 
 

@@ -1,6 +1,6 @@
 """How a failure reads on one line, and the exit status that stands for it. Must never know which command failed.
 
-Exit status: 0 done, 1 it failed, 2 the command line is wrong, 3 no daemon, 130 cancelled.
+Exit status: 0 done, 1 it failed, 2 the command line is wrong, 3 no daemon runs, 130 cancelled.
 """
 
 from __future__ import annotations
@@ -9,15 +9,9 @@ import click
 
 from pointsman.cli.client import CallFailed
 from pointsman.cli.terminal import visible
-from pointsman.endpoint import EndpointError
 
 FAILED, WRONG, NO_DAEMON, CANCELLED = 1, 2, 3, 130
-_STATUS = {
-    "DaemonUnreachable": NO_DAEMON,
-    "DaemonWontStart": NO_DAEMON,
-    "InvalidParams": WRONG,
-    "RequestCancelled": CANCELLED,
-}
+_STATUS = {"InvalidParams": WRONG, "RequestCancelled": CANCELLED}
 _WORDS = {
     "`pointsman/listProviders`": "`pointsman providers`",
     "`pointsman/listModels`": "`pointsman models`",
@@ -39,23 +33,27 @@ class Failure(click.ClickException):
     exit_code = FAILED
 
 
+class NotRunning(Failure):
+    """No daemon runs, and the command is not one that starts it."""
+
+    exit_code = NO_DAEMON
+
+
 def status(error: Exception) -> int:
     """The exit status that stands for an error."""
     if isinstance(error, click.ClickException):
         return error.exit_code
-    return _STATUS.get(error.code, FAILED) if isinstance(error, EndpointError | CallFailed) else FAILED
+    return _STATUS.get(error.code, FAILED) if isinstance(error, CallFailed) else FAILED
 
 
 def line(error: Exception) -> str:
     """The error on one line, with what to do next."""
-    name = "pointsman"
-    text = str(error)
-    if isinstance(error, click.ClickException):
-        text = error.format_message()
-    if isinstance(error, click.UsageError) and error.ctx is not None:
-        name = error.ctx.command_path
-        text = f"{text} Try `{name} --help`."
-    return visible(f"{name}: {' '.join(translated(text).split())}")
+    text = error.format_message() if isinstance(error, click.ClickException) else str(error)
+    text = " ".join(translated(text).split())
+    if not isinstance(error, click.UsageError):
+        return visible(f"pointsman: {text}")
+    command = error.ctx.command_path if error.ctx else "pointsman"
+    return visible(f"Error: {text}{'' if text.endswith(('.', '?')) else '.'} Try `{command} --help`.")
 
 
 def translated(text: str) -> str:

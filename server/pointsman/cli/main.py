@@ -1,6 +1,6 @@
 """The list of commands, and the one way out of them. Must never print a traceback.
 
-Exit status: 0 done, 1 it failed and was told why, 2 the command line is wrong, 3 no daemon, 130 cancelled.
+Exit status: 0 done, 1 it failed and was told why, 2 the command line is wrong, 3 no daemon runs, 130 cancelled.
 """
 
 from __future__ import annotations
@@ -80,7 +80,7 @@ def cli() -> None:
       pointsman use echo:echo
       pointsman chat "Is anybody there?"
 
-    Exit status: 0 done, 1 it failed, 2 the command line is wrong, 3 no daemon, 130 cancelled.
+    Exit status: 0 done, 1 it failed, 2 the command line is wrong, 3 no daemon runs, 130 cancelled.
     """
 
 

@@ -97,7 +97,9 @@ class Daemon(Struct, frozen=True, forbid_unknown_fields=True):
         Seconds | Literal["never"],
         Meta(description="seconds without a client or a chat until it ends, or `never`"),
     ] = 3600.0
-    drain: Says[float, Meta(gt=0, le=15, description="seconds that chats have to finish, 15 at most, when it stops")] = 10.0
+    drain: Says[
+        float, Meta(gt=0, le=15, description="seconds that chats have to finish, 15 at most, when it stops")
+    ] = 10.0
 
 
 class Problem(Struct, frozen=True, rename="camel", omit_defaults=True):

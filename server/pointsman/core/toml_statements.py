@@ -75,6 +75,4 @@ def _value(text: str, at: int) -> tuple[int, int]:
 
 def _path(names: str) -> tuple[str, ...]:
     """The names of a dotted key, without their quotes."""
-    return tuple(
-        tomllib.loads(f"k = {name}")["k"] if name[0] in "\"'" else name for name in re.findall(_NAME, names)
-    )
+    return tuple(tomllib.loads(f"k = {name}")["k"] if name[0] in "\"'" else name for name in re.findall(_NAME, names))

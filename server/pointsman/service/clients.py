@@ -95,7 +95,8 @@ class Clients:
 
         Says whether it got its wish.
         """
-        taken = any(other.window == wanted for other in self._live.values() if other is not client)
+        others = (other for other in self._live.values() if other is not client)
+        taken = wanted is not None and any(other.window == wanted for other in others)
         client.gave_window = wanted is not None
         client.window = secrets.token_hex(8) if wanted is None or taken else wanted
         return not taken
