@@ -25,6 +25,7 @@ SCHEMA: Sequence[str] = (
         client TEXT NOT NULL, window_id TEXT, at TEXT NOT NULL, PRIMARY KEY (scope, key)
     ) STRICT, WITHOUT ROWID""",
     "CREATE TABLE counters (name TEXT PRIMARY KEY, value INTEGER NOT NULL) STRICT, WITHOUT ROWID",
+    "INSERT OR IGNORE INTO counters SELECT 'revision', max(revision) FROM choices",
 )
 """One statement a version; `PRAGMA user_version` says how many of them a database has seen."""
 STALE_WINDOWS = 500
