@@ -59,8 +59,8 @@ def stored(path: Path) -> list[Choice]:
 
 
 def ask(path: Path, query: str) -> list[tuple[object, ...]]:
-    """What another connection sees."""
-    with closing(sqlite3.connect(path)) as connection:
+    """What another connection sees, or changes."""
+    with closing(sqlite3.connect(path)) as connection, connection:
         return connection.execute(query).fetchall()
 
 
@@ -289,6 +289,16 @@ def test_an_older_state_is_brought_up_to_date(path: Path, monkeypatch: pytest.Mo
     monkeypatch.setattr(module, "SCHEMA", (*SCHEMA, "CREATE TABLE later (x)", "CREATE TABLE latest (x)"))
     assert stored(path) == [ONE]
     assert ask(path, "PRAGMA user_version") == [(len(SCHEMA) + 2,)]
+
+
+async def test_the_state_of_the_first_version_goes_on_counting(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    with monkeypatch.context() as patch:
+        patch.setattr(module, "SCHEMA", SCHEMA[:1])
+        await Store(path).close()
+    ask(path, "INSERT INTO choices VALUES ('global', '', 'p:m', 9, 'Neovim', NULL, '')")
+    store = Store(path)
+    assert store.revision() == 9
+    await store.close()
 
 
 def test_bringing_up_to_date_is_all_or_nothing(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

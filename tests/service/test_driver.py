@@ -174,6 +174,16 @@ CASES: dict[str, tuple[tuple[str, ...], list[Play | Exception], list[Any]]] = {
         [Play((delta(content="a") + sse({"error": {"message": "m", "code": 429}}),)), says("b")],
         ["one:m", "a", ("interrupted", "RateLimited", "one:m", "two:m")],
     ),
+    "broken after the reason to stop": (
+        TWO,
+        [Play((delta(content="a"), STOP, BROKEN)), says("b")],
+        ["one:m", "a", ("end", None)],
+    ),
+    "an error after the reason to stop": (
+        TWO,
+        [Play((delta(content="a"), delta("length"), sse({"error": {"message": "m", "code": 502}}))), says("b")],
+        ["one:m", "a", ("interrupted", "Overloaded", "one:m", "two:m")],
+    ),
     "what can't be read": (
         TWO,
         [Play((b"data: {\n\n",)), says("a")],

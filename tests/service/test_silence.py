@@ -113,6 +113,14 @@ async def test_what_follows_a_complete_answer_is_not_waited_for_long() -> None:
     assert 0.049 <= loop.time() - began < 5
 
 
+async def test_what_comes_after_a_complete_answer_does_not_put_its_end_off() -> None:
+    async with asyncio.timeout(10), Silence(lambda _: None, Timeout(), ACME) as silent:
+        while True:
+            await asyncio.sleep(0)
+            silent.heard(readable=False)
+            silent.end_within(0.05)
+
+
 async def test_without_limits_nothing_ends() -> None:
     beats = Beats(1)
     async with Silence(beats) as silent:

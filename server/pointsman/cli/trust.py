@@ -41,7 +41,7 @@ def trust(folder: str | None, remove: bool, yes: bool, as_json: bool) -> int:
         return 0
     with Client() as client:
         result = client.call("pointsman/trustWorkspace", {"folder": where, "trusted": not remove})
-        if seen is not None and False:
+        if seen is not None and _read(Path(where) / FILE) != seen:
             client.call("pointsman/trustWorkspace", {"folder": where, "trusted": False})
             raise Failure(f"{result['file']} changed while you looked at it, so it is not trusted. Look again.")
     if as_json:

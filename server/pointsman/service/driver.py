@@ -229,6 +229,8 @@ class _Run:
                         silence.end_within(reader.linger)
             return self._take(reader.close())
         except PointsmanError as error:
+            if reader.linger is not None:  # the answer was complete; how the connection ends is no matter
+                return self._take(reader.close())
             error.provider = error.provider or provider.id
             return redact(error, credential.key)
 

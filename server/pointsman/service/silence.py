@@ -39,14 +39,18 @@ class Silence:
         if readable:
             self._since = time
             self._limit = self._limits.between_events if self._limits else None
-        if self._limit is not None:
+        if self._limit is not None and not self._complete:
             self._timeout.reschedule(time + self._limit)
 
     def end_within(self, seconds: float) -> None:
-        """The answer is complete; what may still follow has so many seconds, and its absence is no error."""
+        """The answer is complete; what may still follow has so many seconds, and its absence is no error.
+
+        Said again, it can only make the end come sooner: comments alone don't keep a complete answer waiting.
+        """
+        end, before = self._loop.time() + seconds, self._timeout.when()
+        if not self._complete or before is None or end < before:
+            self._timeout.reschedule(end)
         self._complete = True
-        self._limit = seconds
-        self._timeout.reschedule(self._loop.time() + seconds)
 
     async def __aenter__(self) -> Self:
         await self._timeout.__aenter__()
