@@ -66,9 +66,14 @@ class Home:
         """Where everything of this home lies."""
         return endpoint.places(self.environment)
 
+    @property
+    def file(self) -> Path:
+        """The user's pointsman.toml."""
+        return Path(self.places.config_file)
+
     def configure(self, toml: str) -> None:
         """Writes pointsman.toml."""
-        file = Path(self.places.config_file)
+        file = self.file
         file.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         file.write_text(toml)
 

@@ -120,6 +120,12 @@ def test_a_word_that_is_no_text_gets_one_line(lasting_shell: Shell) -> None:
     assert "not UTF-8" in done.stderr
 
 
+def test_a_question_that_is_too_long_is_refused(lasting_shell: Shell) -> None:
+    done = lasting_shell.run(*ECHO, given=b"x" * (64 * 2**20 + 1))
+    assert (done.returncode, done.stdout, done.stderr.count("\n")) == (1, "", 1)
+    assert "64 MiB is the most" in done.stderr
+
+
 def test_a_failure_is_one_line_with_what_to_do(shell: Shell, upstream: Upstream) -> None:
     shell.configure(provider("up", upstream.base_url))
     done = shell.run("chat", "-m", "up:status:401", "hi")

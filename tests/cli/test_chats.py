@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from pointsman.cli.client import Client
 from pointsman.cli.tables import _short
 from tests.cli.shell import Shell, ended, first
 
@@ -100,9 +101,11 @@ def test_bad_input_gets_one_line(lasting_shell: Shell, words: tuple[str, ...], s
     assert said in done.stderr
 
 
-def test_the_beginning_of_an_id_must_tell_it_from_the_others(shell: Shell) -> None:
-    for word in "abcdefghijklmnopq":  # seventeen ids can't begin with sixteen digits
-        shell.run("chat", "-m", "echo:nobody-waits", word)
+def test_the_beginning_of_an_id_must_tell_it_from_the_others(shell: Shell, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("POINTSMAN_HOME", shell.home.environment["POINTSMAN_HOME"])
+    chat = {"model": "echo:fast", "messages": [{"role": "user", "content": "hi"}]}
+    with Client() as client:
+        client.call_all([("pointsman/chat", chat)] * 17)  # seventeen ids can't begin with sixteen digits
     ids = [chat["chatId"] for chat in shell.json("chats")["chats"]]
     digit = next(digit for digit in "0123456789abcdef" if sum(id.startswith(digit) for id in ids) > 1)
     done = shell.run("chats", "attach", digit)

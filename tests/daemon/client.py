@@ -159,6 +159,11 @@ class Editor:
         """The parameters of what it was told or asked under that name."""
         return [message["params"] for message in self.heard if message.get("method") == method]
 
+    def forget(self) -> None:
+        """Forgets all that it was told so far."""
+        self.heard.clear()
+        self.times.clear()
+
     async def told(
         self, method: str, fits: Callable[[Message], object] = lambda _: True, within: float = WITHIN
     ) -> Message:

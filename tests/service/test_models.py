@@ -33,7 +33,7 @@ class Asked:
     def __init__(self, *texts: str, plays: list[Play | Exception]) -> None:
         self.transport = Scripted(*plays)
         self.catalogue = catalogue("\n".join(texts), SHIPPED, ECHO)
-        self.models = Models(Credentials(), Transports({"http": self.transport}), cast('Store', NoLists()))
+        self.models = Models(Credentials(), Transports({"http": self.transport}), cast("Store", NoLists()))
 
     async def list(self, provider: str | None = None, refresh: bool = False) -> tuple[list[str], list[str]]:
         """Names to switch to, and the codes of what failed."""

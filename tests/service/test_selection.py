@@ -45,7 +45,7 @@ class House:
         self.catalogue = catalogue("\n".join(texts), ECHO, SHIPPED)
         self.fixed = Fixed(self.catalogue)
         models = Models(Credentials(), Transports({"http": Scripted(says("x"))}), self.store)
-        self.selections = Selections(cast('Catalogues', self.fixed), Credentials(), models, self.clients, self.store)
+        self.selections = Selections(cast("Catalogues", self.fixed), Credentials(), models, self.clients, self.store)
 
     async def choose(
         self,

@@ -13,6 +13,7 @@ export const methods = {
   cancelChat: "pointsman/cancelChat",
   listChats: "pointsman/listChats",
   getProvider: "pointsman/getProvider",
+  getConfig: "pointsman/getConfig",
   setProvider: "pointsman/setProvider",
   removeProvider: "pointsman/removeProvider",
   setAlias: "pointsman/setAlias",
@@ -64,6 +65,8 @@ export interface Methods {
    * Keys and headers stay hidden.
    */
   "pointsman/getProvider": { params: ProviderRef; result: GetProviderResult };
+  /** Gives all that is configured besides providers, and which layer each value comes from. */
+  "pointsman/getConfig": { params: Nothing; result: GetConfigResult };
   /**
    * Writes values of a provider into the user's file, after it was tried with them, unless `test` is false.
    *
@@ -378,6 +381,12 @@ export interface Finished {
   error?: ErrorData;
   /** absent: none */
   resume?: string[];
+}
+
+/** What is configured besides providers, named as in TOML, and by the path of each value the layer that set it. */
+export interface GetConfigResult {
+  values: Record<string, unknown>;
+  origins: Record<string, string>;
 }
 
 /**

@@ -109,7 +109,7 @@ class AnswerPrinter:
                 self._silence_told = event["seconds"]
                 note(words)
         elif self._open in {None, "waiting"}:
-            self._wipe()
+            self._leave_line()
             click.echo(styled(words, dim=True), nl=False, err=True)
             self._open, self._waiting_width = "waiting", len(words)
 

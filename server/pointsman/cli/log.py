@@ -79,7 +79,7 @@ def _following(path: Path, count: int) -> Iterator[str]:
     while True:
         for line in _complete_lines(file) if file else ():
             yield _decoded(line).rstrip("\n")
-        if path.exists() and (file is None and not os.path.samestat(os.fstat(file.fileno()), path.stat())):
+        if path.exists() and (file is None or not os.path.samestat(os.fstat(file.fileno()), path.stat())):
             for line in _complete_lines(file) if file else ():
                 yield _decoded(line).rstrip("\n")
             file = path.open("rb")

@@ -40,27 +40,21 @@ def main() -> int:
     except click.exceptions.NoArgsIsHelpError as error:
         error.show()
         return failures.WRONG
-    except BrokenPipeError:
-        return _nobody_reads()
     except UnicodeEncodeError:
-        click.echo(f"{NAME}: A word on the command line is not UTF-8. Write it in UTF-8.", err=True)
+        _complain("Error: A word on the command line is not UTF-8. Write it in UTF-8.")
         return failures.WRONG
     except (click.ClickException, EndpointError, CallFailed) as error:
-        try:
-            click.echo(failures.line(error), err=True)
-        except BrokenPipeError:
-            _nobody_reads()
+        _complain(failures.line(error))
         return failures.status(error)
     return result if isinstance(result, int) else 0
 
 
-def _nobody_reads() -> int:
-    """The reader of our output has left: quietly, we leave too."""
-    nowhere = os.open(os.devnull, os.O_WRONLY)
-    for stream in (sys.stdout, sys.stderr):
-        if stream is not None:
-            os.dup2(nowhere, stream.fileno())
-    return failures.FAILED
+def _complain(line: str) -> None:
+    """Says what went wrong, if anybody is still there to hear it."""
+    try:
+        click.echo(line, err=True)
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stderr.fileno())
 
 
 class InOrder(click.Group):

@@ -13,6 +13,9 @@ from pointsman.rpc.render import pretty
 CHAT = "1f0c9d2e-6a54-4c1b-9a3e-5b7c2d8e4f10"
 WINDOW = "6f1e2ab09c"
 AT = "2026-03-14T09:26:53.589Z"
+REVISION = "9e107d9d372bb682"
+
+_FILE = "/home/me/.config/pointsman/pointsman.toml"
 
 _MODEL = "anthropic/claude-sonnet-4"
 _ANSWER = "Because the air scatters blue light more than red."
@@ -148,6 +151,42 @@ REQUESTS: Mapping[str, tuple[Any, Any]] = {
             "problems": 0,
         },
     ),
+    "pointsman/getProvider": (
+        {"provider": "corp"},
+        {
+            "provider": "corp",
+            "values": {"base_url": "https://llm.corp.example/v1", "keys": ["env:CORP_…"], "max_retries": 2},
+            "origins": {"base_url": _FILE, "keys": _FILE},
+            "revision": REVISION,
+        },
+    ),
+    "pointsman/getConfig": (
+        {},
+        {
+            "values": {
+                "default": "sonnet",
+                "project_default": None,
+                "aliases": {"sonnet": "openrouter:claude-sonnet-4"},
+            },
+            "origins": {"default": _FILE, "aliases.sonnet": _FILE},
+        },
+    ),
+    "pointsman/setProvider": (
+        {"provider": "corp", "values": {"timeout": {"first_event": 30}}, "ifRevision": REVISION},
+        {"revision": "b1946ac92492d234"},
+    ),
+    "pointsman/removeProvider": ({"provider": "corp"}, {"revision": REVISION}),
+    "pointsman/setAlias": ({"alias": "cheap", "model": "deepseek:deepseek-chat"}, {"revision": REVISION}),
+    "pointsman/setDefault": ({"model": "sonnet"}, {"revision": REVISION}),
+    "pointsman/reloadConfig": ({}, {"revision": REVISION}),
+    "pointsman/testProvider": (
+        {"provider": "corp", "baseUrl": "https://new.corp.example/v1"},
+        {"ok": True, "milliseconds": 84, "models": 12},
+    ),
+    "pointsman/trustWorkspace": (
+        {"folder": "/home/me/project"},
+        {"file": "/home/me/project/.pointsman.toml", "trusted": True},
+    ),
 }
 """By method: the parameters, and the result."""
 
@@ -162,8 +201,9 @@ NOTIFICATIONS: Mapping[str, Any] = {
     },
     "pointsman/selectionChanged": {"changed": _SELECTION, "effective": _SELECTION},
     "pointsman/chatsChanged": {"chat": _SUMMARY},
+    "pointsman/providersChanged": {"added": ["corp"], "changed": [], "removed": []},
     "pointsman/configProblem": {
-        "file": "/home/me/.config/pointsman/pointsman.toml",
+        "file": _FILE,
         "message": "Object contains unknown field `bse_url`.",
         "hint": "Did you mean `base_url`?",
         "line": 12,

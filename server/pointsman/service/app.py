@@ -57,6 +57,7 @@ class App:
 
     def __post_init__(self) -> None:
         self.configuration = Configuration(Path(self.where.config_file), self.reload)
+        self._one_at_a_time = asyncio.Lock()
         self._watchers = Tasks()
         self._moved = asyncio.Event()
 
@@ -71,13 +72,32 @@ class App:
 
     async def reload(self) -> None:
         """Reads the configuration again, and tells every client what has changed for it."""
-        before = {client: (self.catalogues.of(client), self.selections.current(client)) for client in self.clients}
-        for problems in await self.catalogues.refresh(self._workspaces()):
-            self._tell_problems(problems)
-        for client, (catalogue, selection) in before.items():
-            self.tell_difference(client, catalogue, selection)
+        async with self._one_at_a_time:
+            before = self._in_force()
+            for problems in await self.catalogues.refresh(self._workspaces()):
+                self._tell_problems(problems)
+            self._tell_differences(before)
 
-    def tell_difference(self, client: Client, catalogue: Catalogue, selection: Selection) -> None:
+    async def trust(self, folder: str, *, wanted: bool) -> str:
+        """Trusts a folder's project file, or no more, and tells every client what has changed for it; gives its path.
+
+        Raises ConfigError, StorageError.
+        """
+        async with self._one_at_a_time:
+            before = self._in_force()
+            problems = await self.catalogues.trust(folder, wanted=wanted)
+            self._tell_problems(problems)
+            self._tell_differences(before)
+            return problems.file
+
+    def _in_force(self) -> dict[Client, tuple[Catalogue, Selection]]:
+        return {client: (self.catalogues.of(client), self.selections.current(client)) for client in self.clients}
+
+    def _tell_differences(self, before: dict[Client, tuple[Catalogue, Selection]]) -> None:
+        for client, (catalogue, selection) in before.items():
+            self._tell_difference(client, catalogue, selection)
+
+    def _tell_difference(self, client: Client, catalogue: Catalogue, selection: Selection) -> None:
         """Tells one client how its providers and its selection differ from what they were."""
         if client.ready and (after := self.catalogues.of(client)) is not catalogue:
             if found := difference(catalogue, after):

@@ -8,10 +8,12 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import logging
+import os
+import tomllib
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
-from weakref import WeakKeyDictionary
+from weakref import WeakKeyDictionary, WeakValueDictionary
 
 import msgspec
 from msgspec import Struct
@@ -67,7 +69,7 @@ class Catalogues:
         self._files: dict[Path, _File] = {}
         self._trusted = store.trusted()
         self._readings: dict[str | None, Reading] = {}
-        self._by_content: dict[bytes, Catalogue] = {}
+        self._by_content: WeakValueDictionary[bytes, Catalogue] = WeakValueDictionary()
         self._of: WeakKeyDictionary[Client, Catalogue] = WeakKeyDictionary()
         self._look(config_file)
 
@@ -107,45 +109,47 @@ class Catalogues:
             self._forget()
         return told
 
-    async def trust(self, folder: str, *, wanted: bool) -> Path:
-        """Trusts a folder's project file as it is now, or no more.
+    async def trust(self, folder: str, *, wanted: bool) -> Problems:
+        """Trusts a folder's project file as it is now, or no more; gives what is wrong with it.
 
         Raises ConfigError where there is none, StorageError.
         """
-        path = Path(folder) / PROJECT_FILE
+        if not os.path.isabs(folder):
+            raise ConfigError(f"{folder!r} is not an absolute path.", "Name the folder from the root.")
+        path = Path(os.path.realpath(folder)) / PROJECT_FILE
         found = await asyncio.to_thread(layer, path, "project")
         if found is None and wanted:
-            raise ConfigError(f"There is no {PROJECT_FILE} in {folder}.", "Write it first; then trust it.")
+            raise ConfigError(f"There is no {PROJECT_FILE} in {path.parent}.", "Write it first; then trust it.")
         hash = _hash(found) if found and wanted else None
         await self._store.put_trusted(str(path), hash)
         if hash is None:
             self._trusted.pop(str(path), None)
         else:
             self._trusted[str(path)] = hash
-        self._look(path)
+        self._take(path, found)
         self._forget()
-        return path
+        return Problems(str(path), self._mistakes(path))
 
     async def _settle(self, path: Path) -> None:
         """Takes a changed file in; one that is wrong or looks half written, once it has stayed so for a moment."""
         kind, old = self._kind(path), self._files.get(path)
         new = await asyncio.to_thread(layer, path, kind)
-        while new and (_half_written(old.now if old else None, new) or not self._look(path)):
+        while self._problems_in(new) or _half_written(old.good if old else None, new):
             await asyncio.sleep(SETTLED)
             again = await asyncio.to_thread(layer, path, kind)
             if again == new:
                 break
             new = again
-        self._look(path)
+        self._take(path, new)
 
     def _make(self, client: Client) -> Catalogue:
         reading = self._reading(client.workspace)
         variables = overlay(client.environment, reading.providers.keys(), reading.owned_variables)
         place = client.workspace if self._project(client.workspace) else None
         key = msgspec.json.encode((place, variables), order="sorted")
-        if key not in self._by_content:
-            self._by_content[key] = build(reading, QUIRKS, variables)
-        return self._by_content[key]
+        if (found := self._by_content.get(key)) is None:
+            found = self._by_content[key] = build(reading, QUIRKS, variables)
+        return found
 
     def _reading(self, workspace: str | None) -> Reading:
         project = self._project(workspace)
@@ -166,14 +170,18 @@ class Catalogues:
         found = self._files[path].good
         return found if found and self._is_trusted(found) else None
 
-    def _look(self, path: Path) -> bool:
-        """Reads a file. What it says is in force if it has no mistake, or if nothing better was there before."""
-        now = layer(path, self._kind(path))
-        before = self._files.get(path)
-        problems = build(read([*self._shipped, now]), QUIRKS).problems if now else ()
-        good = now if not problems or before is None or before.good is None else before.good
+    def _look(self, path: Path) -> None:
+        self._take(path, layer(path, self._kind(path)))
+
+    def _take(self, path: Path, now: Layer | None) -> None:
+        """Takes in what a file says: in force if it has no mistake, or if nothing better was there before."""
+        before, problems = self._files.get(path), self._problems_in(now)
+        better = before is not None and before.good is not None and not (before.problems and before.good == before.now)
+        good = before.good if before and better and problems else now
         self._files[path] = _File(now, good, problems)
-        return not problems
+
+    def _problems_in(self, found: Layer | None) -> tuple[Problem, ...]:
+        return build(read([*self._shipped, found]), QUIRKS).problems if found else ()
 
     def _mistakes(self, path: Path) -> tuple[Problem, ...]:
         file = self._files.get(path)
@@ -208,9 +216,26 @@ def difference(before: Catalogue, after: Catalogue) -> ProvidersChanged | None:
     return found if found.added or found.changed or found.removed else None
 
 
-def _half_written(old: Layer | None, new: Layer) -> bool:
-    """Whether a file looks as if its writer had emptied it and not come far yet."""
-    return old is not None and old.text != new.text and old.text.startswith(new.text.rstrip())
+def _half_written(old: Layer | None, new: Layer | None) -> bool:
+    """Whether a file looks as if its writer were in the middle of it: something is missing that was there."""
+    if old is None or old == new:
+        return False
+    return new is None or (old.text.endswith("\n") > new.text.endswith("\n")) or bool(_names(old) - _names(new))
+
+
+def _names(found: Layer) -> set[str]:
+    """The paths of all that a file says."""
+
+    def walk(table: dict[str, object], at: str) -> Iterable[str]:
+        for key, value in table.items():
+            yield f"{at}.{key}"
+            if isinstance(value, dict):
+                yield from walk(value, f"{at}.{key}")
+
+    try:
+        return set(walk(tomllib.loads(found.text), ""))
+    except (ValueError, RecursionError):
+        return set()
 
 
 def _hash(found: Layer) -> str:

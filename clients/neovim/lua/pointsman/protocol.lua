@@ -169,6 +169,11 @@
 ---@field error? pointsman.ErrorData
 ---@field resume? string[] absent: none
 
+---What is configured besides providers, named as in TOML, and by the path of each value the layer that set it.
+---@class pointsman.GetConfigResult
+---@field values table<string, any>
+---@field origins table<string, string>
+
 ---A provider as it is configured for this connection.
 ---
 ---`values` are named as in TOML; `origins` says for each that is set which layer set it: a file, `shipped:…` or
@@ -537,6 +542,7 @@ return {
     cancelChat = "pointsman/cancelChat", -- pointsman.ChatRef → pointsman.ChatResult
     listChats = "pointsman/listChats", -- pointsman.Nothing → pointsman.ListChatsResult
     getProvider = "pointsman/getProvider", -- pointsman.ProviderRef → pointsman.GetProviderResult
+    getConfig = "pointsman/getConfig", -- pointsman.Nothing → pointsman.GetConfigResult
     setProvider = "pointsman/setProvider", -- pointsman.SetProviderParams → pointsman.ConfigResult
     removeProvider = "pointsman/removeProvider", -- pointsman.RemoveProviderParams → pointsman.ConfigResult
     setAlias = "pointsman/setAlias", -- pointsman.SetAliasParams → pointsman.ConfigResult

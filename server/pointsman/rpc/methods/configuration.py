@@ -130,11 +130,7 @@ async def test_provider(ctx: Context, params: ProviderTestParams) -> ProviderTes
 @method
 async def trust_workspace(ctx: Context, params: TrustParams) -> TrustResult:
     """Trusts a folder's `.pointsman.toml` as it is now, or trusts it no more. A change of the file ends the trust."""
-    before = {c: (ctx.app.catalogues.of(c), ctx.app.selections.current(c)) for c in ctx.app.clients}
-    path = await ctx.app.catalogues.trust(params.folder, wanted=params.trusted)
-    for client, (catalogue, selection) in before.items():
-        ctx.app.tell_difference(client, catalogue, selection)
-    return TrustResult(str(path), params.trusted)
+    return TrustResult(await ctx.app.trust(params.folder, wanted=params.trusted), params.trusted)
 
 
 def _provider(ctx: Context, id: str) -> Provider:

@@ -16,7 +16,7 @@ from pointsman.service.clients import Client
 async def status(ctx: Context, params: Nothing) -> StatusResult:
     """Tells how the daemon is, and who is connected."""
     app = ctx.app
-    catalogue = app.catalogues.of(ctx.client)
+    catalogue, problems = app.catalogues.of(ctx.client), app.catalogues.problems(ctx.client)
     return StatusResult(
         version=VERSION,
         protocol=PROTOCOL,
@@ -32,7 +32,7 @@ async def status(ctx: Context, params: Nothing) -> StatusResult:
         running_chats=len(app.chats.running),
         kept_chats=len(app.chats),
         providers=len(catalogue.providers),
-        problems=len(catalogue.problems),
+        problems=sum(len(each.problems) for each in problems),
     )
 
 
