@@ -197,10 +197,15 @@ class Home:
                 os.close(process)
                 assert over, f"daemon {pid} still runs"
 
-    def log(self, after: int = 0) -> list[dict[str, Any]]:
-        """The lines of the log. Each has to be JSON."""
+    async def whole_log(self) -> list[dict[str, Any]]:
+        """Ends the daemon, which then writes what is still waiting, and gives its log."""
+        await self.end()
+        return self.log()
+
+    def log(self) -> list[dict[str, Any]]:
+        """The lines of the log so far. Each has to be JSON."""
         file = Path(self.places.log)
-        lines = file.read_bytes().split(b"\n")[after:-1] if file.exists() else []
+        lines = file.read_bytes().split(b"\n")[:-1] if file.exists() else []
         return [json.loads(line) for line in lines]
 
     def complaints(self) -> list[object]:

@@ -164,6 +164,12 @@ def test_a_provider_that_nobody_has_heard_of() -> None:
     assert not sound().providers["acme"].configured_by_user
 
 
+def test_the_limits_where_nobody_says_otherwise() -> None:
+    assert Timeout() == Timeout(connect=10, first_event=120, between_events=120)
+    assert Daemon() == Daemon(idle_exit=3600, drain=10)
+    assert sound('[providers.x]\nbase_url = "http://h"').providers["x"].max_retries == 2
+
+
 def test_names_of_variables_may_be_one_or_several() -> None:
     assert Auth(env="A").variables == ("A",)
     assert Auth(env=("A", "B")).variables == ("A", "B")

@@ -44,6 +44,13 @@ async def test_clearing_a_scope_uncovers_the_next(home: Home) -> None:
     assert (await again.call("pointsman/currentModel"))["scope"] == "global"
 
 
+async def test_a_temporary_choice_lies_over_the_stored_one(home: Home) -> None:
+    editor = await home.connect()
+    await switched(editor, "echo:kept", scope="global")
+    assert (await switched(editor, "echo:fleeting", scope="global", temporary=True))["temporary"]
+    assert (await switched(editor, None, scope="global", temporary=True))["model"] == "echo:kept"
+
+
 async def test_without_a_scope_the_one_that_decides_is_changed(home: Home) -> None:
     editor, other = await home.connect(window="w"), await home.connect()
     assert (await switched(other, "echo:for-all"))["scope"] == "global"
@@ -113,7 +120,7 @@ async def test_a_damaged_state_is_set_aside(home: Home) -> None:
     assert (await editor.call("pointsman/currentModel"))["scope"] != "global"
     await switched(editor, "echo:new", scope="global")
     assert (home.data / "state.damaged").exists()
-    assert any("set aside" in line["message"] for line in home.log())
+    assert any("set aside" in line["message"] for line in await home.whole_log())
 
 
 async def test_a_choice_is_on_disk_before_it_is_answered(home: Home) -> None:

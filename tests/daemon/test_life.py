@@ -26,7 +26,7 @@ async def test_twenty_editors_at_once_start_one_daemon(home: Home) -> None:
     status = await editors[0].status(lambda status: len(status["clients"]) == 20)
     assert {client["client"] for client in status["clients"]} == {f"editor {n}" for n in range(20)}
     assert home.daemons() == pids == {home.pid}
-    assert sum("listens" in line["message"] for line in home.log()) == 1
+    assert sum("listens" in line["message"] for line in await home.whole_log()) == 1
 
 
 @pytest.fixture

@@ -47,8 +47,9 @@ async def test_another_users_process_is_told_nothing(home: Home) -> None:
     home.socket.chmod(0o777)
     assert "InvalidRequest" in said_to(home), "the way there is open"
     assert said_to(home, NOBODY) == f"{NOBODY} b''\n"
-    assert any("refused" in line["message"] and str(NOBODY) in line["message"] for line in home.log())
     assert len((await editor.status())["clients"]) == 1
+    told = [line["message"] for line in await home.whole_log()]
+    assert any("refused" in message and str(NOBODY) in message for message in told)
 
 
 def said_to(home: Home, *user: int) -> str:
@@ -126,10 +127,10 @@ async def test_the_log_says_who_and_where_but_never_what(home: Home, upstream: U
         await editor.call("pointsman/chat", {"messages": [PROMPT], "model": KEY})
     arguments = {"command": "pointsman.chat", "arguments": [PROMPT, "echo:fast"]}
     assert PROMPT in text_of(await stock.call("workspace/executeCommand", arguments))
-    await home.end()
-    (ended,) = [line for line in home.log() if line.get("chatId") == chat.chat_id]
+    log = await home.whole_log()
+    (ended,) = [line for line in log if line.get("chatId") == chat.chat_id]
     assert (ended["client"], ended["provider"], ended["model"]) == ("the-editor", "corp", "count:3")
-    assert {line["level"] for line in home.log()} <= {"DEBUG", "INFO", "WARNING"}
+    assert {line["level"] for line in log} <= {"DEBUG", "INFO", "WARNING"}
     for file in home.data.iterdir():
         kept = file.read_bytes()
         assert KEY.encode() not in kept, file

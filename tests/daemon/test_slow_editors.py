@@ -85,8 +85,8 @@ async def test_an_editor_that_never_reads_is_given_up(
     upstream.script("/v1/chat/completions", long_answer)
     deaf.chat("up:any")
     await watching.status(lambda status: len(status["clients"]) == 1)
-    assert any("has not read" in line["message"] for line in home.log())
     assert (await watching.call("pointsman/listChats"))["chats"][0]["state"] == "finished"
+    assert any("has not read" in line["message"] for line in await home.whole_log())
 
 
 async def test_long_replies_wait_for_their_reader(home: Home, upstream: Upstream, long_answer: Reply) -> None:

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
 from lsprotocol import types
 from pytest_lsp import ClientServerConfig, LanguageClient, client_capabilities
 
-from tests.counterparts.upstream import Upstream
+from tests.counterparts import upstream
 from tests.daemon.client import WITHIN
 from tests.living import POINTSMAN, Home, provider
 
@@ -72,28 +73,40 @@ def plain(value: Any) -> Any:
     return value
 
 
+@pytest.fixture(scope="module")
+def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Home]:
+    """A home for all editors, with a provider besides the built-in one."""
+    home = Home(tmp_path_factory.mktemp("stock") / "home")
+    with upstream.serving() as up:
+        home.configure(
+            '[aliases]\nquick = "up:count:3"\n'
+            + provider("up", up.base_url, 'default_model = "count:5"', 'auth = { scheme = "none" }')
+        )
+        try:
+            home.start()
+            yield home
+        finally:
+            home.close()
+
+
 @pytest.fixture(params=EDITORS)
-async def stock(home: Home, upstream: Upstream, request: pytest.FixtureRequest) -> AsyncIterator[Stock]:
-    """A stock editor in a folder, initialized, with a provider besides the built-in one."""
-    home.configure(
-        '[aliases]\nquick = "up:count:3"\n'
-        + provider("up", upstream.base_url, 'default_model = "count:5"', 'auth = { scheme = "none" }')
-    )
-    config = ClientServerConfig(server_command=[str(POINTSMAN), "connect"], server_env=home.environment)
+async def stock(served: Home, tmp_path: Path, request: pytest.FixtureRequest) -> AsyncIterator[Stock]:
+    """A stock editor in a folder of its own, initialized."""
+    config = ClientServerConfig(server_command=[str(POINTSMAN), "connect"], server_env=served.environment)
     client = await config.start()
     assert isinstance(client, LanguageClient)
     editor = Stock(client)
-    folder = types.WorkspaceFolder(home.workspace.as_uri(), "workspace")
-    editor.server = await client.initialize_session(
-        types.InitializeParams(
-            capabilities=client_capabilities(request.param),
-            client_info=types.ClientInfo(request.param, "1"),
-            workspace_folders=[folder],
-        )
+    params = types.InitializeParams(
+        capabilities=client_capabilities(request.param),
+        client_info=types.ClientInfo(request.param, "1"),
+        workspace_folders=[types.WorkspaceFolder(tmp_path.as_uri(), "workspace")],
     )
-    yield editor
-    await client.shutdown_session()
-    await client.stop()  # type: ignore[no-untyped-call]
+    try:
+        editor.server = await asyncio.wait_for(client.initialize_session(params), WITHIN)
+        yield editor
+        await asyncio.wait_for(client.shutdown_session(), WITHIN)
+    finally:
+        await client.stop()  # type: ignore[no-untyped-call]
 
 
 async def test_it_switches_and_lists(stock: Stock) -> None:
@@ -116,7 +129,7 @@ async def test_it_chats(stock: Stock) -> None:
     assert result["message"]["content"][0]["text"] == "0 1 2 3 "
     assert "up:count:4" in (await stock.message("0 1 2 3")).message
     chats = (await stock.run("listChats"))["chats"]
-    assert [chat["chatId"] for chat in chats] == [result["chatId"]]
+    assert result["chatId"] in [chat["chatId"] for chat in chats]
     again = await stock.run("attachChat", result["chatId"])
     assert again["message"] == result["message"]
 
@@ -167,5 +180,5 @@ async def test_its_own_documents_and_settings_are_no_matter(stock: Stock) -> Non
     changed = types.FileEvent("file:///a.py", types.FileChangeType.Changed)
     client.workspace_did_change_watched_files(types.DidChangeWatchedFilesParams([changed]))
     client.text_document_did_close(types.DidCloseTextDocumentParams(types.TextDocumentIdentifier("file:///a.py")))
-    assert (await stock.run("status"))["clients"][0]["workspace"]
+    assert (await stock.run("status"))["clients"]
     assert client.error is None
