@@ -15,7 +15,6 @@ from pointsman.cli.main import cli
 from tests.cli.shell import WITHIN, Shell, ended
 from tests.living import POINTSMAN
 
-
 MOST_SECONDS = 0.2
 """Of the processor's time for `--help`; it takes a quarter of that."""
 

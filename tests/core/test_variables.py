@@ -56,7 +56,7 @@ CASES: dict[str, tuple[dict[str, str], dict[str, Any]]] = {
     "a version": ({"OPENAI_API_VERSION": "2026-01-01"}, {"openai": {"api_version": "2026-01-01"}}),
     "patience": ({"OPENAI_TIMEOUT": "30"}, {"openai": {"timeout": {"first_event": 30, "between_events": 30}}}),
     "half a second": ({"OPENAI_TIMEOUT": "0.5"}, {"openai": {"timeout": {"first_event": 0.5, "between_events": 0.5}}}),
-    "a number that is none stays a text, to be told": ({"OPENAI_MAX_RETRIES": "few"}, {"openai": {"max_retries": "few"}}),
+    "a number that is none stays a text": ({"OPENAI_MAX_RETRIES": "few"}, {"openai": {"max_retries": "few"}}),
     "headers": (
         {"OPENAI_CUSTOM_HEADER_X_TEAM": "blue", "OPENAI_CUSTOM_HEADER_Tenant": "t", "CUSTOM_HEADER_X": "no"},
         {"openai": {"headers": {"X-Team": "blue", "Tenant": "t"}}},

@@ -8,7 +8,6 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import logging
-import os
 import tomllib
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -114,9 +113,9 @@ class Catalogues:
 
         Raises ConfigError where there is none, StorageError.
         """
-        if not os.path.isabs(folder):
+        if not Path(folder).is_absolute():
             raise ConfigError(f"{folder!r} is not an absolute path.", "Name the folder from the root.")
-        path = Path(os.path.realpath(folder)) / PROJECT_FILE
+        path = (await asyncio.to_thread(Path(folder).resolve)) / PROJECT_FILE
         found = await asyncio.to_thread(layer, path, "project")
         if found is None and wanted:
             raise ConfigError(f"There is no {PROJECT_FILE} in {path.parent}.", "Write it first; then trust it.")
