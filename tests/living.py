@@ -249,7 +249,7 @@ def environment_of(pid: int) -> dict[str, str]:
 
 def command_of(pid: int) -> list[str]:
     """The program and the arguments of a process."""
-    return Path(f"/proc/{pid}/cmdline").read_text().split("\0")
+    return Path(f"/proc/{pid}/cmdline").read_text(errors="replace").split("\0")
 
 
 def resident(pid: int) -> int:

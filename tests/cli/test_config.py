@@ -65,12 +65,13 @@ def test_a_projects_file_that_is_not_trusted_is_told(shell: Shell) -> None:
 
 def test_each_value_is_shown_with_its_origin(shell: Shell) -> None:
     shell.configure('default = "echo:echo"\naliases."gpt-4.1" = "echo:slow"\n[providers.openai]\nmax_retries = 0\n')
-    (shell.home.workspace / ".pointsman.toml").write_text('aliases.quick = "echo:slow"\n')
+    (shell.home.workspace / ".pointsman.toml").write_text('default = "echo:slow"\naliases.quick = "echo:slow"\n')
     shell.run("trust", "--yes")
     file = shell.home.places.config_file
     done = shell.run("config", "show", OPENAI_BASE_URL="http://127.0.0.1:9/v1", OPENAI_API_KEY="sk-very-secret-indeed")
     rows = {tuple(line.split("\t")) for line in done.stdout.splitlines()}
     assert ("default", "echo:echo", file) in rows
+    assert ("project_default", "echo:slow", str(shell.home.workspace / ".pointsman.toml")) in rows
     assert ("aliases.gpt-4.1", "echo:slow", file) in rows
     assert ("aliases.quick", "echo:slow", str(shell.home.workspace / ".pointsman.toml")) in rows
     assert ("providers.openai.max_retries", "0", file) in rows

@@ -33,7 +33,7 @@ def test_a_person_sees_it_and_is_asked(shell: Shell) -> None:
     assert holds(shell)
 
 
-@pytest.mark.parametrize(("keys", "status"), [("n\n", 0), ("\n", 0), ("\x03", 130)])
+@pytest.mark.parametrize(("keys", "status"), [("n\n", 1), ("\n", 1), ("\x03", 130)])
 def test_who_does_not_agree_changes_nothing(shell: Shell, keys: str, status: int) -> None:
     write(shell)
     terminal = shell.terminal("trust")

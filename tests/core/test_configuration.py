@@ -99,7 +99,7 @@ work = ["acme:theirs", "acme:mine"]
 
 def test_each_value_remembers_its_layer() -> None:
     origins = catalogue(
-        USER, ACME_TIMEOUT="9", ACME_CUSTOM_HEADER_X_TEAM="b", FOO_API_KEY="k", FOO_BASE_URL="http://f"
+        USER, ACME_TIMEOUT="90", ACME_CUSTOM_HEADER_X_TEAM="b", FOO_API_KEY="k", FOO_BASE_URL="http://f"
     ).origins
     assert {path: origins[f"providers.{path}"] for path in ORIGINS} == ORIGINS
 

@@ -55,7 +55,10 @@ CASES: dict[str, tuple[dict[str, str], dict[str, Any]]] = {
     "the way to prove who asks": ({"OPENAI_AUTH_MODE": "none"}, {"openai": {"auth": {"scheme": "none"}}}),
     "a version": ({"OPENAI_API_VERSION": "2026-01-01"}, {"openai": {"api_version": "2026-01-01"}}),
     "patience": ({"OPENAI_TIMEOUT": "30"}, {"openai": {"timeout": {"first_event": 30, "between_events": 30}}}),
-    "half a second": ({"OPENAI_TIMEOUT": "0.5"}, {"openai": {"timeout": {"first_event": 0.5, "between_events": 0.5}}}),
+    "half a second": (
+        {"OPENAI_TIMEOUT": "0.5"},
+        {"openai": {"timeout": {"first_event": 0.5, "between_events": 0.5, "connect": 0.5}}},
+    ),
     "a number that is none stays a text": ({"OPENAI_MAX_RETRIES": "few"}, {"openai": {"max_retries": "few"}}),
     "headers": (
         {"OPENAI_CUSTOM_HEADER_X_TEAM": "blue", "OPENAI_CUSTOM_HEADER_Tenant": "t", "CUSTOM_HEADER_X": "no"},

@@ -95,7 +95,7 @@ def _listening() -> Iterator[str]:
 
 
 async def test_the_daemon_inherits_nobodys_keys(home: Home) -> None:
-    keys = {"OPENAI_API_KEY": KEY, "CORP_LLM_KEY": KEY, "SECRET": KEY, "SSH_AUTH_SOCK": "/tmp/agent"}  # noqa: S108
+    keys = {"OPENAI_API_KEY": KEY, "CORP_LLM_KEY": KEY, "SECRET": KEY, "SSH_AUTH_SOCK": "/run/keys"}
     await home.connect(variables=keys)
     inherited = environment_of(home.pid)
     assert inherited["POINTSMAN_HOME"] == home.places.data

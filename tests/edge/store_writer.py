@@ -18,7 +18,7 @@ from pointsman.edge.store import Store
 
 def numbered(revision: int) -> Choice:
     """A choice that is told from all others by its number."""
-    return Choice("workspace", f"/work/{revision}", f"p:m{revision}", revision, Author("writer"), "2026-11-20T10:00Z")
+    return Choice("workspace", f"/code/{revision}", f"p:m{revision}", revision, Author("writer"), "2026-11-20T10:00Z")
 
 
 async def endless(store: Store) -> None:

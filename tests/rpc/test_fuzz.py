@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 
 from pointsman.rpc.examples import REQUESTS
 from tests.daemon.client import Editor, frame
-from tests.living import Home, resident
+from tests.living import Home, provider, resident
 
 EXAMPLES, FRAMES = 500, 20
 MOST_LEFT = 16 * 2**20
@@ -165,6 +165,7 @@ async def exchange(home: Home, sent: list[bytes], cut: int) -> None:
 @pytest.fixture
 def running(home: Home) -> Iterator[tuple[Home, asyncio.Runner]]:
     """A home whose daemon forgets finished chats soon, and a loop to talk to it."""
+    home.configure(provider("gone", "http://127.0.0.1:1/v1"))
     with asyncio.Runner() as runner:
         runner.run(home.serve("pointsman.service.chats.KEPT_FOR = 0.5"))
         yield home, runner
@@ -183,12 +184,21 @@ def test_ten_thousand_frames(running: tuple[Home, asyncio.Runner]) -> None:
         frames += len(sent)
         runner.run(exchange(home, sent, cut))
 
-    runner.run(exchange(home, [json.dumps({"jsonrpc": "2.0", "id": 1, "method": m}).encode() for m in REQUESTS], 4096))
+    runner.run(warmed_up(home))
     pid, before = home.pid, resident(home.pid)
     converse()
     assert frames >= EXAMPLES * FRAMES
     assert home.pid == pid, "it is still the same daemon"
     runner.run(memory_below(home, before + MOST_LEFT))
+
+
+async def warmed_up(home: Home) -> None:
+    """Has the daemon load all that it loads once, the HTTP client above all."""
+    editor = await home.knock()
+    await editor.initialize()
+    assert (await editor.call("pointsman/listModels", {"provider": "gone"}))["failures"]
+    await editor.chat("echo:fast").answer()
+    await editor.kill()
 
 
 async def memory_below(home: Home, most: int) -> None:

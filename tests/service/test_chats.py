@@ -19,7 +19,7 @@ from pointsman.service.chats import LONGEST_NOTIFICATION, Chat, Chats, ChatsChan
 from pointsman.service.clients import Clients
 from tests.service.bench import decode, events, heard, join
 
-STARTER = Starter("Neovim", "w1", "/work")
+STARTER = Starter("Neovim", "w1", "/code")
 END = Finished("end")
 
 

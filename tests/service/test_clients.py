@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import logging
 import re
+import weakref
 
 import pytest
 
@@ -92,7 +94,8 @@ async def test_closing_hangs_up_on_all_and_waits_for_them() -> None:
     await asyncio.sleep(0)
     assert all(isinstance(client.line, Ear) and client.line.hung_up for client in (one, two))
     clients.leave(one)
-    await asyncio.sleep(0)
+    for _ in range(10):
+        await asyncio.sleep(0)
     assert not closing.done()
     clients.leave(two)
     await asyncio.wait_for(closing, 10)
@@ -122,6 +125,15 @@ async def test_tasks_are_waited_for_and_then_cancelled() -> None:
     assert slow.cancelled()
     await tasks.wait(10)
     await tasks.close()
+
+
+async def test_a_task_that_has_ended_is_let_go() -> None:
+    tasks = Tasks()
+    ended = weakref.ref(tasks.spawn(asyncio.sleep(0), "short"))
+    await tasks.wait(10)
+    await asyncio.sleep(0)
+    gc.collect()
+    assert ended() is None
 
 
 async def test_what_a_task_raises_is_in_the_log(caplog: pytest.LogCaptureFixture) -> None:

@@ -95,8 +95,8 @@ async def reopened(path: Path, *texts: str) -> House:
 
 async def test_the_narrowest_scope_decides(house: House) -> None:
     here, same_workspace, elsewhere = (
-        join(house.clients, "w1", "/work"),
-        join(house.clients, "w2", "/work"),
+        join(house.clients, "w1", "/code"),
+        join(house.clients, "w2", "/code"),
         join(house.clients, "w3", "/other"),
     )
     assert house.holds(here) == ("alpha", "default", "available")
@@ -111,7 +111,7 @@ async def test_the_narrowest_scope_decides(house: House) -> None:
 
 
 async def test_a_selection_says_all_about_a_choice(house: House) -> None:
-    client = join(house.clients, "w1", "/work")
+    client = join(house.clients, "w1", "/code")
     await house.choose(client, "alpha:m", "global")
     selection = await house.choose(client, "best", "window")
     assert (selection.model, selection.target, selection.provider) == ("best", "alpha:n", "alpha")
@@ -144,7 +144,7 @@ async def test_a_choice_names_its_provider_or_stays_an_alias(
 
 
 async def test_without_a_scope_the_one_that_decides_is_changed(house: House) -> None:
-    client = join(house.clients, "w1", "/work")
+    client = join(house.clients, "w1", "/code")
     assert (await house.choose(client, "alpha:m")).scope == "global"
     await house.choose(client, "alpha:n", "workspace")
     assert (await house.choose(client, "alpha:m")).scope == "workspace"
@@ -252,7 +252,7 @@ async def test_what_can_not_be_stored_does_not_hold(house: House, path: Path) ->
 
 
 async def test_a_change_on_top_of_what_was_not_seen_is_refused(house: House) -> None:
-    first, second = join(house.clients, "w1", "/work"), join(house.clients, "w2", "/work")
+    first, second = join(house.clients, "w1", "/code"), join(house.clients, "w2", "/code")
     seen = (await house.choose(first, "alpha:m", "global")).revision
     await house.choose(first, "alpha:n", "global", at=seen)
     words = await refused(house, second, SelectionConflict, "alpha:m", "global", at=seen)
@@ -262,7 +262,7 @@ async def test_a_change_on_top_of_what_was_not_seen_is_refused(house: House) -> 
 
 
 async def test_a_revision_is_that_of_the_scope_or_of_what_holds(house: House) -> None:
-    client = join(house.clients, "w1", "/work")
+    client = join(house.clients, "w1", "/code")
     await house.choose(client, "alpha:m", "global", at=0)
     await house.choose(client, "alpha:n", "workspace", at=1)
     await house.choose(client, "alpha:n", "global", at=1)
@@ -299,13 +299,13 @@ async def test_changes_at_once_come_one_after_the_other(house: House, path: Path
 
 
 async def test_a_choice_outlives_the_daemon(house: House, path: Path) -> None:
-    client = join(house.clients, "w1", "/work")
+    client = join(house.clients, "w1", "/code")
     await house.choose(client, "alpha:m", "global")
     await house.choose(client, "alpha:n", "window")
     await house.choose(client, None, "global")
     await house.store.close()
     later = House(path, ALPHA)
-    returned, other = join(later.clients, "w1", "/work"), join(later.clients, "w2")
+    returned, other = join(later.clients, "w1", "/code"), join(later.clients, "w2")
     assert later.holds(returned) == ("alpha:n", "window", "available")
     assert later.holds(other) == ("alpha", "fallback", "available")
     assert (await later.choose(other, "alpha:m", "global")).revision == 4

@@ -6,6 +6,7 @@ Must never read the files itself: what counts is what the daemon makes of them.
 from __future__ import annotations
 
 import os
+from pathlib import Path
 from typing import Any
 
 import click
@@ -16,6 +17,8 @@ from pointsman.cli.parameters import as_json
 from pointsman.cli.tables import leaves, show_values
 from pointsman.cli.terminal import note, print_json, say
 from pointsman.endpoint import places
+
+PROJECT_FILE = ".pointsman.toml"
 
 
 @click.group()
@@ -101,7 +104,8 @@ def show(prefix: str | None, as_json: bool) -> int:
     if as_json:
         print_json(result)
         return 0
-    rows = list(leaves(result["values"], result["origins"]))
+    of_project = {"project_default": str(Path(os.path.realpath(".")) / PROJECT_FILE)}
+    rows = list(leaves(result["values"], of_project | result["origins"]))
     for id, about in result["providers"].items():
         rows += [(f"providers.{id}.{row[0]}", *row[1:]) for row in leaves(about["values"], about["origins"])]
     show_values([row for row in rows if prefix is None or row[0] == prefix or row[0].startswith(f"{prefix}.")])

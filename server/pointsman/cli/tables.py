@@ -87,7 +87,7 @@ def leaves(values: Mapping[str, Any], origins: Mapping[str, str], prefix: str = 
         path = f"{prefix}{key}"
         if isinstance(value, dict):
             yield from leaves(value, origins, f"{path}.")
-        elif path in origins:
+        elif path in origins and value is not None:
             yield path, value if isinstance(value, str) else json.dumps(value, ensure_ascii=False), origins[path]
 
 

@@ -12,11 +12,10 @@ from pathlib import Path
 import click
 
 from pointsman.cli.client import Client
-from pointsman.cli.failures import Failure
+from pointsman.cli.config import PROJECT_FILE
+from pointsman.cli.failures import FAILED, Failure
 from pointsman.cli.parameters import as_json
 from pointsman.cli.terminal import is_terminal, note, print_json, say
-
-FILE = ".pointsman.toml"
 
 
 @click.command()
@@ -29,19 +28,19 @@ def trust(folder: str | None, remove: bool, yes: bool, as_json: bool) -> int:
 
     \b
       pointsman trust
-      pointsman trust --remove ~/work/other
+      pointsman trust --remove ~/projects/other
 
     It may choose models there, and set aliases and chains; it can never redirect a provider. You see it before you
     are asked; a change of the file ends the trust.
     """
     where = os.path.realpath(folder or ".")
-    seen = None if remove else _read(Path(where) / FILE)
-    if seen is not None and not _agreed(Path(where) / FILE, seen, yes):
+    seen = None if remove else _read(Path(where) / PROJECT_FILE)
+    if seen is not None and not _agreed(Path(where) / PROJECT_FILE, seen, yes):
         note("Nothing is changed.")
-        return 0
+        return FAILED
     with Client() as client:
         result = client.call("pointsman/trustWorkspace", {"folder": where, "trusted": not remove})
-        if seen is not None and _read(Path(where) / FILE) != seen:
+        if seen is not None and _read(Path(where) / PROJECT_FILE) != seen:
             client.call("pointsman/trustWorkspace", {"folder": where, "trusted": False})
             raise Failure(f"{result['file']} changed while you looked at it, so it is not trusted. Look again.")
     if as_json:
@@ -51,18 +50,18 @@ def trust(folder: str | None, remove: bool, yes: bool, as_json: bool) -> int:
     return 0
 
 
-def _read(path: Path) -> str:
+def _read(path: Path) -> bytes:
     """What there is to trust. Raises Failure."""
     try:
-        return path.read_bytes().decode("utf-8", "replace")
+        return path.read_bytes()
     except OSError as error:
         raise Failure(f"{path} can't be read: {error.strerror}. Write it first; then trust it.") from None
 
 
-def _agreed(path: Path, seen: str, yes: bool) -> bool:
+def _agreed(path: Path, seen: bytes, yes: bool) -> bool:
     """Shows the file, and asks. Raises UsageError where nobody can be asked."""
     note(f"{path}:", bold=True)
-    for line in seen.splitlines():
+    for line in seen.decode("utf-8", "replace").splitlines():
         note(f"  {line}")
     if yes:
         return True

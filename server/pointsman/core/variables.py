@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Collection
 from typing import Any
 
+from pointsman.core.catalogue import Timeout
 from pointsman.core.environment import Environment
 
 ORIGIN = "environment"
@@ -60,7 +61,10 @@ def _table(environment: Environment, names: set[str], begin: str) -> dict[str, A
             header = name.removeprefix(begin + HEADER).replace("_", "-").title()
             table.setdefault("headers", {})[header] = environment.setting(name)
     if "timeout" in table:
-        table["timeout"] = {"first_event": table["timeout"], "between_events": table["timeout"]}
+        limit = table["timeout"]
+        table["timeout"] = {"first_event": limit, "between_events": limit}
+        if not isinstance(limit, str) and limit < Timeout().connect:
+            table["timeout"]["connect"] = limit
     return table
 
 

@@ -6,6 +6,7 @@ import asyncio
 import logging
 import time
 import uuid
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -73,10 +74,8 @@ class App:
     async def reload(self) -> None:
         """Reads the configuration again, and tells every client what has changed for it."""
         async with self._one_at_a_time:
-            before = self._in_force()
-            for problems in await self.catalogues.refresh(self._workspaces()):
-                self._tell_problems(problems)
-            self._tell_differences(before)
+            if changed := await self.catalogues.refresh(self._workspaces()):
+                self._put_into_force(changed)
 
     async def trust(self, folder: str, *, wanted: bool) -> str:
         """Trusts a folder's project file, or no more, and tells every client what has changed for it; gives its path.
@@ -84,16 +83,16 @@ class App:
         Raises ConfigError, StorageError.
         """
         async with self._one_at_a_time:
-            before = self._in_force()
             problems = await self.catalogues.trust(folder, wanted=wanted)
-            self._tell_problems(problems)
-            self._tell_differences(before)
+            self._put_into_force([problems])
             return problems.file
 
-    def _in_force(self) -> dict[Client, tuple[Catalogue, Selection]]:
-        return {client: (self.catalogues.of(client), self.selections.current(client)) for client in self.clients}
-
-    def _tell_differences(self, before: dict[Client, tuple[Catalogue, Selection]]) -> None:
+    def _put_into_force(self, changed: Sequence[Problems]) -> None:
+        """In one go, so that a client that comes just now has seen all of the old, or all of the new."""
+        before = {client: (self.catalogues.of(client), self.selections.current(client)) for client in self.clients}
+        self.catalogues.forget()
+        for problems in changed:
+            self._tell_problems(problems)
         for client, (catalogue, selection) in before.items():
             self._tell_difference(client, catalogue, selection)
 

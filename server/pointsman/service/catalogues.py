@@ -29,8 +29,10 @@ from pointsman.wire import QUIRKS
 log = logging.getLogger(__name__)
 
 PROJECT_FILE = ".pointsman.toml"
-SETTLED = 0.1
-"""Seconds that a wrong file must stay as it is before it is told: a slow editor may be in the middle of writing it."""
+SETTLED = 0.08
+"""Seconds that a doubtful file must stay as it is before it counts: its writer may be slow."""
+LOOKS = 4
+"""How often it is looked at in that time."""
 
 
 class ProvidersChanged(Struct, frozen=True, rename="camel"):
@@ -75,7 +77,9 @@ class Catalogues:
     def of(self, client: Client) -> Catalogue:
         """What is configured for a connection, immutable."""
         if (found := self._of.get(client)) is None:
-            found = self._of[client] = self._make(client)
+            found = self._make(client)
+            if client.ready:  # before that, nobody knows its workspace
+                self._of[client] = found
         return found
 
     @property
@@ -95,7 +99,7 @@ class Catalogues:
         return [each for each in [*found, Problems("environment", tuple(variables))] if each.problems]
 
     async def refresh(self, workspaces: Iterable[str]) -> list[Problems]:
-        """Reads the files again; gives, for each that changed, what is wrong with it. `of` is new after that."""
+        """Reads the files again; gives, for each that changed, what is wrong with it. `of` is new after `forget`."""
         told = []
         for path in self.files(workspaces):
             before = self._files.get(path)
@@ -104,12 +108,16 @@ class Catalogues:
             await self._settle(path)
             log.info("configuration read again: %s, %d problems", path, len(self._files[path].problems))
             told.append(Problems(str(path), self._mistakes(path)))
-        if told:
-            self._forget()
         return told
 
+    def forget(self) -> None:
+        """Lets what was read last be in force: until then, what clients have seen holds."""
+        self._readings.clear()
+        self._by_content.clear()
+        self._of.clear()
+
     async def trust(self, folder: str, *, wanted: bool) -> Problems:
-        """Trusts a folder's project file as it is now, or no more; gives what is wrong with it.
+        """Trusts a folder's project file as it is now, or no more; gives what is wrong with it. As for `refresh`.
 
         Raises ConfigError where there is none, StorageError.
         """
@@ -126,20 +134,23 @@ class Catalogues:
         else:
             self._trusted[str(path)] = hash
         self._take(path, found)
-        self._forget()
         return Problems(str(path), self._mistakes(path))
 
     async def _settle(self, path: Path) -> None:
         """Takes a changed file in; one that is wrong or looks half written, once it has stayed so for a moment."""
-        kind, old = self._kind(path), self._files.get(path)
-        new = await asyncio.to_thread(layer, path, kind)
-        while self._problems_in(new) or _half_written(old.good if old else None, new):
-            await asyncio.sleep(SETTLED)
-            again = await asyncio.to_thread(layer, path, kind)
-            if again == new:
-                break
-            new = again
+        new = await asyncio.to_thread(layer, path, self._kind(path))
+        unchanged, doubtful = 0, self._is_doubtful(path, new)
+        while doubtful and unchanged < LOOKS:
+            await asyncio.sleep(SETTLED / LOOKS)
+            again = await asyncio.to_thread(layer, path, self._kind(path))
+            unchanged += 1
+            if again != new:
+                new, unchanged, doubtful = again, 0, self._is_doubtful(path, again)
         self._take(path, new)
+
+    def _is_doubtful(self, path: Path, new: Layer | None) -> bool:
+        old = self._files.get(path)
+        return bool(self._problems_in(new)) or _half_written(old.good if old else None, new)
 
     def _make(self, client: Client) -> Catalogue:
         reading = self._reading(client.workspace)
@@ -197,11 +208,6 @@ class Catalogues:
 
     def _kind(self, path: Path) -> LayerKind:
         return "user" if path == self._config_file else "project"
-
-    def _forget(self) -> None:
-        self._readings.clear()
-        self._by_content.clear()
-        self._of.clear()
 
 
 def difference(before: Catalogue, after: Catalogue) -> ProvidersChanged | None:
