@@ -98,7 +98,7 @@ WHOLE = {"endpoint": "/s", "pid": 7, "version": "1", "protocol": 1, "host": "h"}
 def test_the_greeting_carries_who_asks_and_leaves_the_rest_unread(where: Places, environment: dict[str, str]) -> None:
     odd = {"QUOTED": 'a"\\\n\x01é𝄞', "ODD": "\udcff", "\udcffNAME": "x", "EMPTY": ""}
     with serving(where, toy_daemon.welcome() + b"and on") as greetings:
-        connection = endpoint.connect(environment | odd, "/work/\udcff")
+        connection = endpoint.connect(environment | odd, "/code/\udcff")
         with connection.sock as sock:
             assert connection.hello == {
                 "version": endpoint.VERSION,
@@ -115,7 +115,7 @@ def test_the_greeting_carries_who_asks_and_leaves_the_rest_unread(where: Places,
             "params": {
                 "version": endpoint.VERSION,
                 "protocol": endpoint.PROTOCOL,
-                "cwd": "/work/?",
+                "cwd": "/code/?",
                 "environment": environment | {"QUOTED": odd["QUOTED"], "EMPTY": ""},
             },
         }

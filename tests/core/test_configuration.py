@@ -41,7 +41,7 @@ def user(text: str) -> Layer:
 
 
 def project(text: str) -> Layer:
-    return Layer("/work/.pointsman.toml", text, "project")
+    return Layer("/project/.pointsman.toml", text, "project")
 
 
 def catalogue(*layers: Layer, **variables: str) -> Catalogue:
@@ -93,7 +93,7 @@ work = ["acme:theirs", "acme:mine"]
     assert found.aliases == {"best": "acme:theirs", "also": "acme:also"}
     assert found.chains == {"work": ("acme:theirs", "acme:mine")}
     assert (found.default, found.project_default) == ("acme:mine", "acme:theirs")
-    assert found.origins["aliases.best"] == "/work/.pointsman.toml"
+    assert found.origins["aliases.best"] == "/project/.pointsman.toml"
     assert found.origins["aliases.also"] == found.origins["default"] == "/home/me/pointsman.toml"
 
 
@@ -196,7 +196,7 @@ def test_a_project_never_redirects(case: str) -> None:
     text, lines = REFUSED[case]
     found = catalogue(USER, project(text))
     assert {problem.message.split("`")[1]: problem.line for problem in found.problems} == lines
-    assert {problem.file for problem in found.problems} == {"/work/.pointsman.toml"}
+    assert {problem.file for problem in found.problems} == {"/project/.pointsman.toml"}
     assert all("pointsman.toml" in problem.hint for problem in found.problems)
     assert found.providers == catalogue(USER).providers
     assert found.daemon == catalogue(USER).daemon
@@ -213,7 +213,7 @@ def test_what_is_right_in_a_project_counts_beside_what_is_refused() -> None:
 
 def test_a_project_that_is_no_toml_is_told() -> None:
     (problem,) = catalogue(project("default = \n")).problems
-    assert (problem.file, problem.line) == ("/work/.pointsman.toml", 1)
+    assert (problem.file, problem.line) == ("/project/.pointsman.toml", 1)
 
 
 # One provider alone
