@@ -11,6 +11,7 @@ pytest_plugins = [
     "tests.counterparts.llama",
     "tests.counterparts.aimock",
     "tests.counterparts.upstream",
+    "tests.counterparts.neighbour",
     "tests.counterparts.transcripts",
     "tests.living",
 ]

@@ -93,9 +93,10 @@ class Catalogues:
 
     def problems(self, client: Client) -> list[Problems]:
         """What is wrong with the files that count for a connection."""
+        catalogue = self.of(client)  # first: with it the project's file has been read
         paths = self.files([client.workspace] if client.workspace else [])
         found = [Problems(str(path), self._mistakes(path)) for path in paths]
-        variables = [p for p in self.of(client).problems if p.file == "environment"]
+        variables = [p for p in catalogue.problems if p.file == "environment"]
         return [each for each in [*found, Problems("environment", tuple(variables))] if each.problems]
 
     async def refresh(self, workspaces: Iterable[str]) -> list[Problems]:

@@ -23,6 +23,7 @@ from pointsman.edge.authorise import authorise, redact
 from pointsman.edge.store import Store
 from pointsman.edge.transport import Transports
 from pointsman.service.credentials import Credentials
+from pointsman.service.tasks import Tasks
 from pointsman.wire import WIRES
 
 log = logging.getLogger(__name__)
@@ -49,6 +50,8 @@ class Models:
         self._transports = transports
         self._store = store
         self._lists = _stored(store)
+        self._tasks = Tasks()
+        self._asking: dict[object, asyncio.Task[PointsmanError | None]] = {}
 
     def known(self, catalogue: Catalogue) -> Known:
         """The ids that the providers of a catalogue have listed so far."""
@@ -69,7 +72,17 @@ class Models:
         return models, [failure for failure in failures if failure is not None]
 
     async def ask(self, provider: Provider, environment: Environment) -> PointsmanError | None:
-        """Asks a provider for its list; gives what went wrong. The last list stays when it does."""
+        """Asks a provider for its list; gives what went wrong. The last list stays when it does.
+
+        Whoever wants it while it is being asked for in the same way is content with that.
+        """
+        way = msgspec.json.encode(provider), tuple(self._credentials.keys(provider, environment))
+        if (asking := self._asking.get(way)) is None:
+            asking = self._asking[way] = self._tasks.spawn(self._ask(provider, environment), "list of models")
+            asking.add_done_callback(lambda _: self._asking.pop(way))
+        return await asyncio.shield(asking)
+
+    async def _ask(self, provider: Provider, environment: Environment) -> PointsmanError | None:
         wire = WIRES[provider.wire]
         request = wire.models_request(provider)
         if request is None:

@@ -34,12 +34,15 @@ class Neighbours:
             found = dict(zip(providers, answers, strict=True))
             different = {url for url, running in found.items() if running != self._running.get(url, False)}
             self._running = found
-            for url in different:
-                if found[url]:
-                    await self._models.ask(providers[url], Environment())
-            if different:
-                changed(different)
+            if gone := {url for url in different if not found[url]}:
+                changed(gone)
+            await asyncio.gather(*(self._welcome(providers[url], changed) for url in different - gone))
             await asyncio.sleep(EVERY)
+
+    async def _welcome(self, provider: Provider, changed: Callable[[set[str]], None]) -> None:
+        """Tells of a server that has come, once it has listed its models or let the time for that pass."""
+        await self._models.ask(provider, Environment())
+        changed({provider.base_url})
 
 
 def is_looked_for(provider: Provider) -> bool:

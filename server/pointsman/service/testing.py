@@ -9,9 +9,11 @@ import asyncio
 import time
 from dataclasses import dataclass
 
+import msgspec
+
 from pointsman.core.catalogue import Provider
 from pointsman.core.environment import Environment
-from pointsman.core.errors import PointsmanError, TimedOut
+from pointsman.core.errors import BadReply, PointsmanError, TimedOut
 from pointsman.core.http import origin
 from pointsman.core.secret import Secret
 from pointsman.edge.authorise import authorise, redact
@@ -46,12 +48,16 @@ async def test(
     """
     credentials, transports = tools
     wire = WIRES[provider.wire]
+    same = configured is None or origin(configured.base_url) == origin(provider.base_url)
+    if configured and not same:
+        typed = {name: value for name, value in provider.headers.items() if configured.headers.get(name) != value}
+        provider = msgspec.structs.replace(provider, headers=typed)  # a configured one may be a secret
     request = wire.models_request(provider)
     begun = time.monotonic()
     if request is None:
         return Trial(0, len(provider.names))
-    same = configured is None or origin(configured.base_url) == origin(provider.base_url)
-    models, failure = 0, None
+    models = 0
+    failure: PointsmanError | None = None
     try:
         if key is None and same:
             key = credentials.in_turn(provider, environment)[0].key
@@ -59,11 +65,14 @@ async def test(
             head, body = await transports.fetch(authorise(request, provider.auth, key), provider.timeout.connect)
         if 200 <= head.status < 300:
             models = len(wire.models(provider, body))
+        elif head.status == 404:
+            text = f"{provider.title} has no list of models at {request.url} (HTTP 404)."
+            failure = BadReply(text, provider=provider.id, status_code=404)
         else:
             failure = wire.error(provider, head, body)
     except TimeoutError:
         failure = TimedOut(f"{provider.title} did not answer within {WITHIN:g} seconds.", provider=provider.id)
     except PointsmanError as error:
-        failure = error
+        failure, error.provider = error, error.provider or provider.id
     took = round((time.monotonic() - begun) * 1000)
     return Trial(took, models, redact(failure, key) if failure else None)
