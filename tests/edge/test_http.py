@@ -110,6 +110,32 @@ async def test_a_proxy_of_the_environment_is_used(upstream: Upstream, monkeypatc
     assert upstream.request(0).target == "http://nonexistent.invalid/v1/models"
 
 
+async def test_a_proxy_is_not_used_where_it_is_not_wanted(upstream: Upstream, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("http_proxy", "127.0.0.1:1")
+    monkeypatch.setenv("no_proxy", "127.0.0.1")
+    transport = HttpTransport()
+    assert (await whole(transport.stream(Request("GET", f"{upstream.base_url}/models"), 2.0)))[0] == 200
+    await refuse(transport, Request("GET", "http://elsewhere.invalid/"), ConnectFailed, "127.0.0.1:1")
+    await transport.close()
+
+
+async def test_a_proxy_of_an_unknown_kind_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("all_proxy", "socks5://user:secret@127.0.0.1:1080")
+    transport = HttpTransport()
+    error = await refuse(transport, Request("GET", "http://nowhere.invalid/"), ConnectFailed, "socks5", "no_proxy")
+    assert "secret" not in str(error)
+    await transport.close()
+
+
+async def test_a_header_is_sent_once(transport: HttpTransport, upstream: Upstream) -> None:
+    upstream.script("/v1/x", Reply(b""))
+    sent = {"accept": "a/b", "Accept": "c/d", "User-Agent": "mine"}
+    await whole(transport.stream(Request("GET", f"{upstream.base_url}/x", sent), 2.0))
+    names = [name.lower() for name, _ in upstream.request(0).headers]
+    assert len(names) == len(set(names))
+    assert (upstream.request(0).header("accept"), upstream.request(0).header("user-agent")) == ("c/d", "mine")
+
+
 async def test_150_streams_at_once(transport: HttpTransport, upstream: Upstream) -> None:
     all_are_open = asyncio.Barrier(150)
 

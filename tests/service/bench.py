@@ -255,3 +255,10 @@ class Fixed:
     def of(self, client: Client) -> Catalogue:
         """The same for all."""
         return self.catalogue
+
+
+async def until(seconds: float) -> None:
+    """Lets the loop's timers of so many seconds fire: this one comes after them."""
+    over = asyncio.Event()
+    asyncio.get_running_loop().call_later(seconds + 0.005, over.set)
+    await over.wait()

@@ -17,7 +17,7 @@ from pointsman.core.errors import ChatGone, ChatInUse
 from pointsman.service import chats as module
 from pointsman.service.chats import LONGEST_NOTIFICATION, Chat, Chats, ChatsChanged, Starter
 from pointsman.service.clients import Clients
-from tests.service.bench import decode, events, heard, join
+from tests.service.bench import decode, events, heard, join, until
 
 STARTER = Starter("Neovim", "w1", "/code")
 END = Finished("end")
@@ -204,10 +204,8 @@ class Kept:
         self.chats = Chats(clients)
 
     def add(self, chat: Chat) -> Chat:
-        """Takes a chat in, and tells of its end if it has one."""
+        """Takes a chat in."""
         self.chats.begin(chat)
-        if chat.finished:
-            self.chats.changed(chat)
         return chat
 
     def ids(self) -> list[str]:
@@ -245,15 +243,13 @@ async def test_a_summary_says_where_a_chat_stands() -> None:
 
 async def test_everybody_hears_of_a_chat_but_those_that_are_not_ready() -> None:
     kept = Kept()
-    kept.add(finished())
-    assert [note.chat.state for note in heard(kept.client) if isinstance(note, ChatsChanged)] == ["finished"] * 2
-
-
-async def until(seconds: float) -> None:
-    """Lets the loop's timers of so many seconds fire: this one comes after them."""
-    over = asyncio.Event()
-    asyncio.get_running_loop().call_later(seconds + 0.005, over.set)
-    await over.wait()
+    chat = kept.add(begun())
+    await until(module.TELL_AFTER)
+    chat.finish(END, None, None)
+    kept.chats.changed(chat)
+    await until(module.TELL_AFTER)
+    told = [note.chat.state for note in heard(kept.client) if isinstance(note, ChatsChanged)]
+    assert told == ["running", "finished"]
 
 
 async def test_a_finished_chat_is_kept_for_a_while(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -298,6 +294,7 @@ async def test_what_is_forgotten_leaves_the_memory(monkeypatch: pytest.MonkeyPat
     kept.chats.changed(chat)
     reference = weakref.ref(chat)
     del chat
+    await until(module.TELL_AFTER)
     gc.collect()
     assert reference() is None
 

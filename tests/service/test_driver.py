@@ -28,7 +28,7 @@ from pointsman.core.environment import Environment
 from pointsman.core.errors import ConnectFailed, Interrupted
 from pointsman.core.routing import Target
 from pointsman.service import driver, silence
-from pointsman.service.chats import ChatsChanged
+from pointsman.service.chats import TELL_AFTER, ChatsChanged
 from pointsman.wire import openai_chat
 from tests.service.bench import (
     HANG,
@@ -36,6 +36,7 @@ from tests.service.bench import (
     Bench,
     Play,
     Scripted,
+    Step,
     delta,
     events,
     heard,
@@ -47,6 +48,7 @@ from tests.service.bench import (
     says,
     sse,
     told,
+    until,
 )
 
 T = TextDelta
@@ -295,17 +297,20 @@ async def test_a_notice_is_given_once_and_before_all_else() -> None:
     assert [type(event) for event in seen] == [Notice, AttemptFailed, Started, TextDelta, Finished]
 
 
-async def test_everybody_is_told_when_a_chat_begins_finds_its_provider_and_ends() -> None:
-    bench = Bench(Scripted(refuses(503), says("a", "b")), *TWO)
+@pytest.mark.parametrize(("play", "found"), [((HANG,), None), ((delta(content="a"), HANG), "one")])
+async def test_everybody_is_told_when_a_chat_begins_finds_its_provider_and_ends(
+    play: tuple[Step, ...], found: str | None
+) -> None:
+    bench = Bench(Scripted(Play(play)), *ONE)
     client = join(bench.clients)
-    await events(bench.begin("one:m", "two:m"))
-    summaries = [note.chat for note in heard(client) if isinstance(note, ChatsChanged)]
-    assert [(s.state, s.provider, s.reason) for s in summaries] == [
-        ("running", None, None),
-        ("running", "two", None),
-        ("finished", "two", "end"),
-    ]
-    assert summaries[0].title == "Hello!"
+    chat = bench.begin("one:m")
+    await until(TELL_AFTER)
+    chat.cancel()
+    await events(chat)
+    await until(TELL_AFTER)
+    before, after = (note.chat for note in heard(client) if isinstance(note, ChatsChanged))
+    assert (before.state, before.provider, before.title) == ("running", found, "Hello!")
+    assert (after.state, after.reason) == ("finished", "cancelled")
 
 
 # Bounds

@@ -7,12 +7,12 @@ from __future__ import annotations
 
 import asyncio
 import ssl
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
-from http.cookiejar import CookieJar, DefaultCookiePolicy
-from types import SimpleNamespace
+from functools import lru_cache
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
+from urllib.request import getproxies, proxy_bypass
 
 from pointsman.core.errors import BadCertificate, BadReply, ConnectFailed, Interrupted, PointsmanError, TimedOut
 from pointsman.core.http import Head, Request
@@ -21,34 +21,46 @@ from pointsman.edge.response import Response
 if TYPE_CHECKING:
     import httpx2
 
+    Way = httpx2.AsyncBaseTransport
+
 KEEP_ALIVE = 90.0
 """Seconds that an idle upstream connection is kept for the next chat."""
+HEADERS = {"accept": "*/*", "accept-encoding": "gzip, deflate", "user-agent": "pointsman"}
+"""What every request says that does not say otherwise."""
 
 
 class HttpTransport:
-    """One pool of connections for all providers, without a limit of its own; made at the first request."""
+    """Pools of connections for all providers, without a limit: one straight to them, and one for each proxy.
+
+    The pools are used without the client's own `AsyncClient`: what that adds to each request (cookies, redirects, a
+    URL merged and parsed again) is what must not happen here, and costs as much as sending the request.
+    """
 
     def __init__(self) -> None:
-        self._client: httpx2.AsyncClient | None = None
+        self._make: Callable[[str | None], Way] | None = None
         self._making = asyncio.Lock()
+        self._ways: dict[str | None, Way] = {}
+        self._proxy = lru_cache(256)(_proxy)
 
     @asynccontextmanager
     async def stream(self, request: Request, connect: float) -> AsyncIterator[Response]:
         """Sends a request. A redirect is an answer like any other: a key never follows one."""
-        client = await self._open()
+        proxy = self._proxy(request.url)
+        way = await self._way(proxy)
         import httpx2
 
         try:
-            outgoing = client.build_request(
-                request.method,
-                request.url,
-                headers=dict(request.headers),
-                content=request.body or None,
-                timeout=httpx2.Timeout(None, connect=connect),
+            response = await way.handle_async_request(
+                httpx2.Request(
+                    request.method,
+                    _url(request.url),
+                    headers=HEADERS | {name.lower(): value for name, value in request.headers.items()},
+                    content=request.body or None,
+                    extensions={"timeout": {"connect": connect, "pool": None, "read": None, "write": None}},
+                )
             )
-            response = await client.send(outgoing, stream=True)
         except Exception as error:  # the client lets aiohttp's, the parser's and the codecs' through
-            raise _translate(error, request.url, connect) from error
+            raise _translate(error, request.url, proxy, connect) from error
         try:
             headers = {name.lower(): value for name, value in response.headers.items()}
             yield Response(Head(response.status_code, headers), _chunks(response, request.url))
@@ -56,49 +68,64 @@ class HttpTransport:
             await response.aclose()
 
     async def close(self) -> None:
-        """Closes the pool."""
-        if self._client is not None:
-            await self._client.aclose()
+        """Closes the pools."""
+        for way in self._ways.values():
+            await way.aclose()
 
-    async def _open(self) -> httpx2.AsyncClient:
+    async def _way(self, proxy: str | None) -> Way:
         async with self._making:
-            if self._client is None:
-                self._client = _client(await asyncio.to_thread(_load))
-            return self._client
+            if self._make is None:
+                self._make = await asyncio.to_thread(_load)
+        if proxy not in self._ways:
+            self._ways[proxy] = self._make(proxy)
+        return self._ways[proxy]
 
 
-def _load() -> SimpleNamespace:
-    """Imports the client and reads the trust store: slow both, and so done in a thread."""
+@lru_cache(256)
+def _url(text: str) -> httpx2.URL:
+    import httpx2
+
+    return httpx2.URL(text)
+
+
+def _proxy(url: str) -> str | None:
+    """The proxy that the environment of the daemon, or the system's settings, name for a URL."""
+    try:
+        parts = urlsplit(url)
+        named = getproxies()
+        proxy = named.get(parts.scheme) or named.get("all")
+        bypassed = proxy is None or proxy_bypass(_host(url))
+    except ValueError:  # no URL at all: who sends the request will say so
+        return None
+    if proxy is None or bypassed:
+        return None
+    return proxy if "://" in proxy else f"http://{proxy}"
+
+
+def _load() -> Callable[[str | None], Way]:
+    """Imports the client and reads the trust store: slow both, and so done in a thread. Gives what makes a pool."""
     import aiohttp
     import httpx2
     import truststore
-    from httpx_aiohttp.httpx2 import Httpx2AiohttpClient
     from httpx_aiohttp.httpx2.transport import AiohttpTransport
 
     trust = truststore.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
-    return SimpleNamespace(
-        aiohttp=aiohttp, httpx2=httpx2, Client=Httpx2AiohttpClient, Transport=AiohttpTransport, trust=trust
-    )
 
+    def session() -> aiohttp.ClientSession:
+        """A session of ours: the library's own would keep cookies and stop at 100 connections."""
+        connector = aiohttp.TCPConnector(limit=0, keepalive_timeout=KEEP_ALIVE, ssl=trust)
+        return aiohttp.ClientSession(connector=connector, cookie_jar=aiohttp.DummyCookieJar())
 
-def _client(lib: SimpleNamespace) -> httpx2.AsyncClient:
-    """A client whose every transport, proxied or direct, has an unbounded pool, no cookies, and our trust store."""
+    def make(proxy: str | None) -> Way:
+        if proxy is not None and urlsplit(proxy).scheme not in ("http", "https"):
+            raise ConnectFailed(
+                f"The proxy that the environment names ({urlsplit(proxy).scheme}://…) can't be used here.",
+                "Name one that begins with http:// in `https_proxy`, or except the provider's host by `no_proxy`.",
+            )
+        return AiohttpTransport(verify=trust, client=session, proxy=httpx2.Proxy(proxy) if proxy else None)
 
-    def session() -> object:
-        connector = lib.aiohttp.TCPConnector(limit=0, keepalive_timeout=KEEP_ALIVE, ssl=lib.trust)
-        return lib.aiohttp.ClientSession(connector=connector, cookie_jar=lib.aiohttp.DummyCookieJar())
-
-    class Client(lib.Client):  # type: ignore[misc,name-defined]  # the base class is only known once it is loaded
-        """Gives each transport a session of ours: the library's own would keep cookies and stop at 100 connections."""
-
-        def _init_transport(self, **kwargs: object) -> object:
-            return lib.Transport(verify=lib.trust, client=session)
-
-        def _init_proxy_transport(self, proxy: object, **kwargs: object) -> object:
-            return lib.Transport(verify=lib.trust, client=session, proxy=proxy)
-
-    no_cookies = CookieJar(DefaultCookiePolicy(allowed_domains=[]))
-    return Client(follow_redirects=False, trust_env=True, cookies=no_cookies)
+    make(None)  # what the first one imports is imported here, and not on the loop
+    return make
 
 
 async def _chunks(response: httpx2.Response, url: str) -> AsyncIterator[bytes]:
@@ -112,12 +139,13 @@ async def _chunks(response: httpx2.Response, url: str) -> AsyncIterator[bytes]:
         raise Interrupted(f"The connection to {where} broke in the middle of the answer.") from error
 
 
-def _translate(error: Exception, url: str, connect: float) -> PointsmanError:
+def _translate(error: Exception, url: str, proxy: str | None, connect: float) -> PointsmanError:
     """Our error for one of the client's. The cause tells apart what the client's own classes mix up."""
     import aiohttp
     from aiohttp.http import HttpProcessingError
 
     where = urlsplit(url).netloc
+    via = f" through the proxy {_host(proxy)}" if proxy else ""
     reason = _root(error)
     ours: PointsmanError
     match reason:
@@ -125,20 +153,28 @@ def _translate(error: Exception, url: str, connect: float) -> PointsmanError:
             ours = BadCertificate(f"{where} could not prove who it is: {reason.verify_message or reason}.")
         case ssl.SSLError():
             ours = ConnectFailed(f"{where} does not speak TLS: {reason.reason or reason}.", _plain_advice(where))
+        case ConnectionRefusedError() if proxy:
+            text = f"Nothing listens at the proxy {_host(proxy)}, on the way to {where}: the connection was refused."
+            ours = ConnectFailed(text, f"Start it, or except {where} by `no_proxy`, and restart the daemon.")
         case ConnectionRefusedError():
             ours = ConnectFailed(f"Nothing listens at {where}: the connection was refused.", _start_advice(where))
         case ConnectionResetError() | BrokenPipeError() | aiohttp.ServerDisconnectedError():
-            ours = Interrupted(f"{where} closed the connection without an answer.")
+            ours = Interrupted(f"{where} closed the connection{via} without an answer.")
         case TimeoutError():
-            ours = TimedOut(f"No connection to {where} within {connect:g} seconds.")
+            ours = TimedOut(f"No connection to {where}{via} within {connect:g} seconds.")
         case HttpProcessingError():
             ours = BadReply(f"What {where} answered is not HTTP.")
         case ValueError():  # never quoted: what does not fit may be a key
             text = f"No request to {where} can be made: a character in its URL, headers or key does not belong there."
             ours = ConnectFailed(text, "Check the provider's `base_url` and `headers`, and its key for a line's end.")
         case _:
-            ours = ConnectFailed(f"No connection to {where}: {str(reason) or type(reason).__name__}.")
+            ours = ConnectFailed(f"No connection to {where}{via}: {str(reason) or type(reason).__name__}.")
     return ours
+
+
+def _host(url: str) -> str:
+    """Host and port of a URL, without the name and password that may stand before them."""
+    return urlsplit(url).netloc.rpartition("@")[2]
 
 
 def _root(error: BaseException) -> BaseException:

@@ -31,6 +31,8 @@ KEPT_FOR = 600.0
 """Seconds that a finished chat can still be attached to."""
 PER_EVENT = 64
 """Bytes that an event costs in memory beyond its text."""
+TELL_AFTER = 0.02
+"""Seconds after which all are told of a chat, and of whatever else changed meanwhile: its first token comes first."""
 LARGE = 2**20
 """A chat of so many bytes leaves room behind, once it is over and once it is forgotten, that is worth giving back."""
 
@@ -177,6 +179,9 @@ class Chats:
     def __init__(self, clients: Clients) -> None:
         self._clients = clients
         self._chats: dict[str, Chat] = {}
+        self._finished: dict[str, Chat] = {}
+        self._news: dict[str, Chat] = {}
+        self._kept = 0
 
     def __len__(self) -> int:
         return len(self._chats)
@@ -204,29 +209,36 @@ class Chats:
         return [chat.summary() for chat in reversed(self._chats.values())]
 
     def changed(self, chat: Chat) -> None:
-        """Tells everybody where a chat stands; one that has ended is kept for a while, within bounds."""
-        self._clients.tell_all(lambda _: ChatsChanged(chat.summary()))
+        """Tells everybody soon where a chat stands; one that has ended is kept for a while, within bounds."""
+        if not self._news:
+            asyncio.get_running_loop().call_later(TELL_AFTER, self._tell)
+        self._news[chat.id] = chat
         if chat.finished:
-            chat.expiry = asyncio.get_running_loop().call_later(KEPT_FOR, self._forget, chat)
-            self._shrink()
-            self._tidy_up(chat)
+            self._keep(chat)
 
-    def _shrink(self) -> None:
-        """Forgets the oldest finished chats until the rest is within bounds."""
-        done = [chat for chat in self._chats.values() if chat.finished]
-        total = sum(chat.size for chat in done)
-        for chat in done:
-            if total <= MOST_KEPT:
-                return
-            total -= chat.size
-            self._forget(chat)
+    def _tell(self) -> None:
+        told, self._news = self._news, {}
+        for chat in told.values():
+            self._tell_of(ChatsChanged(chat.summary()))
+
+    def _tell_of(self, change: ChatsChanged) -> None:
+        self._clients.tell_all(lambda _: change)
+
+    def _keep(self, chat: Chat) -> None:
+        """Keeps a finished chat for a while, and forgets the oldest of them until the rest is within bounds."""
+        chat.expiry = asyncio.get_running_loop().call_later(KEPT_FOR, self._forget, chat)
+        self._finished[chat.id] = chat
+        self._kept += chat.size
+        while self._kept > MOST_KEPT:
+            self._forget(next(iter(self._finished.values())))
+        self._tidy_up(chat)
 
     def _forget(self, chat: Chat) -> None:
-        if self._chats.get(chat.id) is chat:
-            del self._chats[chat.id]
-            if chat.expiry is not None:
-                chat.expiry.cancel()  # it would keep the chat alive
-            self._tidy_up(chat)
+        del self._chats[chat.id], self._finished[chat.id]
+        self._kept -= chat.size
+        if chat.expiry is not None:
+            chat.expiry.cancel()  # it would keep the chat alive
+        self._tidy_up(chat)
 
     def _tidy_up(self, chat: Chat) -> None:
         if chat.size > LARGE:

@@ -38,7 +38,7 @@ class Configuration:
             text = self._text()
             if if_revision is not None and if_revision != _revision(text):
                 raise ConfigConflict(f"{self._file} has changed since you looked at it.")
-            new = edited(text, path, values)
+            new = await asyncio.to_thread(edited, text, path, values)
             self._check(text, new)
             if self._text() != text:
                 raise ConfigConflict(f"{self._file} was changed by somebody else at the same moment.")

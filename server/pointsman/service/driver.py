@@ -249,7 +249,7 @@ class _Run:
                     self._announce()
                     if self._first_visible is None:
                         self._first_visible = self._clock()
-                    self._life, _ = step(self._life, "visible")
+                        self._life, _ = step(self._life, "visible")
                     self._emit(reading)
                 case Notice() | UsageReport():
                     self._emit(reading)

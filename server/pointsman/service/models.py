@@ -50,12 +50,16 @@ class Models:
         self._transports = transports
         self._store = store
         self._lists = _stored(store)
+        self._known: tuple[Catalogue, Known] | None = None
         self._tasks = Tasks()
         self._asking: dict[object, asyncio.Task[PointsmanError | None]] = {}
 
     def known(self, catalogue: Catalogue) -> Known:
         """The ids that the providers of a catalogue have listed so far."""
-        return {id: {model.id for model in self._listed_by(provider)} for id, provider in catalogue.providers.items()}
+        if self._known is None or self._known[0] is not catalogue:
+            ids = {id: {model.id for model in self._listed_by(p)} for id, p in catalogue.providers.items()}
+            self._known = catalogue, ids
+        return self._known[1]
 
     async def listed(
         self, catalogue: Catalogue, environment: Environment, provider: Provider | None, refresh: bool
@@ -107,6 +111,7 @@ class Models:
 
     async def _keep(self, provider: Provider, found: _List) -> None:
         self._lists[provider.id, provider.base_url] = found
+        self._known = None
         encoded = msgspec.json.encode(found.models).decode()
         with suppress(StorageError):  # it is only a cache, and the log has it
             await self._store.put_model_list(provider.id, provider.base_url, found.at, encoded)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import math
 from collections.abc import Callable
 from types import TracebackType
 from typing import Self
@@ -29,7 +30,11 @@ class Silence:
         self._loop = asyncio.get_running_loop()
         self._since = self._loop.time()
         self._limit = limits.connect + limits.first_event if limits else None
-        self._timeout = asyncio.timeout(self._limit)
+        self._timeout = asyncio.timeout(None)
+        self._end = math.inf
+        self._look_out: asyncio.TimerHandle | None = None
+        if self._limit is not None:
+            self._end_at(self._since + self._limit)
         self._beat = self._loop.call_later(HEARTBEAT, self._report)
         self._complete = False
 
@@ -40,16 +45,16 @@ class Silence:
             self._since = time
             self._limit = self._limits.between_events if self._limits else None
         if self._limit is not None and not self._complete:
-            self._timeout.reschedule(time + self._limit)
+            self._end_at(time + self._limit)
 
     def end_within(self, seconds: float) -> None:
         """The answer is complete; what may still follow has so many seconds, and its absence is no error.
 
         Said again, it can only make the end come sooner: comments alone don't keep a complete answer waiting.
         """
-        end, before = self._loop.time() + seconds, self._timeout.when()
-        if not self._complete or before is None or end < before:
-            self._timeout.reschedule(end)
+        end = self._loop.time() + seconds
+        if not self._complete or end < self._end:
+            self._end_at(end)
         self._complete = True
 
     async def __aenter__(self) -> Self:
@@ -60,6 +65,8 @@ class Silence:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> bool:
         self._beat.cancel()
+        if self._look_out is not None:
+            self._look_out.cancel()
         try:
             await self._timeout.__aexit__(kind, error, trace)
         except TimeoutError:
@@ -69,6 +76,20 @@ class Silence:
             id = self._provider.id if self._provider else None
             raise TimedOut(f"{who} was silent for {self._limit:g} seconds.", provider=id) from None
         return False
+
+    def _end_at(self, time: float) -> None:
+        """Moves the end. That is done once a chunk, so a timer is not set anew: the one that runs looks again."""
+        self._end = time
+        if self._look_out is None or time < self._look_out.when():
+            if self._look_out is not None:
+                self._look_out.cancel()
+            self._look_out = self._loop.call_at(time, self._look)
+
+    def _look(self) -> None:
+        if self._end > self._loop.time():
+            self._look_out = self._loop.call_at(self._end, self._look)
+        else:
+            self._timeout.reschedule(self._end)
 
     def _report(self) -> None:
         silent = self._loop.time() - self._since
