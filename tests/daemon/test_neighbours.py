@@ -73,6 +73,13 @@ async def test_one_that_comes_and_goes(home: Home, neighbour: Neighbour, wire: s
     assert len(one.notifications(CHANGED)) == 1, "each change is told once"
 
 
+async def test_who_asks_first_is_told_the_truth(home: Home, neighbour: Neighbour) -> None:
+    home.configure(local(neighbour, "ollama-chat"))
+    await neighbour.start()
+    await home.serve("pointsman.service.neighbours.EVERY = 1000")
+    assert await state(await home.connect()) == "available"
+
+
 async def test_it_is_looked_for_in_a_file_that_appears_later(home: Home, neighbour: Neighbour) -> None:
     await neighbour.start()
     editor = await home.connect()
@@ -141,7 +148,7 @@ async def test_no_key_goes_to_one_that_was_only_found(home: Home, neighbour: Nei
     await neighbour.start()
     home.configure(local(neighbour, "openai-chat", 'auth = { scheme = "optional-key", env = "NEAR_KEY" }'))
     editor = await home.connect(variables={"NEAR_KEY": KEY})
-    await becomes(editor, "available", COMES)
+    await editor.told(CHANGED, lambda told: "near" in told["changed"])
     assert neighbour.paths == ["/v1/models"]
     assert KEY not in str(neighbour.headers)
     await editor.chat("near:any").answer()

@@ -26,14 +26,20 @@ class Neighbours:
         """Whether a local server was looked for and is not there. One that nobody looks for counts as there."""
         return is_looked_for(provider) and not self._running.get(provider.base_url, False)
 
+    async def look(self, providers: Iterable[Provider]) -> None:
+        """Looks for those that nobody has looked for yet, so that who asks first is told the truth."""
+        urls = {p.base_url for p in providers if p.base_url not in self._running and is_looked_for(p)}
+        if urls:
+            self._running |= await _look(urls)
+
     async def watch(self, wanted: Callable[[], Iterable[Provider]], changed: Callable[[set[str]], None]) -> None:
         """Looks again and again; tells the base URLs whose servers came or went."""
+        told: dict[str, bool] = {}
         while True:
             providers = {p.base_url: p for p in wanted() if is_looked_for(p)}
-            answers = await asyncio.gather(*(listens(url, WITHIN) for url in providers))
-            found = dict(zip(providers, answers, strict=True))
-            different = {url for url, running in found.items() if running != self._running.get(url, False)}
-            self._running = found
+            found = self._running = await _look(providers)
+            different = {url for url, running in found.items() if running != told.get(url, False)}
+            told = found
             if gone := {url for url in different if not found[url]}:
                 changed(gone)
             await asyncio.gather(*(self._welcome(providers[url], changed) for url in different - gone))
@@ -43,6 +49,11 @@ class Neighbours:
         """Tells of a server that has come, once it has listed its models or let the time for that pass."""
         await self._models.ask(provider, Environment())
         changed({provider.base_url})
+
+
+async def _look(urls: Iterable[str]) -> dict[str, bool]:
+    urls = list(urls)
+    return dict(zip(urls, await asyncio.gather(*(listens(url, WITHIN) for url in urls)), strict=True))
 
 
 def is_looked_for(provider: Provider) -> bool:

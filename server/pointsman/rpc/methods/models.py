@@ -19,10 +19,10 @@ from pointsman.rpc.types import (
 @method
 async def list_providers(ctx: Context, params: Nothing) -> ListProvidersResult:
     """Lists every provider, and whether this connection could use it now."""
+    providers = ctx.app.catalogues.of(ctx.client).providers.values()
+    await ctx.app.neighbours.look(providers)
     active = ctx.app.selections.current(ctx.client).provider
-    return ListProvidersResult(
-        [_info(ctx, provider, active) for provider in ctx.app.catalogues.of(ctx.client).providers.values()]
-    )
+    return ListProvidersResult([_info(ctx, provider, active) for provider in providers])
 
 
 @method
