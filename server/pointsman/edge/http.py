@@ -131,8 +131,10 @@ def _load() -> Callable[[str | None], Way]:
 async def _chunks(response: httpx2.Response, url: str) -> AsyncIterator[bytes]:
     import httpx2
 
+    assert isinstance(response.stream, httpx2.AsyncByteStream)
+    packed = "content-encoding" in response.headers
     try:
-        async for chunk in response.aiter_bytes():
+        async for chunk in response.aiter_bytes() if packed else response.stream:
             yield chunk
     except httpx2.HTTPError as error:
         where = urlsplit(url).netloc
