@@ -33,7 +33,7 @@ class HttpTransport:
     """Pools of connections for all providers, without a limit: one straight to them, and one for each proxy.
 
     The pools are used without the client's own `AsyncClient`: what that adds to each request (cookies, redirects, a
-    URL merged and parsed again) is what must not happen here, and costs as much as sending the request.
+    URL merged and parsed again) must not happen here or is done better once.
     """
 
     def __init__(self) -> None:
