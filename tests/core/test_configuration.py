@@ -238,3 +238,29 @@ def test_what_is_no_provider(table: dict[str, Any], words: str) -> None:
         provider_from("corp", table, DIALECTS)
     assert words in caught.value.message
     assert caught.value.advice
+
+
+# Names that lead nowhere
+
+
+DEAD_ENDS = {
+    "a circle": ('[aliases]\na = "b"\nb = "c"\nc = "a"\n', [2, 3, 4], "in a circle: a → b → c → a"),
+    "a chain in itself": ('[chains]\nrec = ["chain:rec"]\n', [2], "in a circle: chain:rec → chain:rec"),
+    "an empty chain": ("[chains]\nnone = []\n", [2], "The chain 'none' is empty"),
+    "through a chain": ('[aliases]\na = "chain:c"\n[chains]\nc = ["a"]\n', [2, 4], "in a circle"),
+}
+
+
+@pytest.mark.parametrize("case", DEAD_ENDS)
+def test_a_name_that_leads_nowhere_is_told_on_its_line(case: str) -> None:
+    text, lines, words = DEAD_ENDS[case]
+    found = catalogue(user(text)).problems
+    assert [problem.line for problem in found] == lines
+    assert words in found[0].message
+
+
+def test_a_long_way_is_told_and_a_model_that_nobody_lists_is_none() -> None:
+    long = "[aliases]\n" + "".join(f'a{n} = "a{n + 1}"\n' for n in range(30)) + 'a30 = "someday"\n'
+    found = catalogue(user(long)).problems
+    assert {problem.message.partition("leads")[2] for problem in found} == {" from name to name more than 20 times."}
+    assert [problem.line for problem in found] == list(range(2, 13))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import Any
 
@@ -52,6 +53,26 @@ async def shown(editor: Editor, file: Path, *lines: int) -> None:
 
 
 # Not trusted, trusted, and no more
+
+
+async def test_what_is_no_file_holds_nobody_up(home: Home) -> None:
+    os.mkfifo(home.workspace / ".pointsman.toml")
+    editor = await home.connect()
+    await asked_to_trust(editor, home.workspace / ".pointsman.toml")
+    assert await current(editor)
+
+
+async def test_what_was_changed_while_nobody_was_there_is_asked_again(home: Home) -> None:
+    file = write(home, 'default = "echo:slow"\n')
+    first = await home.connect()
+    await trust(first, home.workspace)
+    assert (await current(first))["model"] == "echo:slow"
+    await first.kill()
+    file.write_text('default = "echo:other"\n')
+    second = await home.connect()
+    assert (await current(second))["scope"] != "project"
+    await asked_to_trust(second, file)
+    file.unlink()
 
 
 async def test_a_file_that_nobody_trusts_is_not_read(home: Home, upstream: Upstream) -> None:

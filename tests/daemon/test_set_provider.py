@@ -122,6 +122,13 @@ async def test_what_comes_with_pointsman_is_then_as_it_came(home: Home, editor: 
     assert home.file.read_text().rstrip() == before.rstrip()
 
 
+async def test_an_alias_that_would_go_in_a_circle_is_not_saved(editor: Editor) -> None:
+    await editor.call("pointsman/setAlias", {"alias": "one", "model": "echo"})
+    await editor.call("pointsman/setAlias", {"alias": "two", "model": "one"})
+    with pytest.raises(Refused, match="circle"):
+        await editor.call("pointsman/setAlias", {"alias": "one", "model": "two"})
+
+
 async def test_aliases_and_the_default(home: Home, editor: Editor) -> None:
     before = home.file.read_text()
     await editor.call("pointsman/setAlias", {"alias": "quick", "model": "up:count:2"})

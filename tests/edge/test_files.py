@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import pytest
@@ -66,6 +67,20 @@ def test_a_loop_of_links_is_no_file(tmp_path: Path) -> None:
     (tmp_path / "a").symlink_to("b")
     (tmp_path / "b").symlink_to("a")
     check_unreadable(tmp_path / "a", "Too many levels of symbolic links")
+
+
+def test_a_pipe_is_no_file(tmp_path: Path) -> None:
+    """Read like one it would never end; and it may lie in a folder that somebody else made."""
+    os.mkfifo(tmp_path / "pipe")
+    check_unreadable(tmp_path / "pipe", "it is no plain file")
+
+
+@pytest.mark.parametrize("device", ["/dev/zero", "/dev/ptmx", "/dev/tty"])
+def test_a_device_is_no_file(tmp_path: Path, device: str) -> None:
+    (tmp_path / "link").symlink_to(device)
+    assert "unreadable=''" not in repr(found := layer(tmp_path / "link"))
+    assert found is not None
+    assert found.unreadable
 
 
 def test_what_is_not_in_utf_8_is_told_with_its_line(tmp_path: Path) -> None:

@@ -145,10 +145,10 @@ def heard(client: Client) -> list[Any]:
 
 
 def catalogue(text: str, *shipped: str) -> Catalogue:
-    """A catalogue of a user's file over shipped ones."""
+    """A catalogue of a user's file over shipped ones, without mistakes but names that go in a circle."""
     layers = [Layer(f"shipped:{n}.toml", below, kind="shipped") for n, below in enumerate(shipped)]
     read = parse([*layers, Layer("pointsman.toml", text)], QUIRKS)
-    assert read.problems == ()
+    assert all("circle" in problem.message for problem in read.problems)
     return read
 
 

@@ -77,7 +77,7 @@ async def test_comments_do_not_end_the_heartbeat() -> None:
 
 
 @pytest.mark.parametrize(
-    ("words", "limit"), [([], 0.1), ([False, False], 0.1), ([True], 0.15), ([False, True, False], 0.15)]
+    ("words", "limit"), [([], 0.06), ([False, False], 0.06), ([True], 0.15), ([False, True, False], 0.15)]
 )
 async def test_a_silence_that_is_too_long_is_ended(words: list[bool], limit: float) -> None:
     """It begins with the last word, readable or not; the first that is readable makes it the limit of the others."""

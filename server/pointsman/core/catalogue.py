@@ -36,7 +36,7 @@ class Timeout(Struct, frozen=True, forbid_unknown_fields=True):
     """Limits of patience, in seconds."""
 
     connect: Says[Seconds, Meta(description="until there is a connection")] = 10.0
-    first_event: Says[Seconds, Meta(description="until the first sign of an answer")] = 120.0
+    first_event: Says[Seconds, Meta(description="until the first sign of an answer, the connection included")] = 120.0
     between_events: Says[Seconds, Meta(description="between two signs of one")] = 120.0
 
 

@@ -18,6 +18,7 @@ from msgspec import Struct
 from pointsman.core.catalogue import Auth, Catalogue, Daemon, Links, Problem, Provider, Timeout, nearest
 from pointsman.core.errors import ConfigError
 from pointsman.core.mistakes import line_of, misfit, syntax
+from pointsman.core.routing import dead_ends
 from pointsman.core.variables import ORIGIN, variable_of
 
 
@@ -140,16 +141,19 @@ def build(
         }
         found = build(reading, quirks, {"providers": right})
         return replace(found, problems=(*found.problems, *wrong.values()))
-    return Catalogue(
+    catalogue = Catalogue(
         providers=providers,
         aliases=file.aliases,
         chains=file.chains,
         default=file.default,
         project_default=reading.project_default,
         daemon=file.daemon,
-        problems=tuple(problems),
         origins=origins,
     )
+    for path, dead_end in dead_ends(catalogue):
+        line = line_of(reading.texts.get(origins[path], ""), path)
+        problems.append(Problem(origins[path], dead_end.message, dead_end.advice, line))
+    return replace(catalogue, problems=tuple(problems))
 
 
 def parse(layers: Iterable[Layer], quirks: Mapping[str, type[Struct]]) -> Catalogue:

@@ -10,9 +10,11 @@ from collections.abc import Callable, Iterable, Mapping, Set
 from dataclasses import dataclass
 
 from pointsman.core.catalogue import Catalogue, Provider, nearest
-from pointsman.core.errors import ConfigError, UnknownChain, UnknownModel, UnknownProvider
+from pointsman.core.errors import ConfigError, RouteError, UnknownChain, UnknownModel, UnknownProvider
 
 CHAIN = "chain:"
+DEEPEST = 20
+"""How often a name may lead to another."""
 Known = Mapping[str, Set[str]]
 """Model names that the providers themselves have listed, by provider id."""
 
@@ -65,10 +67,26 @@ def resolve(catalogue: Catalogue, spec: str, current: str | None = None, known: 
     return _resolve(catalogue, spec.strip(), current, known or {}, ())
 
 
+def dead_ends(catalogue: Catalogue) -> list[tuple[str, ConfigError]]:
+    """Aliases and chains, by their path in the configuration, that can lead to no model, whatever there is."""
+    found = []
+    names = {f"aliases.{name}": name for name in catalogue.aliases}
+    for path, name in (names | {f"chains.{name}": CHAIN + name for name in catalogue.chains}).items():
+        try:
+            resolve(catalogue, name)
+        except ConfigError as error:
+            found.append((path, error))
+        except RouteError:
+            pass  # a model that nobody has listed yet
+    return found
+
+
 def _resolve(catalogue: Catalogue, spec: str, current: str | None, known: Known, seen: tuple[str, ...]) -> Route:
+    if len(seen) > DEEPEST:
+        raise ConfigError(f"{seen[0]!r} leads from name to name more than {DEEPEST} times.", "Name the model itself.")
     if spec in seen:
         path = " → ".join((*seen, spec))
-        raise ConfigError(f"The aliases go in a circle: {path}.", "Let one of them name a model instead.")
+        raise ConfigError(f"The names go in a circle: {path}.", "Let one of them name a model instead.")
     if spec in catalogue.aliases:
         inner = _resolve(catalogue, catalogue.aliases[spec], current, known, (*seen, spec))
         return Route(spec, inner.targets, f"alias {spec}")
@@ -89,7 +107,9 @@ def _resolve(catalogue: Catalogue, spec: str, current: str | None, known: Known,
 def _chain(catalogue: Catalogue, spec: str, current: str | None, known: Known, seen: tuple[str, ...]) -> Route:
     name = spec.removeprefix(CHAIN)
     links = catalogue.chains.get(name)
-    if not links:
+    if links == ():
+        raise ConfigError(f"The chain {name!r} is empty.", "Name the models that it should try, in order.")
+    if links is None:
         raise UnknownChain(f"There is no chain {name!r}.", _suggest(name, catalogue.chains, "chain"))
     targets: list[Target] = []
     for link in links:

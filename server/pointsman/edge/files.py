@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import stat
 from importlib.resources import files
 from pathlib import Path
 
@@ -18,11 +20,22 @@ def shipped() -> list[Layer]:
     return [Layer(f"shipped:{name}", (folder / name).read_text("utf-8"), "shipped") for name in names]
 
 
+def read_regular(path: Path, most: int) -> bytes:
+    """Up to `most` bytes of a file. Raises OSError, also for what is no plain file.
+
+    A folder may be somebody else's: a pipe or a device in it, read like a file, would never end.
+    """
+    descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC)
+    with os.fdopen(descriptor, "rb") as file:
+        if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+            raise OSError(0, "it is no plain file")
+        return file.read(most)
+
+
 def layer(path: Path, kind: LayerKind = "user") -> Layer | None:
     """A file as a layer, None when it is not there. One that can't be read is told as such."""
     try:
-        with path.open("rb") as file:
-            text = file.read(LARGEST + 1)
+        text = read_regular(path, LARGEST + 1)
     except (FileNotFoundError, NotADirectoryError):
         return None
     except OSError as error:

@@ -231,6 +231,7 @@ class Session(asyncio.Protocol):
     def _opened(self, params: Any) -> tuple[list[str], ServerOptions]:
         assert self._client is not None
         taken = not identify(self._app.clients, self._client, params)
+        self._app.arrived(self._client)
         self._stage, self._client.ready = "initialized", True
         log.info("connected", extra=self._log_fields)
         announced = [] if self._client.ours else list(commands.NAMES)

@@ -67,6 +67,12 @@ class App:
         self._watchers.spawn(self._watch_files(), "configuration")
         self._watchers.spawn(self.neighbours.watch(self._local_providers, self._neighbours_changed), "neighbours")
 
+    def arrived(self, client: Client) -> None:
+        """A client has said where it is; nothing has been asked of its configuration yet."""
+        others = {other.workspace for other in self.clients if other is not client}
+        if client.workspace and client.workspace not in others:
+            self.catalogues.look_anew(client.workspace)
+
     def look_again(self) -> None:
         """A client has come: its workspace may have a file that nobody watches yet."""
         self._moved.set()

@@ -91,6 +91,12 @@ class Catalogues:
         """The files whose changes matter, with clients in these workspaces."""
         return [self._config_file, *(Path(folder) / PROJECT_FILE for folder in dict.fromkeys(workspaces))]
 
+    def look_anew(self, workspace: str) -> None:
+        """A workspace is opened in which nobody was: what its file said when somebody was there may be past."""
+        self._files.pop(Path(workspace) / PROJECT_FILE, None)
+        self._readings.pop(workspace, None)
+        self._by_content.clear()
+
     def problems(self, client: Client) -> list[Problems]:
         """What is wrong with the files that count for a connection."""
         catalogue = self.of(client)  # first: with it the project's file has been read

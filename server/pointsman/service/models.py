@@ -66,11 +66,12 @@ class Models:
     ) -> tuple[list[Model], list[PointsmanError]]:
         """All models, or one provider's, and what kept a provider from giving its list.
 
-        Asks those providers that this connection could ask for a chat, and only such as the user has configured or
-        names here.
+        Asks those providers that this connection could ask for a chat, and only such as the user has configured and
+        lets be looked for, or names here.
         """
         providers = [provider] if provider else list(catalogue.providers.values())
-        asked = [p for p in providers if (p.configured_by_user or provider) and (refresh or not self._is_fresh(p))]
+        wanted = [provider] if provider else [p for p in providers if p.configured_by_user and p.auto_detect]
+        asked = [p for p in wanted if refresh or not self._is_fresh(p)]
         failures = await asyncio.gather(*(self.ask(p, environment) for p in asked))
         models = [model for p in providers for model in self._merged(p)]
         return models, [failure for failure in failures if failure is not None]

@@ -29,7 +29,7 @@ class Silence:
         self._tell, self._limits, self._provider = tell, limits, provider
         self._loop = asyncio.get_running_loop()
         self._since = self._loop.time()
-        self._limit = limits.connect + limits.first_event if limits else None
+        self._limit = limits.first_event if limits else None
         self._timeout = asyncio.timeout(None)
         self._end = math.inf
         self._look_out: asyncio.TimerHandle | None = None

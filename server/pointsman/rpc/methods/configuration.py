@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 import msgspec
 
-from pointsman.core.catalogue import Provider, nearest
+from pointsman.core.catalogue import Provider
 from pointsman.core.configuration import provider_from
-from pointsman.core.errors import ConfigError, UnknownProvider
+from pointsman.core.errors import ConfigError
 from pointsman.core.routing import resolve
 from pointsman.core.secret import Secret
+from pointsman.rpc.methods.models import provider_named
 from pointsman.rpc.table import Context, method
 from pointsman.rpc.types import (
     ConfigResult,
@@ -42,7 +44,7 @@ async def get_provider(ctx: Context, params: ProviderRef) -> GetProviderResult:
     Keys and headers stay hidden.
     """
     catalogue = ctx.app.catalogues.of(ctx.client)
-    values = msgspec.to_builtins(_provider(ctx, params.provider))
+    values = msgspec.to_builtins(provider_named(ctx, params.provider))
     for name in HIDDEN:
         values[name] = [Secret(v).mask() for v in values[name]] if name == "keys" else dict.fromkeys(values[name], "…")
     start = f"providers.{params.provider}."
@@ -82,7 +84,7 @@ async def remove_provider(ctx: Context, params: RemoveProviderParams) -> ConfigR
 
     A choice of it stays.
     """
-    _provider(ctx, params.provider)
+    provider_named(ctx, params.provider)
     path = ["providers", params.provider]
     return ConfigResult(await ctx.app.configuration.change(path, None, params.if_revision))
 
@@ -90,8 +92,13 @@ async def remove_provider(ctx: Context, params: RemoveProviderParams) -> ConfigR
 @method
 async def set_alias(ctx: Context, params: SetAliasParams) -> ConfigResult:
     """Writes an alias into the user's file; a null model removes it."""
+    catalogue = ctx.app.catalogues.of(ctx.client)
     if params.model is not None:
-        resolve(ctx.app.catalogues.of(ctx.client), params.model)
+        resolve(catalogue, params.model)
+        resolve(replace(catalogue, aliases={**catalogue.aliases, params.alias: params.model}), params.alias)
+    elif catalogue.origins.get(f"aliases.{params.alias}") not in {None, ctx.app.where.config_file}:
+        origin = catalogue.origins[f"aliases.{params.alias}"]
+        raise ConfigError(f"The alias {params.alias!r} is not in your own file but in {origin}.", "Remove it there.")
     return ConfigResult(
         await ctx.app.configuration.change(["aliases"], {params.alias: params.model}, params.if_revision)
     )
@@ -131,14 +138,6 @@ async def test_provider(ctx: Context, params: ProviderTestParams) -> ProviderTes
 async def trust_workspace(ctx: Context, params: TrustParams) -> TrustResult:
     """Trusts a folder's `.pointsman.toml` as it is now, or trusts it no more. A change of the file ends the trust."""
     return TrustResult(await ctx.app.trust(params.folder, wanted=params.trusted), params.trusted)
-
-
-def _provider(ctx: Context, id: str) -> Provider:
-    providers = ctx.app.catalogues.of(ctx.client).providers
-    if (found := providers.get(id)) is None:
-        near = nearest(id, providers) or sorted(providers)
-        raise UnknownProvider(f"There is no provider {id!r}.", f"There are: {', '.join(near)}.")
-    return found
 
 
 def _with(ctx: Context, id: str, values: Mapping[str, Any]) -> Provider:
