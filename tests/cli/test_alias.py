@@ -31,6 +31,9 @@ def test_what_a_project_names_stays(shell: Shell) -> None:
     (shell.home.workspace / ".pointsman.toml").write_text('aliases.quick = "echo:slow"\n')
     assert shell.run("trust", "--yes").returncode == 0
     assert shell.run("alias", "quick").stdout == "echo:slow\n"
+    assert shell.run("alias", "--remove", "quick").returncode == 1, "it is not ours to remove"
+    shell.configure('aliases.quick = "echo:echo"\n')
+    shell.run("config", "check")
     done = shell.run("alias", "--remove", "quick")
     assert done.stdout == f"quick still comes from {shell.home.workspace / '.pointsman.toml'}.\n"
 
@@ -43,7 +46,15 @@ def test_what_a_project_names_stays(shell: Shell) -> None:
         (("--remove",), 2, "Say which name to remove"),
         (("--remove", "a", "b"), 2, "Say which name to remove"),
         (("quick", "ecko"), 1, "Did you mean echo"),
-        (("", "echo:echo"), 2, "alias"),
+        (("", "echo:echo"), 2, "A short name must have letters"),
+        (("  ", "echo:echo"), 2, "A short name must have letters"),
+        ((" a", "echo:echo"), 2, "no blanks around"),
+        (("a\x07b", "echo:echo"), 2, "nobody can see or type"),
+        (("a\u2028b", "echo:echo"), 2, "nobody can see or type"),
+        (("a" * 201, "echo:echo"), 2, "200 characters at most"),
+        (("chain:x", "echo:echo"), 2, "`chain:` begins the name of a chain"),
+        (("openai", "echo:echo"), 1, "'openai' leads to the provider 'openai'"),
+        (("echo:slow", "echo:echo"), 1, "leads to the provider 'echo'"),
         (("a", "b", "c"), 2, "unexpected extra argument"),
     ],
 )

@@ -114,12 +114,12 @@ def test_the_receipt(changes: dict[str, Any], line: str) -> None:
 
 
 def test_what_was_not_streamed_is_printed_at_the_end(capsys: pytest.CaptureFixture[str]) -> None:
-    error = {"message": "It broke.", "advice": "See `pointsman/listModels`."}
+    error = {"code": "Interrupted", "message": "It broke.", "advice": "See `pointsman/listModels`."}
     result = RESULT | {"stopReason": "interrupted", "error": error, "resume": ["a:b", "c:d"]}
     assert AnswerPrinter().finish(result, streamed=False) == 1
     printed = capsys.readouterr()
     assert printed.out == "all of it\n"
     assert printed.err.splitlines()[1:] == [
-        "pointsman: It broke. See `pointsman models`.",
+        "pointsman: It broke. See `pointsman models`. [Interrupted]",
         "Go on with: --model a:b, --model c:d",
     ]

@@ -167,7 +167,7 @@ def test_what_a_model_can_not_use_is_told(lasting_shell: Shell) -> None:
     (lasting_shell.home.workspace / "one.png").write_bytes(PNG)
     done = lasting_shell.run(*ECHO, "--image", "one.png", "hi")
     assert done.stdout == f"{SAYS}hi\n"
-    assert "The offline model can't use a image" in done.stderr
+    assert "The offline model can't use an image" in done.stderr
 
 
 def test_silence_is_told_in_a_pipe_and_in_a_terminal(shell: Shell, upstream: Upstream) -> None:

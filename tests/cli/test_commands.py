@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import os
+import re
 import signal
 import subprocess
 import time
@@ -28,7 +29,7 @@ def check_plain_error(done: Done, *words: str, status: int = 1) -> None:
     assert done.stdout == ""
     assert done.stderr.startswith("pointsman: ")
     assert done.stderr.count("\n") == 1
-    assert done.stderr[-2] in ".?"
+    assert re.search(r"[.?]( \[\w+\])?\n$", done.stderr)
     for word in words:
         assert word in done.stderr
     assert "Traceback" not in done.stderr
@@ -218,6 +219,33 @@ def test_the_demo_needs_nothing_and_leaves_nothing(home: Home, tmp_path: Path) -
         assert word in done.stdout
     assert list(scratch.iterdir()) == []
     assert not Path(home.places.data).exists(), "nothing of the user's own is touched"
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP])
+def test_a_demo_that_is_ended_leaves_nothing_either(home: Home, tmp_path: Path, number: signal.Signals) -> None:
+    scratch = tmp_path / "scratch"
+    scratch.mkdir()
+    begun = subprocess.Popen(
+        [POINTSMAN, "demo"], env=home.environment | {"TMPDIR": str(scratch)}, stdout=subprocess.PIPE
+    )
+    assert begun.stdout
+    assert b"The daemon" in begun.stdout.readline()
+    (folder,) = scratch.iterdir()
+    begun.send_signal(number)
+    begun.communicate(timeout=30)
+    assert begun.returncode == 128 + number
+    assert list(scratch.iterdir()) == []
+    until = time.monotonic() + 10  # the last steps of a daemon that has let go of its folder
+    while any(f"POINTSMAN_HOME={folder}" in variables_of(each) for each in Path("/proc").glob("[0-9]*")):
+        assert time.monotonic() < until, "its daemon still runs"
+
+
+def variables_of(process: Path) -> list[str]:
+    """What a process began with; nothing if it has gone."""
+    try:
+        return (process / "environ").read_bytes().decode("utf-8", "replace").split("\0")
+    except OSError:
+        return []
 
 
 def test_the_service_is_a_good_unit(home: Home, tmp_path: Path) -> None:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import pytest
+
 from tests.cli.shell import Shell
 
 WRONG = """\
@@ -84,6 +86,17 @@ def test_a_part_of_it_can_be_shown(lasting_shell: Shell) -> None:
     lines = lasting_shell.run("config", "show", "providers.echo").stdout.splitlines()
     assert lines
     assert all(line.startswith("providers.echo.") for line in lines)
+
+
+@pytest.mark.parametrize(
+    ("path", "advice"),
+    [("providers.ecko", "Did you mean providers.echo"), ("q", "lists all"), ("provider", "Did you mean providers")],
+)
+def test_a_part_that_is_not_there_is_told(lasting_shell: Shell, path: str, advice: str) -> None:
+    done = lasting_shell.run("config", "show", path)
+    assert (done.returncode, done.stdout, done.stderr.count("\n")) == (1, "", 1)
+    assert f"Nothing that is configured is called {path!r}." in done.stderr
+    assert advice in done.stderr
 
 
 def test_a_program_gets_all_of_it(lasting_shell: Shell) -> None:

@@ -176,3 +176,18 @@ async def test_a_mistake_in_the_configuration_is_told_to_editors(home: Home) -> 
     assert "aliases" in problem["hint"]
     assert f"{home.places.config_file} line 2" in (await stock.told("window/showMessage"))["message"]
     assert (await editor.call("pointsman/currentModel"))["model"] == "echo", "what is right in it holds"
+
+
+@pytest.mark.parametrize("line", ['keys = ["sk-1234567890"]', 'headers = { "X-Api-Key" = "sk-1234567890" }'])
+def test_a_key_that_others_may_read_is_to_be_hidden(home: Home, line: str) -> None:
+    home.configure(f"[providers.openai]\n{line}\n")
+    home.file.chmod(0o640)
+    check(home, "configuration", "holds a key, and others may read it", f"chmod 600 {home.file}")
+    home.file.chmod(0o600)
+    check_all_is_well(home)
+
+
+def test_a_file_without_a_key_may_be_read_by_anybody(home: Home) -> None:
+    home.configure('[providers.openai]\nkeys = ["env:A"]\n')
+    home.file.chmod(0o644)
+    check_all_is_well(home)

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import os
+import re
 import signal
 import subprocess
 import sys
 from collections.abc import Iterator
+from datetime import datetime
+from zoneinfo import ZoneInfo
 
 import click
 import pytest
@@ -99,7 +102,8 @@ def test_a_daemon_that_goes_away_is_told(shell: Shell) -> None:
     assert (done.returncode, done.stdout) == (1, "")
     assert (
         done.stderr
-        == "pointsman: The daemon went away in the middle of it. Run the command again; a new daemon starts.\n"
+        == "pointsman: The daemon went away in the middle of it. Run the command again; a new daemon starts. "
+        "[DaemonUnreachable]\n"
     )
 
 
@@ -120,3 +124,115 @@ def test_help_comes_at_once() -> None:
         _, begun.returncode, usage = os.wait4(begun.pid, 0)
         spent.append(usage.ru_utime + usage.ru_stime)
     assert min(spent) < MOST_SECONDS
+
+
+@pytest.mark.parametrize(
+    "command",
+    ["use", "use --json", "--help", "--version", "use --help", "providers", "models", "config show", "doctor", "log",
+     "chat -m echo:echo hi", "chat -m echo:echo --json hi", "completion bash", "alias"],
+)  # fmt: skip
+def test_an_output_that_takes_nothing_is_told(lasting_shell: Shell, command: str) -> None:
+    lasting_shell.run("alias", "quick", "echo:echo")
+    done = in_bash(lasting_shell, f"pointsman {command} >/dev/full")
+    *_, last = done.stderr.splitlines()
+    assert (done.returncode, last) == (
+        1,
+        "pointsman: The output can't be written: No space left on device. Write it elsewhere, or make room for it.",
+    )
+    assert "Traceback" not in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("command", "status"),
+    [
+        ("chat -m echo:echo hi 2>/dev/full", 1),
+        ("use --nope 2>/dev/full", 2),
+        ("alias nobody 2>/dev/full", 1),
+        ("use --json >/dev/full 2>&1", 1),
+        ("--help >/dev/full 2>&-", 1),
+    ],
+)
+def test_nor_does_it_matter_that_the_complaint_can_not_be_written(
+    lasting_shell: Shell, command: str, status: int
+) -> None:
+    assert in_bash(lasting_shell, f"pointsman {command}").returncode == status
+
+
+def test_a_reader_that_leaves_is_no_failure_without_standard_error_either(lasting_shell: Shell) -> None:
+    ours, theirs = os.pipe()
+    os.close(ours)
+    with os.fdopen(theirs, "wb") as nobody:
+        done = subprocess.run(
+            ["/bin/bash", "-c", "pointsman models 2>&-"],
+            env=lasting_shell.home.environment,
+            stdout=nobody,
+            timeout=WITHIN,
+            check=False,
+        )
+    assert done.returncode == 1
+
+
+def test_a_completion_without_a_shell_is_told(lasting_shell: Shell) -> None:
+    for words in ({}, {"COMP_WORDS": "pointsman use"}, {"COMP_WORDS": "pointsman use", "COMP_CWORD": "x"}):
+        done = lasting_shell.run(_POINTSMAN_COMPLETE="bash_complete", **words)
+        assert (done.returncode, done.stdout, done.stderr.count("\n")) == (2, "", 1), done
+        assert "COMP_WORDS" in done.stderr
+
+
+@pytest.mark.parametrize("command", ["trust", "trust here", "config show", "use", "doctor", "config path"])
+def test_a_folder_that_has_been_removed_is_no_mystery(lasting_shell: Shell, command: str) -> None:
+    lasting_shell.run("use", "echo:echo")
+    done = in_bash(lasting_shell, f"mkdir gone && cd gone && rmdir ../gone && pointsman {command}")
+    assert "Traceback" not in done.stderr
+    if command.startswith("trust"):
+        assert (done.returncode, done.stdout) == (1, "")
+        assert "has been removed" in done.stderr
+    else:
+        assert (done.returncode, done.stderr) == (0, "")
+
+
+@pytest.mark.parametrize("command", ["stop", "restart"])
+def test_a_daemon_of_elsewhere_is_not_ended(lasting_shell: Shell, command: str) -> None:
+    lasting_shell.run("use", "echo:echo")
+    pid = lasting_shell.home.pid
+    done = lasting_shell.run(command, POINTSMAN_ENDPOINT="/x")
+    assert (done.returncode, done.stdout, done.stderr.count("\n")) == (1, "", 1)
+    assert "Unset POINTSMAN_ENDPOINT" in done.stderr
+    assert lasting_shell.home.pid == pid
+
+
+@pytest.mark.parametrize("term", ["dumb", "unknown"])
+def test_a_dumb_terminal_gets_plain_text(lasting_shell: Shell, term: str) -> None:
+    lasting_shell.run("use", "echo:echo")
+    for words in (("providers",), ("chat", "hi"), ("models",), ("status",)):
+        terminal = lasting_shell.terminal(*words, TERM=term)
+        assert terminal.ends() == 0
+        assert "\x1b" not in terminal.seen
+
+
+def test_times_are_local_for_people_and_exact_for_programs(lasting_shell: Shell) -> None:
+    at = datetime.fromisoformat(lasting_shell.json("use", "echo:echo")["changedAt"])
+    local = at.astimezone(ZoneInfo("Asia/Tokyo")).strftime("%Y-%m-%d %H:%M:%S")
+    for words in (("use",), ("status",)):
+        shown = lasting_shell.run(*words, TZ="Asia/Tokyo").stdout
+        assert f" at {local}." in shown
+        assert not re.search(r"\dT\d", shown)
+    assert re.search(r"\dT\d", lasting_shell.json("use", TZ="Asia/Tokyo")["why"])
+
+
+def test_a_failure_of_the_daemons_names_its_code(lasting_shell: Shell) -> None:
+    assert lasting_shell.run("use", "ecko:slow").stderr.endswith(" [UnknownProvider]\n")
+    assert lasting_shell.run("use", POINTSMAN_ENDPOINT="/x").stderr.endswith(" [DaemonUnreachable]\n")
+
+
+def in_bash(shell: Shell, command: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        ["/bin/bash", "-c", command],
+        env=shell.home.environment,
+        cwd=shell.home.workspace,
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        timeout=WITHIN,
+        check=False,
+    )

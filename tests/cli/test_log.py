@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import json
+import os
 import signal
 import subprocess
 from pathlib import Path
+
+import pytest
 
 from tests.cli.shell import Shell, ended, first
 
@@ -90,5 +93,33 @@ def test_the_daemons_own_log_reads_well(lasting_shell: Shell) -> None:
 def test_a_log_that_is_elsewhere_or_nowhere_is_told(shell: Shell) -> None:
     done = shell.run("log")
     assert (done.returncode, done.stdout, done.stderr.count("\n")) == (1, "", 1)
+    assert "Any command" not in done.stderr, "there are some that start none"
+    assert "`pointsman use` starts one" in done.stderr
     assert shell.run("log", POINTSMAN_ENDPOINT="/x").returncode == 1
     assert shell.run("log", "-n", "many").returncode == 2
+
+
+@pytest.mark.parametrize("words", [("log",), ("log", "-f")])
+def test_a_log_that_is_no_file_is_told(shell: Shell, words: tuple[str, ...]) -> None:
+    path = Path(shell.home.places.log)
+    path.parent.mkdir(mode=0o700, parents=True)
+    for make in (Path.mkdir, os.mkfifo):
+        make(path)
+        done = shell.run(*words)
+        assert (done.returncode, done.stdout) == (1, "")
+        assert (
+            done.stderr == f"pointsman: {path} is not a file. Move it away; then `pointsman restart` makes a new one.\n"
+        )
+        doctor = shell.run("doctor")
+        assert f"BAD  log: {path} is not a file.\n" in doctor.stdout
+        path.rmdir() if path.is_dir() else path.unlink()
+
+
+@pytest.mark.skipif(os.geteuid() == 0, reason="root may read anything")
+def test_a_log_that_can_not_be_read_is_told(shell: Shell) -> None:
+    path = write(shell, line(1))
+    path.chmod(0o200)
+    done = shell.run("log")
+    path.chmod(0o600)
+    assert (done.returncode, done.stdout, done.stderr.count("\n")) == (1, "", 1)
+    assert "chmod u+r" in done.stderr

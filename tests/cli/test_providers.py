@@ -33,6 +33,9 @@ def test_a_terminal_gets_a_table(lasting_shell: Shell) -> None:
     assert terminal.ends() == 0
     head, *rows = terminal.seen.splitlines()
     assert head.split() == ["id", "name", "state", "models", "where"]
+    addresses = {row.split()[0]: row.split()[-1] for row in rows if "://" in row}
+    assert addresses["openrouter"] == "https://openrouter.ai/api/v1"
+    assert addresses["qwen-direct"].endswith("…"), "what is too long is cut, never broken"
     assert any(row.split()[:3] == ["echo", "Echo", "(offline)"] for row in rows)
     assert "gemini-2.5-pro, 2 more" in " ".join(terminal.seen.split()), "a long list of names is cut"
 
@@ -93,13 +96,48 @@ def test_values_can_be_changed_and_taken_back(shell: Shell, upstream: Upstream) 
     assert "timeout.connect" not in shell.json("config", "show")["providers"]["corp"]["origins"]
 
 
-@pytest.mark.parametrize("word", ["keys=sk-1234567890", 'keys=["env:A", "sk-1234567890"]', "api_key=sk-1234567890"])
-def test_a_key_is_not_taken_from_the_command_line(lasting_shell: Shell, word: str) -> None:
-    done = lasting_shell.run("providers", "edit", "openai", word)
+@pytest.mark.parametrize(
+    "words",
+    [
+        ("keys=sk-1234567890",),
+        ('keys=["env:A", "sk-1234567890"]',),
+        ("keys=env:sk-1234567890",),
+        ("api_key=sk-1234567890",),
+        ("headers.X-Api-Key=sk-1234567890",),
+        ("headers.authorization=Bearer sk-1234567890",),
+        ("headers.Proxy-Authorization=sk-1234567890",),
+        ("headers.Cookie=sk-1234567890",),
+        ('headers={ "X-Auth-Token" = "sk-1234567890" }',),
+        ("headers.X-Corp-Secret=sk-1234567890",),
+        ("auth.header=X-Corp", "headers.x-corp=sk-1234567890"),
+        ("auth.env=sk-1234567890",),
+        ('auth.env=["A", "sk-1234567890"]',),
+        ('auth={ env = "sk-1234567890" }',),
+    ],
+)
+def test_a_key_is_not_taken_from_the_command_line(lasting_shell: Shell, words: tuple[str, ...]) -> None:
+    done = lasting_shell.run("providers", "edit", "openai", *words, "--no-test")
     assert done.returncode == 2
     assert "can be read by every program of yours" in done.stderr
     assert "sk-1234567890" not in done.stderr
     assert file(lasting_shell) == ""
+
+
+def test_a_key_is_not_taken_for_the_name_of_a_variable(lasting_shell: Shell) -> None:
+    words = ("--base-url", NOBODY, "--env", "sk-1234567890", "--no-test")
+    done = lasting_shell.run("providers", "add", "corp", *words)
+    assert (done.returncode, done.stdout, done.stderr.count("\n")) == (2, "", 1)
+    assert "can be read by every program of yours" in done.stderr
+    assert "sk-1234567890" not in done.stderr
+    assert file(lasting_shell) == ""
+
+
+def test_the_header_that_carries_the_key_is_not_taken_either(shell: Shell) -> None:
+    shell.configure(provider("corp", NOBODY, 'auth = { scheme = "header", header = "X-Corp" }'))
+    done = shell.run("providers", "edit", "corp", "headers.x-corp=sk-1234567890", "--no-test")
+    assert (done.returncode, done.stdout) == (2, "")
+    assert "sk-1234567890" not in done.stderr + file(shell)
+    assert shell.run("providers", "edit", "corp", "headers.X-Api-Key=", "--no-test").returncode == 0, "it may go"
 
 
 def test_keys_may_be_named_by_their_variables(shell: Shell) -> None:
@@ -142,21 +180,24 @@ def test_all_that_are_configured_can_be_tried(shell: Shell, upstream: Upstream) 
     ("words", "status", "said"),
     [
         (("add", "corp"), 2, "Missing option '--base-url'"),
-        (("add", "Corp!", "--base-url", NOBODY, "--no-test"), 2, "provider"),
+        (("add", "Corp!", "--base-url", NOBODY, "--no-test"), 2, "Take small letters"),
+        (("add", "", "--base-url", NOBODY, "--no-test"), 2, "Take small letters"),
+        (("add", "chain", "--base-url", NOBODY, "--no-test"), 2, "`chain:` begins the name of a chain"),
         (("add", "corp", "--base-url", "nonsense", "--no-test"), 1, "absolute http(s) URL"),
         (("add", "corp", "--base-url", NOBODY, "--auth", "magic"), 2, "'magic' is not one of"),
         (("add", "corp", "--base-url", NOBODY, "--wire", "openai-caht"), 1, "openai-chat"),
-        (("edit", "corp", "name=x"), 1, "There is no provider 'corp'; there are: "),
+        (("edit", "corp", "name=x"), 1, "There is no provider 'corp'. Did you mean "),
         (("edit", "echo"), 2, "Missing argument"),
         (("edit", "echo", "name"), 2, "Write it as `key=value`"),
         (("edit", "echo", "=x"), 2, "Write it as `key=value`"),
         (("edit", "echo", "auth=x", "auth.env=X"), 2, "both a value and a table"),
         (("edit", "echo", "nmae=x"), 1, "Did you mean `name`?"),
         (("edit", "echo", "base_url.x=1"), 1, "base_url"),
-        (("remove", "ecko"), 1, "There is no provider 'ecko'"),
+        (("remove", "ecko"), 1, "There is no provider 'ecko'. Did you mean echo"),
+        (("remove", "zzzzzzz"), 1, "There is no provider 'zzzzzzz'. There are: "),
         (("test",), 2, "Say which one, or `--all`"),
         (("test", "echo", "--all"), 2, "Say which one, or `--all`"),
-        (("test", "ecko"), 1, "There is no provider 'ecko'"),
+        (("test", "ecko"), 1, "There is no provider 'ecko'. Did you mean echo"),
         (("--json", "test", "echo"), 2, "Put `--json` behind `test`"),
         (("tset",), 2, "No such command 'tset'"),
     ],

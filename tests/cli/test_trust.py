@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -92,3 +94,22 @@ def test_bad_input_gets_one_line(shell: Shell, words: tuple[str, ...], status: i
     done = shell.run("trust", *words)
     assert (done.returncode, done.stdout, done.stderr.count("\n")) == (status, "", 1), done
     assert said in done.stderr
+
+
+@pytest.mark.parametrize("make", [os.mkfifo, lambda path: path.symlink_to("/dev/zero"), Path.mkdir])
+def test_what_is_no_file_is_not_waited_for(shell: Shell, make: Callable[[Path], None]) -> None:
+    path = shell.home.workspace / ".pointsman.toml"
+    make(path)
+    done = shell.run("trust", "--yes")
+    assert (done.returncode, done.stdout, done.stderr.count("\n")) == (1, "", 1)
+    assert f"{path} can't be read" in done.stderr
+    path.rmdir() if path.is_dir() else path.unlink()
+
+
+def test_what_is_wrong_with_the_file_is_told_once_it_counts(shell: Shell) -> None:
+    path = write(shell, FILE + '[providers.openai]\nbase_url = "http://127.0.0.1:9/v1"\n')
+    done = shell.run("trust", "--yes")
+    assert (done.returncode, done.stdout) == (0, f"{path} is trusted as it is now.\n")
+    problem, remedy = done.stderr.splitlines()[-2:]
+    assert problem.startswith(f"{path}:2: ")
+    assert remedy.startswith("     → ")

@@ -108,3 +108,18 @@ def test_a_program_is_never_asked(lasting_shell: Shell) -> None:
     terminal = lasting_shell.terminal("use", "--json")
     assert terminal.ends() == 0
     assert '"revision"' in terminal.seen
+
+
+def test_who_has_chosen_nothing_is_told_the_next_step(shell: Shell) -> None:
+    done = shell.run("use")
+    assert done.returncode == 0
+    assert "pointsman use SPEC" in done.stderr
+    assert "pointsman providers" in done.stderr
+
+
+def test_a_choice_without_a_key_names_its_variable(shell: Shell) -> None:
+    done = shell.run("use", "openai:gpt-4")
+    assert done.returncode == 0
+    assert "set OPENAI_API_KEY, here and where your editors start" in done.stderr
+    assert "OPENAI_API_KEY" in shell.run("use").stderr
+    assert shell.run("use", OPENAI_API_KEY="not-a-key").stderr == ""

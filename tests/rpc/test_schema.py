@@ -18,6 +18,7 @@ from pointsman.core import catalogue, chat, errors, models, receipt, selection
 from pointsman.rpc import commands, examples, handbook, schema, types
 from pointsman.rpc.methods import METHODS, NOTIFICATIONS
 from pointsman.rpc.render import lua, reached, references, typescript
+from pointsman.rpc.terminal import COMMANDS
 from pointsman.service import chats as chats_service
 from pointsman.service import selection as selection_service
 
@@ -216,3 +217,19 @@ def assert_holds(whole: Any, part: Any) -> None:
             assert_holds(one, other)
     else:
         assert whole == part
+
+
+def test_every_code_has_its_line_in_the_page_about_troubles() -> None:
+    page = (schema.ROOT / "docs/troubleshooting.md").read_text("utf-8")
+    sources = [path.read_text("utf-8") for path in (schema.ROOT / "server/pointsman").rglob("*.py")]
+    said = {code for text in sources for code in re.findall(r'EndpointError\(\s*"(\w+)"', text)}
+    assert {"UnsafeDirectory", "VersionSkew", "DaemonWontStart"} <= said, "the pattern still finds them"
+    for code in said | set(DOCUMENT["errors"]):
+        assert page.count(f"| `{code}` |") == 1, code
+    for method, command in COMMANDS.items():
+        assert page.count(method) == page.count(f"{command} (in a client: {method})"), "each with what a terminal has"
+
+
+def test_commands_that_stand_for_methods_are_there() -> None:
+    for method in COMMANDS:
+        assert method.strip("`") in METHODS

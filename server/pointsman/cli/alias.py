@@ -8,6 +8,7 @@ import click
 
 from pointsman.cli.client import Client
 from pointsman.cli.failures import Failure
+from pointsman.cli.names import must_be_alias
 from pointsman.cli.parameters import as_json, complete_alias, complete_model
 from pointsman.cli.tables import show_aliases
 from pointsman.cli.terminal import print_json, say
@@ -29,6 +30,8 @@ def alias(name: str | None, spec: str | None, remove: bool, as_json: bool) -> in
     """
     if remove and (name is None or spec is not None):
         raise click.UsageError("Say which name to remove, and nothing else: `pointsman alias --remove NAME`.")
+    if name is not None and spec is not None:
+        must_be_alias(name)
     with Client() as client:
         if name is None:
             _show(client.call("pointsman/getConfig"), None, as_json)
@@ -38,6 +41,8 @@ def alias(name: str | None, spec: str | None, remove: bool, as_json: bool) -> in
             if not remove:
                 _show(known, name, as_json)
                 return 0
+        else:
+            _must_hide_nothing(client, name)
         result = client.call("pointsman/setAlias", {"alias": name, "model": spec})
         left = client.call("pointsman/getConfig")["origins"].get(f"aliases.{name}") if remove else None
     if as_json:
@@ -47,6 +52,13 @@ def alias(name: str | None, spec: str | None, remove: bool, as_json: bool) -> in
     else:
         say(f"{name} still comes from {left}." if left else f"{name} is removed.")
     return 0
+
+
+def _must_hide_nothing(client: Client, name: str) -> None:
+    """Raises Failure for a name that leads to a provider already."""
+    ids = {provider["id"] for provider in client.call("pointsman/listProviders")["providers"]}
+    if (head := name.partition(":")[0]) in ids:
+        raise Failure(f"{name!r} leads to the provider {head!r}, and an alias would hide that. Choose another name.")
 
 
 def _known(client: Client, name: str) -> dict[str, Any]:

@@ -53,7 +53,7 @@ class AnswerPrinter:
         self.close()
         note(receipt(result), dim=True)
         if error := result.get("error"):
-            note(f"pointsman: {' '.join(error['message'].split())} {translated(error['advice'])}")
+            note(f"pointsman: {' '.join(error['message'].split())} {translated(error['advice'])} [{error['code']}]")
         if resume := result.get("resume"):
             note(f"Go on with: {', '.join(f'--model {name}' for name in resume)}")
         return STATUS.get(result["stopReason"], 0)

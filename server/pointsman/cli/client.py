@@ -39,14 +39,15 @@ class Client:
         may_start: bool = True,
         window: str | None = None,
         within: float | None = None,
+        folder: str | None = None,
         on_notification: OnNotification | None = None,
     ) -> None:
         """Connects, and starts the daemon if it may. Raises EndpointError.
 
         `within` is how many seconds the daemon has to be reached, and then for each answer; without it, an answer may
-        take as long as it takes.
+        take as long as it takes. `folder` is the workspace; without it, where we are.
         """
-        folder = _folder()
+        folder = folder or current_folder()
         connection = connect(os.environ, folder or "/", may_start=may_start, deadline=within or STARTS_WITHIN)
         self._socket = connection.sock
         self._socket.settimeout(within)
@@ -156,8 +157,8 @@ class Client:
         return self._arrived.pop(0)
 
 
-def _folder() -> str | None:
-    """Where we are; None when that folder has been removed."""
+def current_folder() -> str | None:
+    """Where we are, as a real path; None when that folder has been removed."""
     try:
         return str(Path.cwd())
     except OSError:

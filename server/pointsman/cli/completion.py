@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 import click
 from click.shell_completion import BashComplete, CompletionItem, add_completion_class, get_completion_class
 
@@ -25,6 +27,16 @@ def completion(ctx: click.Context, shell: str) -> int:
     assert found is not None, "click knows these shells"
     click.echo(found(ctx.find_root().command, {}, NAME, VARIABLE).source(), nl=False)
     return 0
+
+
+def check(environment: Mapping[str, str]) -> None:
+    """Raises UsageError where a completion is asked for without the words that a shell gives."""
+    shell, _, asked = environment.get(VARIABLE, "").partition("_")
+    at = environment.get("COMP_CWORD", "")
+    if asked == "complete" and not ("COMP_WORDS" in environment and (at.isdecimal() or shell == "fish")):
+        raise click.UsageError(
+            f"{VARIABLE} is for a shell's completion, which gives COMP_WORDS and COMP_CWORD, too. Unset it."
+        )
 
 
 @add_completion_class

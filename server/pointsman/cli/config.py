@@ -6,13 +6,14 @@ Must never read the files itself: what counts is what the daemon makes of them.
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
 import click
 
-from pointsman.cli.client import CallFailed, Client
-from pointsman.cli.failures import FAILED
+from pointsman.cli.client import CallFailed, Client, current_folder
+from pointsman.cli.failures import FAILED, Failure
 from pointsman.cli.parameters import as_json
 from pointsman.cli.tables import leaves, show_values
 from pointsman.cli.terminal import note, print_json, say
@@ -61,22 +62,14 @@ def check(as_json: bool) -> int:
 
     The exit status is 1 when something is.
     """
-    problems: list[dict[str, Any]] = []
-
-    def hear(method: str, params: Any) -> None:
-        if method == "pointsman/configProblem":
-            problems.append(params)
-
     with Client() as client:
         client.call("pointsman/reloadConfig")
-    with Client(on_notification=hear) as client:  # to whom all that is wrong is told at the beginning
-        file = client.call("pointsman/status")["configFile"]
+    file, problems = problems_now()
     if as_json:
         print_json({"problems": problems})
     else:
         for problem in problems:
-            line = f":{problem['line']}" if problem.get("line") else ""
-            say(f"{problem['file']}{line}: {problem['message']}")
+            say(where_and_what(problem))
             note(f"     → {problem['hint']}")
         if not problems:
             say(f"{file} reads well." if os.path.exists(file) else f"{file} is not there; nothing is wrong.")  # noqa: PTH110
@@ -104,9 +97,41 @@ def show(prefix: str | None, as_json: bool) -> int:
     if as_json:
         print_json(result)
         return 0
-    of_project = {"project_default": str(Path(os.path.realpath(".")) / PROJECT_FILE)}
+    of_project = {"project_default": str(Path(current_folder() or "/") / PROJECT_FILE)}
     rows = list(leaves(result["values"], of_project | result["origins"]))
     for id, about in result["providers"].items():
         rows += [(f"providers.{id}.{row[0]}", *row[1:]) for row in leaves(about["values"], about["origins"])]
-    show_values([row for row in rows if prefix is None or row[0] == prefix or row[0].startswith(f"{prefix}.")])
+    shown = [row for row in rows if prefix is None or row[0] == prefix or row[0].startswith(f"{prefix}.")]
+    if prefix is not None and not shown:
+        from pointsman.core.catalogue import nearest  # noqa: PLC0415 - slow, and only for who mistypes
+
+        near = nearest(prefix, {name for row in rows for name in _beginnings(row[0])})
+        advice = f"Did you mean {', '.join(near)}?" if near else "`pointsman config show` lists all that is."
+        raise Failure(f"Nothing that is configured is called {prefix!r}. {advice}")
+    show_values(shown)
     return 0
+
+
+def problems_now(folder: str | None = None) -> tuple[str, list[dict[str, Any]]]:
+    """The user's file, and all that is wrong for a folder, else for this one: it is told to whoever connects."""
+    problems: list[dict[str, Any]] = []
+
+    def hear(method: str, params: Any) -> None:
+        if method == "pointsman/configProblem":
+            problems.append(params)
+
+    with Client(on_notification=hear, folder=folder) as client:
+        return client.call("pointsman/status")["configFile"], problems
+
+
+def where_and_what(problem: Mapping[str, Any]) -> str:
+    """One line for one mistake: file, line and what is wrong."""
+    line = f":{problem['line']}" if problem.get("line") else ""
+    return f"{problem['file']}{line}: {problem['message']}"
+
+
+def _beginnings(path: str) -> Iterator[str]:
+    """A path, and those of all that it lies in."""
+    while path:
+        yield path
+        path = path.rpartition(".")[0]

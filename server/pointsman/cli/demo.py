@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import signal
 import sys
 import tempfile
 from pathlib import Path
@@ -16,6 +17,7 @@ from rich.console import Console
 from rich.table import Table
 
 from pointsman.cli.client import Client
+from pointsman.cli.tables import in_local_time
 from pointsman.endpoint import places, stop
 
 QUESTION = "What is a pointsman?"
@@ -27,6 +29,8 @@ def run() -> int:
     home = tempfile.mkdtemp(prefix="pointsman-demo-")
     os.environ.pop("POINTSMAN_ENDPOINT", None)
     os.environ["POINTSMAN_HOME"] = home
+    for number in (signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, _leave)
     try:
         with Client(window="demo-window") as editor, Client() as second:
             console.print(f"[bold]1. The daemon[/] runs as process {editor.hello['pid']}, with its state in {home}.")
@@ -35,9 +39,16 @@ def run() -> int:
             _chat(console, editor)
         _tell_how_to_connect(console)
     finally:
+        for number in (signal.SIGTERM, signal.SIGHUP):
+            signal.signal(number, signal.SIG_IGN)
         stop(places(os.environ), 10)
         shutil.rmtree(home, ignore_errors=True)
     return 0
+
+
+def _leave(number: int, _frame: object) -> None:
+    """Ends the tour as Ctrl-C would, so that it cleans up behind itself."""
+    sys.exit(128 + number)
 
 
 def _show_providers(console: Console, client: Client) -> None:
@@ -52,7 +63,7 @@ def _switch(console: Console, editor: Client, second: Client) -> None:
     console.print("\n[bold]3. One editor switches the model[/], and every other one hears of it:")
     editor.call("pointsman/switchModel", {"model": "echo:echo", "scope": "global"})
     heard = second.call("pointsman/currentModel")
-    console.print(f"   the second editor now has {heard['displayName']}. {heard['why']}", markup=False)
+    console.print(f"   the second editor now has {heard['displayName']}. {in_local_time(heard['why'])}", markup=False)
 
 
 def _chat(console: Console, client: Client) -> None:

@@ -9,6 +9,8 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from pointsman.cli.client import CallFailed, Client
+from pointsman.cli.settings import carries_a_secret
+from pointsman.core.catalogue import Provider
 from pointsman.core.configuration import parse
 from pointsman.edge.files import layer, shipped
 from pointsman.endpoint import VERSION, EndpointError, Places, is_held, places, private_directory, read_lock, skew
@@ -121,8 +123,11 @@ def _log(where: Places) -> Iterator[Finding]:
     path = Path(where.log)
     if not path.exists():
         yield Finding("log", True, f"{path} is not there yet.")
-    elif not os.access(path, os.W_OK):
-        yield Finding("log", False, f"{path} can't be written.", f"Run `chmod u+w {path}`.")
+    elif not path.is_file():
+        remedy = "Move it away; then `pointsman restart` makes a new one."
+        yield Finding("log", False, f"{path} is not a file.", remedy)
+    elif not os.access(path, os.R_OK | os.W_OK):
+        yield Finding("log", False, f"{path} can't be read and written.", f"Run `chmod u+rw {path}`.")
     else:
         yield Finding("log", True, f"{path}, {path.stat().st_size // 1024} KiB.")
 
@@ -134,9 +139,20 @@ def _configuration(where: Places) -> Iterator[Finding]:
             "configuration", True, f"{where.config_file} is not there; the providers that come with Pointsman are."
         )
         return
-    problems = parse([*shipped(), own], QUIRKS).problems
+    catalogue = parse([*shipped(), own], QUIRKS)
+    problems = catalogue.problems
+    open_to_others = Path(where.config_file).stat().st_mode & 0o077
+    if open_to_others and any(_holds_a_key(provider) for provider in catalogue.providers.values()):
+        text = f"{where.config_file} holds a key, and others may read it."
+        yield Finding("configuration", False, text, f"Run `chmod 600 {where.config_file}`, or name variables instead.")
     for problem in problems:
         line = f":{problem.line}" if problem.line else ""
         yield Finding("configuration", False, f"{problem.file}{line}: {problem.message}", problem.hint)
     if not problems:
         yield Finding("configuration", True, f"{where.config_file} reads well.")
+
+
+def _holds_a_key(provider: Provider) -> bool:
+    """Whether a secret itself stands there, not the name of its variable."""
+    literal = any(key and not key.startswith("env:") for key in provider.keys)
+    return literal or any(map(carries_a_secret, provider.headers))

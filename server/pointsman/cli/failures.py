@@ -5,21 +5,19 @@ Exit status: 0 done, 1 it failed, 2 the command line is wrong, 3 no daemon runs,
 
 from __future__ import annotations
 
+import os
+
 import click
 
 from pointsman.cli.client import CallFailed
 from pointsman.cli.terminal import visible
+from pointsman.endpoint import EndpointError
+from pointsman.rpc.terminal import COMMANDS
 
 FAILED, WRONG, NO_DAEMON, CANCELLED = 1, 2, 3, 130
 _STATUS = {"InvalidParams": WRONG, "RequestCancelled": CANCELLED}
 _WORDS = {
-    "`pointsman/listProviders`": "`pointsman providers`",
-    "`pointsman/listModels`": "`pointsman models`",
-    "`pointsman/currentModel`": "`pointsman use`",
-    "`pointsman/switchModel`": "`pointsman use`",
-    "`pointsman/getProvider`": "`pointsman config show`",
-    "`pointsman/listChats`": "`pointsman chats`",
-    "`pointsman/attachChat`": "`pointsman chats attach`",
+    **COMMANDS,
     "pass `test: false`": "add `--no-test`",
     "named in `resume`": "named here",
     "in the environment that your editor starts from, and start the editor again": "in this shell, and try again",
@@ -51,9 +49,22 @@ def line(error: Exception) -> str:
     text = error.format_message() if isinstance(error, click.ClickException) else str(error)
     text = " ".join(translated(text).split())
     if not isinstance(error, click.UsageError):
-        return visible(f"pointsman: {text}")
+        return visible(f"pointsman: {text}{_code(error)}")
     command = error.ctx.command_path if error.ctx else "pointsman"
     return visible(f"Error: {text}{'' if text.endswith(('.', '?')) else '.'} Try `{command} --help`.")
+
+
+def _code(error: Exception) -> str:
+    """The error's name in docs/troubleshooting.md, where it has one."""
+    return f" [{error.code}]" if isinstance(error, CallFailed | EndpointError) else ""
+
+
+def of_the_system(error: OSError) -> str:
+    """A refusal of the system's on one line: it names a file, or it is about our own output."""
+    reason = error.strerror or str(error)
+    if error.filename is not None:
+        return visible(f"pointsman: {os.fsdecode(error.filename)} can't be used: {reason}. Mend that, then try again.")
+    return visible(f"pointsman: The output can't be written: {reason}. Write it elsewhere, or make room for it.")
 
 
 def translated(text: str) -> str:

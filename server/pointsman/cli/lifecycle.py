@@ -7,7 +7,7 @@ import os
 import click
 
 from pointsman.cli.client import Client
-from pointsman.cli.failures import NO_DAEMON
+from pointsman.cli.failures import NO_DAEMON, Failure
 from pointsman.cli.parameters import as_json
 from pointsman.cli.tables import show_status
 from pointsman.cli.terminal import print_json
@@ -81,6 +81,7 @@ def stop_() -> int:
 
     Running chats get a few seconds to finish.
     """
+    _must_be_ours("stop")
     stopped = stop(places(os.environ), STOP_WITHIN)
     click.echo("Stopped." if stopped else "No daemon was running.")
     return 0
@@ -95,6 +96,7 @@ def restart() -> int:
 
     Editors reconnect by themselves.
     """
+    _must_be_ours("restart")
     stop(places(os.environ), STOP_WITHIN)
     with Client() as client:
         click.echo(f"Pointsman {client.hello['version']} runs as process {client.hello['pid']}.")
@@ -151,6 +153,14 @@ def service() -> int:
 
     click.echo(unit(), nl=False)
     return 0
+
+
+def _must_be_ours(verb: str) -> None:
+    if os.environ.get("POINTSMAN_ENDPOINT"):
+        raise Failure(
+            f"The daemon that POINTSMAN_ENDPOINT names can only be {verb}{'ped' if verb == 'stop' else 'ed'} where it "
+            f"lives. Unset POINTSMAN_ENDPOINT to {verb} the one of this computer."
+        )
 
 
 def is_running() -> bool:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import stat
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -40,9 +41,7 @@ def log(count: int, follow: bool, as_json: bool) -> int:
     if os.environ.get("POINTSMAN_ENDPOINT"):
         raise Failure("The daemon that POINTSMAN_ENDPOINT names keeps its log where it lives. Look at it there.")
     path = Path(places(os.environ).log)
-    if not path.exists() and not follow:
-        raise Failure(f"{path} is not there: no daemon has written one yet. Any command but this starts one.")
-    for line in _following(path, count) if follow else _last(path, path.read_bytes(), count):
+    for line in _following(path, count) if follow else _last(path, _there(path), count):
         if as_json:
             click.echo(line)
         else:
@@ -62,29 +61,59 @@ def plain(line: str) -> str:
     return words + (f"  ({', '.join(facts)})" if facts else "") + trace
 
 
+def _opened(path: Path) -> BinaryIO | None:
+    """The file to read from, None when it is not there. Raises Failure for what is no file, or can't be read."""
+    try:
+        if not stat.S_ISREG(path.stat().st_mode):
+            raise Failure(f"{path} is not a file. Move it away; then `pointsman restart` makes a new one.")
+        return path.open("rb")
+    except (FileNotFoundError, NotADirectoryError):
+        return None
+    except OSError as error:
+        raise Failure(f"{path} can't be read: {error.strerror}. Run `chmod u+r {path}`.") from None
+
+
+def _read(path: Path) -> bytes | None:
+    """All that a file holds, None when it is not there. Raises Failure."""
+    file = _opened(path)
+    if file is None:
+        return None
+    with file:
+        return file.read()
+
+
+def _there(path: Path) -> bytes:
+    if (data := _read(path)) is None:
+        raise Failure(f"{path} is not there: no daemon has written one yet. `pointsman use` starts one.")
+    return data
+
+
 def _last(path: Path, data: bytes, count: int) -> list[str]:
     """The last lines of what a file holds, if need be with those of the file that was full before."""
     lines, older = _decoded(data).splitlines(), path.with_name(f"{path.name}.1")
-    if len(lines) < count and older.exists():
-        lines = _decoded(older.read_bytes()).splitlines() + lines
+    if len(lines) < count and (before := _read(older)):
+        lines = _decoded(before).splitlines() + lines
     return lines[-count:] if count else []
 
 
 def _following(path: Path, count: int) -> Iterator[str]:
     """The last lines, and then those that come, also when a new file takes the place of the full one."""
-    file = path.open("rb") if path.exists() else None
+    file = _opened(path)
     if file:
         complete = b"".join(_complete_lines(file))
         yield from _last(path, complete, count)
     while True:
         for line in _complete_lines(file) if file else ():
             yield _decoded(line).rstrip("\n")
-        if path.exists() and (file is None or not os.path.samestat(os.fstat(file.fileno()), path.stat())):
+        newer = _opened(path)
+        if newer and (file is None or not os.path.samestat(os.fstat(file.fileno()), os.fstat(newer.fileno()))):
             for line in _complete_lines(file) if file else ():
                 yield _decoded(line).rstrip("\n")
-            file = path.open("rb")
-        else:
-            time.sleep(LOOK_EVERY)
+            file = newer
+            continue
+        if newer:
+            newer.close()
+        time.sleep(LOOK_EVERY)
 
 
 def _complete_lines(file: BinaryIO) -> Iterator[bytes]:

@@ -11,6 +11,7 @@ import sys
 
 import click
 
+from pointsman.cli import completion as completion_module
 from pointsman.cli import failures, lifecycle
 from pointsman.cli.alias import alias
 from pointsman.cli.chat import chat
@@ -34,6 +35,25 @@ def main() -> int:
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="replace")
     try:
+        status = _run()
+        if sys.stdout:
+            sys.stdout.flush()
+    except OSError as error:
+        if not isinstance(error, BrokenPipeError):
+            _complain(failures.of_the_system(error))
+        _let_go()
+        return failures.FAILED
+    except SystemExit as leaving:  # click's way out when a reader has left, and of a completion
+        if leaving.code == failures.FAILED:
+            _let_go()
+        raise
+    return status
+
+
+def _run() -> int:
+    """Runs the command, and tells what went wrong with it. Raises OSError for what can't be written."""
+    try:
+        completion_module.check(os.environ)
         result = cli(prog_name=NAME, standalone_mode=False)
     except (click.exceptions.Abort, KeyboardInterrupt):
         return failures.CANCELLED
@@ -53,8 +73,16 @@ def _complain(line: str) -> None:
     """Says what went wrong, if anybody is still there to hear it."""
     try:
         click.echo(line, err=True)
-    except BrokenPipeError:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stderr.fileno())
+    except OSError:
+        _let_go()
+
+
+def _let_go() -> None:
+    """Leaves standard output and error for good: what they still hold would fail once more as Python ends."""
+    nowhere = os.open(os.devnull, os.O_WRONLY)
+    for number in (1, 2):
+        os.dup2(nowhere, number)
+    sys.stdout, sys.stderr = sys.__stdout__, sys.__stderr__
 
 
 class InOrder(click.Group):

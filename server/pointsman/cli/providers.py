@@ -12,8 +12,9 @@ import click
 
 from pointsman.cli.client import CallFailed, Client
 from pointsman.cli.failures import FAILED, Failure, translated
+from pointsman.cli.names import must_be_id
 from pointsman.cli.parameters import as_json, complete_provider
-from pointsman.cli.settings import table_of
+from pointsman.cli.settings import refuse_secrets, table_of
 from pointsman.cli.tables import show_providers
 from pointsman.cli.terminal import note, print_json, say
 
@@ -66,6 +67,8 @@ def add(id: str, no_test: bool, as_json: bool, **given: Any) -> int:
     """
     values = {"base_url": given["base_url"], "name": given["name"], "wire": given["wire"], "auth": _auth(given)}
     values |= {"default_model": given["model"]}
+    refuse_secrets(values)
+    must_be_id(id)
     with Client() as client:
         if id in _ids(client):
             raise Failure(
@@ -90,7 +93,8 @@ def edit(id: str, settings: tuple[str, ...], no_test: bool, as_json: bool) -> in
     """
     values = table_of(settings)
     with Client() as client:
-        _must_be_there(client, id)
+        auth = client.call("pointsman/getProvider", {"provider": id})["values"]["auth"]
+        refuse_secrets(values, auth["header"] if auth["scheme"] == "header" else None)
         return _save(client, id, values, no_test, as_json)
 
 
@@ -133,7 +137,7 @@ def test(id: str | None, every: bool, as_json: bool) -> int:
         raise click.UsageError("Say which one, or `--all`.")
     with Client() as client:
         if id is not None:
-            _must_be_there(client, id)
+            client.call("pointsman/getProvider", {"provider": id})  # says which there are, if there is none
             ids, idle = [id], set()
         else:
             states = {each["id"]: each["state"] for each in _listed(client) if each["state"] != "unconfigured"}
@@ -165,11 +169,6 @@ def _save(client: Client, id: str, values: dict[str, Any], no_test: bool, as_jso
     else:
         say(f"{id} is saved. See its models with `pointsman models --provider {id}`.")
     return 0
-
-
-def _must_be_there(client: Client, id: str) -> None:
-    if id not in (known := _ids(client)):
-        raise Failure(f"There is no provider {id!r}; there are: {', '.join(known)}.")
 
 
 def _ids(client: Client) -> list[str]:

@@ -5,16 +5,31 @@ A value is TOML where it reads as TOML, and else text; an empty one takes the va
 
 from __future__ import annotations
 
+import re
 import tomllib
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import click
 
 SECRET = {"keys", "key", "api_key"}
+SECRET_HEADER = re.compile("authorization|cookie|api[-_]?key|token|secret|password", re.IGNORECASE)
+"""Headers that carry what nobody else may know."""
+VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 NO_KEYS = (
     "A key on a command line can be read by every program of yours, and stays in the shell's history. Put it into a "
     'variable, and name that: `auth.env=CORP_KEY`, or `keys=["env:CORP_KEY_1", "env:CORP_KEY_2"]`.'
+)
+
+
+NO_VARIABLE = (
+    "What stands there is no name of a variable (letters, digits and `_`). Give the name, like CORP_KEY, never the key "
+    "itself: a command line can be read by every program of yours. The key belongs into that variable."
+)
+NO_HEADER = (
+    "The header {} carries a secret, and a command line can be read by every program of yours. Name the variable that "
+    'holds it: `auth.scheme=header auth.header={} auth.env=CORP_KEY`. Or edit the file: $EDITOR "$(pointsman config '
+    'path)".'
 )
 
 
@@ -30,7 +45,30 @@ def table_of(settings: Sequence[str]) -> dict[str, Any]:
         if keys[0] in SECRET and not _names_variables(value):
             raise click.UsageError(NO_KEYS)
         _put(table, keys, value)
+    refuse_secrets(table)
     return table
+
+
+def refuse_secrets(table: Mapping[str, Any], key_header: str | None = None) -> None:
+    """Raises UsageError for what is, or looks like, a secret in a provider's table.
+
+    `key_header` is the header that the provider takes its key in already.
+    """
+    auth = table.get("auth")
+    auth = auth if isinstance(auth, Mapping) else {}
+    for name in _each(auth.get("env")):
+        if not VARIABLE.fullmatch(str(name)):
+            raise click.UsageError(NO_VARIABLE)
+    headers = table.get("headers")
+    own = {str(name).lower() for name in (key_header, auth.get("header")) if name}
+    for name, value in headers.items() if isinstance(headers, Mapping) else ():
+        if value is not None and (carries_a_secret(name) or name.lower() in own):
+            raise click.UsageError(NO_HEADER.format(name, name))
+
+
+def carries_a_secret(header: str) -> bool:
+    """Whether a header of that name is there to prove who asks."""
+    return SECRET_HEADER.search(header) is not None
 
 
 def _value(text: str) -> Any:
@@ -44,8 +82,15 @@ def _value(text: str) -> Any:
 
 def _names_variables(value: Any) -> bool:
     """Whether this is no key, but says where one stands."""
-    sources = value if isinstance(value, list) else [value]
-    return all(source is None or str(source).startswith("env:") for source in sources)
+    return all(
+        str(source).startswith("env:") and VARIABLE.fullmatch(str(source).removeprefix("env:"))
+        for source in _each(value)
+    )
+
+
+def _each(value: Any) -> list[Any]:
+    """What one value, a list of them, or none at all holds."""
+    return value if isinstance(value, list) else [] if value is None else [value]
 
 
 def _put(table: dict[str, Any], keys: Sequence[str], value: Any) -> None:

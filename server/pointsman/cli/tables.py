@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import sys
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
@@ -14,6 +15,8 @@ from pointsman.cli.terminal import is_terminal, print_table, say
 Row = tuple[str, ...]
 MOST_NAMES = 3
 """Models that a line about a provider names on a terminal."""
+TIME = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?(Z|[+-]\d\d:\d\d)")
+"""How the daemon writes a time: RFC 3339."""
 SHORTEST_ID = 8
 """Characters of a chat's id that a terminal shows at the least."""
 
@@ -23,13 +26,18 @@ def show_status(status: dict[str, Any], selection: dict[str, Any]) -> None:
     minutes = status["uptimeSeconds"] / 60
     leaving = ", shutting down" if status["draining"] else ""
     say(f"Pointsman {status['version']}, process {status['pid']}, up {minutes:.0f} min{leaving}")
-    say(f"Model      {selection['displayName']} ({selection['state']}). {selection['why']}")
+    say(f"Model      {chosen(selection)}")
     say(f"Chats      {status['runningChats']} running, {status['keptChats']} kept")
     say(f"Memory     {status['memory'] / 2**20:.0f} MiB")
     say(f"Config     {status['configFile']}, {status['providers']} providers, {status['problems']} problems")
     say(f"Log        {status['logFile']}")
     rows = [_client(client) for client in status["clients"]]
     print_table(("client", "version", "window", "workspace", "since"), rows, headed=True)
+
+
+def chosen(selection: Mapping[str, Any]) -> str:
+    """Which model answers, whether it could, and why it is that one."""
+    return f"{selection['displayName']} ({selection['state']}). {in_local_time(selection['why'])}"
 
 
 def show_providers(providers: Sequence[Mapping[str, Any]]) -> None:
@@ -91,6 +99,11 @@ def leaves(values: Mapping[str, Any], origins: Mapping[str, str], prefix: str = 
             yield path, value if isinstance(value, str) else json.dumps(value, ensure_ascii=False), origins[path]
 
 
+def in_local_time(text: str) -> str:
+    """A text of the daemon's with every time in it as the clock on the wall shows it."""
+    return TIME.sub(lambda found: local(found[0]), text)
+
+
 def local(time: str) -> str:
     """A time of the daemon's, RFC 3339 in UTC, as the clock on the wall shows it; any other text as it is."""
     try:
@@ -101,7 +114,7 @@ def local(time: str) -> str:
 
 def _client(client: Mapping[str, Any]) -> Row:
     name = f"{client['client']} {client.get('clientVersion', '')}"
-    return name, client["version"], client["windowId"], client.get("workspace", ""), client["connectedAt"]
+    return name, client["version"], client["windowId"], client.get("workspace", ""), local(client["connectedAt"])
 
 
 def _names(provider: Mapping[str, Any]) -> str:

@@ -2,8 +2,8 @@
 
 Must never know what is shown.
 
-A terminal gets tables and colour (none with NO_COLOR), and every control character made visible. A pipe gets lines of
-values with a tab between them, and nothing else.
+A terminal gets tables and colour (none with NO_COLOR, nor if it is dumb), and every control character made visible. A
+pipe gets lines of values with a tab between them, and nothing else.
 """
 
 from __future__ import annotations
@@ -24,6 +24,8 @@ HIDDEN = {"Cc", "Cf", "Co", "Cs", "Zl", "Zp"}
 """Unicode's categories of what a terminal acts on, or does not show."""
 HARMLESS = "\n\t\u200c\u200d\u200e\u200f"
 """Of those, what plain text, scripts and emoji can't be written without."""
+PLAIN_TERMINALS = {"dumb", "unknown"}
+"""What TERM says of a terminal that knows no escape codes."""
 WIDEST = 10_000
 """Columns of a report that goes into a pipe: nothing is cut or wrapped there."""
 
@@ -31,6 +33,11 @@ WIDEST = 10_000
 def is_terminal(stream: TextIO | None) -> bool:
     """Whether somebody looks at this stream."""
     return stream is not None and stream.isatty()
+
+
+def wants_colour() -> bool:
+    """Whether a terminal may get more than plain text."""
+    return not os.environ.get("NO_COLOR") and os.environ.get("TERM") not in PLAIN_TERMINALS
 
 
 def console(*, err: bool = False) -> Console:
@@ -46,7 +53,7 @@ def console(*, err: bool = False) -> Console:
         soft_wrap=not watched,
         force_terminal=watched,
         width=None if watched else WIDEST,
-        color_system="auto" if watched and not os.environ.get("NO_COLOR") else None,
+        color_system="auto" if watched and wants_colour() else None,
     )
 
 
@@ -63,14 +70,18 @@ def print_table(columns: Sequence[str], rows: Iterable[Sequence[str]], *, headed
     from rich.table import Table  # noqa: PLC0415
     from rich.text import Text  # noqa: PLC0415
 
+    screen = console()
     table = Table(box=None, pad_edge=False, header_style="bold")
     used = [number for number in range(len(columns)) if headed or any(row[number] for row in rows)]
     for number in used:
-        table.add_column(columns[number], no_wrap=number == 0, overflow="fold")
+        if all("://" in row[number] for row in rows):  # addresses: half of one in a line of its own leads nowhere
+            table.add_column(columns[number], no_wrap=True, overflow="ellipsis", max_width=screen.width // 3)
+        else:
+            table.add_column(columns[number], no_wrap=number == 0, overflow="fold")
     for row in rows:
         table.add_row(*(Text(visible(row[number])) for number in used))
     if rows:
-        console().print(table)
+        screen.print(table)
 
 
 def print_json(value: Any) -> None:
@@ -90,7 +101,7 @@ def note(text: str, **style: Any) -> None:
 
 def styled(text: str, **style: Any) -> str:
     """The text as click styles it, if standard error is a terminal that wants it."""
-    wanted = style and is_terminal(sys.stderr) and not os.environ.get("NO_COLOR")
+    wanted = style and is_terminal(sys.stderr) and wants_colour()
     return click.style(text, **style) if wanted else text
 
 

@@ -11,8 +11,8 @@ from pathlib import Path
 
 import click
 
-from pointsman.cli.client import Client
-from pointsman.cli.config import PROJECT_FILE
+from pointsman.cli.client import Client, current_folder
+from pointsman.cli.config import PROJECT_FILE, problems_now, where_and_what
 from pointsman.cli.failures import FAILED, Failure
 from pointsman.cli.parameters import as_json
 from pointsman.cli.terminal import is_terminal, note, print_json, say
@@ -33,6 +33,9 @@ def trust(folder: str | None, remove: bool, yes: bool, as_json: bool) -> int:
     It may choose models there, and set aliases and chains; it can never redirect a provider. You see it before you
     are asked; a change of the file ends the trust.
     """
+    here = current_folder()
+    if here is None and not Path(folder or "").is_absolute():
+        raise Failure("The folder that you are in has been removed. Go to one that is there, or name one.")
     where = os.path.realpath(folder or ".")
     seen = None if remove else _read(Path(where) / PROJECT_FILE)
     if seen is not None and not _agreed(Path(where) / PROJECT_FILE, seen, yes):
@@ -47,13 +50,25 @@ def trust(folder: str | None, remove: bool, yes: bool, as_json: bool) -> int:
         print_json(result)
     else:
         say(f"{result['file']} is {'trusted as it is now' if result['trusted'] else 'not trusted'}.")
+        if result["trusted"]:
+            _tell_problems(where, result["file"])
     return 0
+
+
+def _tell_problems(folder: str, file: str) -> None:
+    """Says what is wrong with the file, now that it counts."""
+    for problem in problems_now(folder)[1]:
+        if problem["file"] == file:
+            note(where_and_what(problem), fg="yellow")
+            note(f"     → {problem['hint']}")
 
 
 def _read(path: Path) -> bytes:
     """What there is to trust. Raises Failure."""
+    from pointsman.edge.files import LARGEST, read_regular  # noqa: PLC0415 - it reads configuration, and only here
+
     try:
-        return path.read_bytes()
+        return read_regular(path, LARGEST + 1)
     except OSError as error:
         raise Failure(f"{path} can't be read: {error.strerror}. Write it first; then trust it.") from None
 

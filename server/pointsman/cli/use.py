@@ -10,12 +10,20 @@ import click
 from pointsman.cli.client import Client
 from pointsman.cli.parameters import as_json, complete_model
 from pointsman.cli.picker import pick
+from pointsman.cli.tables import chosen
 from pointsman.cli.terminal import is_terminal, note, print_json, say
 
 NO_WINDOW = (
     "The command line has no window that would come back. "
     "Choose for the folder with `--scope workspace` or for all with `--scope global`; an editor chooses for its window."
 )
+
+NEXT_STEPS = {
+    "unset": "Choose one with `pointsman use SPEC`; `pointsman providers` says what is there, and what is missing.",
+    "unconfigured": "It has no key yet: set {}, here and where your editors start. `pointsman providers` lists others.",
+    "unavailable": "That name leads nowhere now. `pointsman models` lists what there is.",
+}
+"""What to do about a choice that nobody can be asked with, by its state."""
 
 
 @click.command()
@@ -44,10 +52,13 @@ def use(spec: str | None, scope: str, clear: bool, as_json: bool) -> int:
         else:
             selection = client.call("pointsman/switchModel", {"model": spec, "scope": scope})
             _warn_if_hidden(selection, spec, scope)
+        missing = _variables(client, selection) if selection["state"] == "unconfigured" else ""
     if as_json:
         print_json(selection)
     else:
-        say(f"{selection['displayName']} ({selection['state']}). {selection['why']}")
+        say(chosen(selection))
+        if step := NEXT_STEPS.get(selection["state"]):
+            note(step.format(missing or "the variable that holds its key"), fg="yellow")
     return 0
 
 
@@ -61,6 +72,18 @@ def _choices(client: Client) -> list[tuple[str, str]]:
         if (state := states.get(model["provider"])) != "unconfigured":
             found.append((model["model"], "offline" if state == "offline" else ""))
     return found
+
+
+def _variables(client: Client, selection: dict[str, Any]) -> str:
+    """The variables that would hold the key of the provider that is chosen; empty where they can't be named."""
+    if (provider := selection.get("provider")) is None:
+        return ""
+    values = client.call("pointsman/getProvider", {"provider": provider})["values"]
+    if values["keys"]:  # they are somewhere else, and hidden
+        return ""
+    env = values["auth"]["env"]
+    names = [env] if isinstance(env, str) else env
+    return " or ".join(names) or f"{provider.upper().replace('-', '_')}_API_KEY"
 
 
 def _warn_if_hidden(selection: dict[str, Any], spec: str | None, scope: str) -> None:

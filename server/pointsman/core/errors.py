@@ -115,7 +115,7 @@ class InternalError(PointsmanError):
 class ConfigError(PointsmanError):
     """A configuration file can't be used as it stands."""
 
-    default_advice = "Mend the file, then run `pointsman restart`."
+    default_advice = "Mend the file and save it: it is read again at once. `pointsman config check` looks at it."
 
 
 class ConfigConflict(ConfigError):

@@ -6,7 +6,7 @@ Must never say what the code does not: what only people can say stands in the te
 from __future__ import annotations
 
 import inspect
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 import msgspec
@@ -17,10 +17,15 @@ from pointsman.core.configuration import CHOICES
 from pointsman.core.errors import PointsmanError
 from pointsman.edge.files import shipped
 from pointsman.rpc import render
+from pointsman.rpc.terminal import COMMANDS
 from pointsman.wire import QUIRKS
 
 OWN = {"id", "configured_by_user"}
 """Fields that Pointsman sets itself."""
+SAID: Mapping[tuple[type[Struct], str], str] = {
+    (Auth, "scheme"): "`bearer` in a table `auth`, `optional-key` without one"
+}
+"""Defaults that depend on more than the field."""
 
 
 def configuration(_: Any) -> str:
@@ -41,13 +46,32 @@ def configuration(_: Any) -> str:
     return "\n\n".join(parts) + "\n"
 
 
-def troubleshooting(_: Any) -> str:
+def troubleshooting(document: Mapping[str, Any]) -> str:
     """The page about what goes wrong: every error there is, with what it means and what to do."""
     rows = ["| code | what happened | what to do |", "|---|---|---|"]
     for kind in _errors(PointsmanError):
         meaning = " ".join(inspect.cleandoc(kind.__doc__ or "").split())
-        rows.append(f"| `{kind.__name__}` | {_cell(meaning)} | {_cell(kind.default_advice)} |")
-    return "\n\n".join([f"<!-- {render.GENERATED}. -->", TROUBLES, "\n".join(rows)]) + "\n"
+        rows.append(f"| `{kind.__name__}` | {_cell(meaning)} | {_cell(_for_both(kind.default_advice))} |")
+    parts = [f"<!-- {render.GENERATED}. -->", TROUBLES, "\n".join(rows)]
+    for heading, codes in (("## The connection", CONNECTION), ("## Requests", _refused(document))):
+        lines = [f"| `{code}` | {_cell(what)} | {_cell(_for_both(then))} |" for code, (what, then) in codes.items()]
+        parts += [heading, "\n".join([*rows[:2], *lines])]
+    return "\n\n".join(parts) + "\n"
+
+
+def _refused(document: Mapping[str, Any]) -> dict[str, tuple[str, str]]:
+    """The codes of the protocol itself: its meaning and its advice, by code."""
+    tree = {kind.__name__ for kind in _errors(PointsmanError)}
+    return {
+        code: (about["description"], about["advice"]) for code, about in document["errors"].items() if code not in tree
+    }
+
+
+def _for_both(advice: str) -> str:
+    """Advice for who writes a client, with what to type in a terminal."""
+    for method, command in COMMANDS.items():
+        advice = advice.replace(method, f"{command} (in a client: {method})")
+    return advice
 
 
 def _table(struct: type[Struct]) -> str:
@@ -57,7 +81,7 @@ def _table(struct: type[Struct]) -> str:
         if field.name in OWN:
             continue
         about = properties[field.encode_name]
-        default = "**required**" if field.required else _default(field.default)
+        default = SAID.get((struct, field.name)) or ("**required**" if field.required else _default(field.default))
         rows.append(f"| `{field.name}` | {_kind(about)} | {default} | {about.get('description', '')} |")
     return "\n".join(rows)
 
@@ -97,8 +121,9 @@ def _key(auth: dict[str, Any]) -> str:
 
 
 def _errors(kind: type[PointsmanError]) -> Iterator[type[PointsmanError]]:
+    """An error and all below it."""
+    yield kind
     for each in kind.__subclasses__():
-        yield each
         yield from _errors(each)
 
 
@@ -109,9 +134,10 @@ def _cell(text: str) -> str:
 CONFIGURATION = """\
 # Configuration
 
-Pointsman reads `pointsman.toml` from `~/.config/pointsman/` (or from `POINTSMAN_HOME`). `pointsman config
-path` says where that is, `pointsman config check` what is wrong with it, and `pointsman config show` what is
-in force and where each value comes from.
+Pointsman reads `pointsman.toml` from `~/.config/pointsman/`; with `XDG_CONFIG_HOME` set, from `pointsman/` in
+that folder, and with `POINTSMAN_HOME` set, from that folder itself, which must be yours alone (mode 0700), since
+the daemon's state and socket lie there, too. `pointsman config path` says where that is, `pointsman config check`
+what is wrong with it, and `pointsman config show` what is in force and where each value comes from.
 
 A change is in force a moment after the file is saved, in every editor. A mistake costs nothing: what the file
 said before stays in force, and the mistake is shown on its line. A chat that runs keeps what it began with.
@@ -171,4 +197,37 @@ TROUBLES = """\
 
 `pointsman doctor` looks at the lock, the socket, the permissions, the log and the configuration, and says how
 to mend what is wrong. `pointsman log` shows the log, and `pointsman status` what the daemon is doing. Every
-error has a code; these are all there are."""
+error has a code, which the command line puts in brackets behind it; these are all there are."""
+
+CONNECTION = {
+    "DaemonUnreachable": (
+        "The daemon is not there, hung up, or gave no answer in time.",
+        "Run `pointsman restart`. If POINTSMAN_ENDPOINT is set, see to the other end of that socket, or unset it.",
+    ),
+    "DaemonWontStart": (
+        "A daemon was started, and ended before it could be reached.",
+        "Run `pointsman doctor`; what the daemon said last stands in a file of its own beside the log.",
+    ),
+    "DaemonWontStop": (
+        "The daemon still runs after it was told to stop: it lets its chats finish first.",
+        "Wait for the answers that it is writing, or end its process as the error says.",
+    ),
+    "AlreadyRunning": ("Another daemon serves the same data.", "Use that one, or run `pointsman restart`."),
+    "VersionSkew": (
+        "Client and daemon are of versions that don't understand each other.",
+        "Run `pointsman restart`; if the daemon is the newer one, upgrade what the editor runs.",
+    ),
+    "UnsafeDirectory": (
+        "The folder of Pointsman's data is open to others, belongs to somebody else, or can't be used.",
+        "Run the `chmod` or `chown` that the error names, or set POINTSMAN_HOME to a folder of your own.",
+    ),
+    "EndpointNotOurs": (
+        "At the other end of the socket is a process of another user, or the system can't tell whose it is.",
+        "Nothing was told to it. Find out who put it there; POINTSMAN_HOME moves Pointsman elsewhere.",
+    ),
+    "OtherHost": (
+        "The daemon of this data runs on another computer, as on a home folder that several share.",
+        "Stop it there, or set POINTSMAN_HOME to a folder on a local disk here.",
+    ),
+}
+"""What keeps a client from the daemon, by code: what happened, and what to do. `endpoint` says them with the facts."""

@@ -66,7 +66,9 @@ def request(provider: Provider, model: str, conversation: Conversation) -> tuple
     quirks = msgspec.convert(provider.quirks, Quirks)
     pace = PACES.get(model, 0.0) if quirks.pace is None else quirks.pace
     body = b"".join(msgspec.json.encode(line) + b"\n" for line in [*(_Line(text=word) for word in cut), end])
-    notices = [Notice(about=kind, text=f"The offline model can't use a {kind}; it was left out.") for kind in unseen]
+    notices = [
+        Notice(about=kind, text=f"The offline model can't use {_one(kind)}; it was left out.") for kind in unseen
+    ]
     if conversation.tools:
         notices.append(Notice(about="tools", text="The offline model calls no tools; their definitions were left out."))
     unused = [name for name in conversation.options.given if name != "maxOutputTokens"]
@@ -143,3 +145,7 @@ def _last_words(conversation: Conversation) -> tuple[str, list[str]]:
             }
             return text.strip(), sorted(kinds)
     return "", []
+
+
+def _one(kind: str) -> str:
+    return f"an {kind}" if kind[0] in "aeiou" else f"a {kind}"

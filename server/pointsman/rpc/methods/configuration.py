@@ -96,7 +96,7 @@ async def set_alias(ctx: Context, params: SetAliasParams) -> ConfigResult:
     if params.model is not None:
         resolve(catalogue, params.model)
         resolve(replace(catalogue, aliases={**catalogue.aliases, params.alias: params.model}), params.alias)
-    elif catalogue.origins.get(f"aliases.{params.alias}") not in {None, ctx.app.where.config_file}:
+    elif params.alias not in ctx.app.catalogues.base.aliases and params.alias in catalogue.aliases:
         origin = catalogue.origins[f"aliases.{params.alias}"]
         raise ConfigError(f"The alias {params.alias!r} is not in your own file but in {origin}.", "Remove it there.")
     return ConfigResult(

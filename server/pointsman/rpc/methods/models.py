@@ -29,13 +29,19 @@ async def list_providers(ctx: Context, params: Nothing) -> ListProvidersResult:
 async def list_models(ctx: Context, params: ListModelsParams) -> ListModelsResult:
     """Lists models: those of the configuration, and those that configured providers list themselves."""
     catalogue = ctx.app.catalogues.of(ctx.client)
-    providers = catalogue.providers
-    provider = providers.get(params.provider or "")
-    if params.provider and provider is None:
-        near = nearest(params.provider, providers) or sorted(providers)
-        raise UnknownProvider(f"There is no provider {params.provider!r}.", f"There are: {', '.join(near)}.")
+    provider = provider_named(ctx, params.provider) if params.provider else None
     models, failures = await ctx.app.models.listed(catalogue, ctx.client.environment, provider, params.refresh)
     return ListModelsResult(models, [failure.data() for failure in failures])
+
+
+def provider_named(ctx: Context, id: str) -> Provider:
+    """The provider of that id, for this connection. Raises UnknownProvider with the nearest ids, or all of them."""
+    providers = ctx.app.catalogues.of(ctx.client).providers
+    if (found := providers.get(id)) is None:
+        near = nearest(id, providers)
+        advice = f"Did you mean {', '.join(near)}?" if near else f"There are: {', '.join(sorted(providers))}."
+        raise UnknownProvider(f"There is no provider {id!r}.", advice)
+    return found
 
 
 def _info(ctx: Context, provider: Provider, active: str | None) -> ProviderInfo:
