@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from pointsman.cli.main import cli
+from pointsman.core.catalogue import SCHEMES
 from pointsman.core.configuration import Layer, parse
 from pointsman.edge.files import shipped
 from pointsman.wire import QUIRKS
@@ -48,11 +49,29 @@ def test_commands_exist(page: str) -> None:
 @pytest.mark.parametrize("page", PAGES)
 def test_configuration_reads(page: str) -> None:
     for block in re.findall(r"```toml\n(.*?)```", text(page), re.DOTALL):
-        if "language-server" in block:
-            continue  # an editor's own file
+        if "language-server" in block or "[project" in block:
+            continue  # another program's own file
         tomllib.loads(block)
-        problems = parse([*shipped(), Layer(page, block)], QUIRKS).problems
+        shout = importlib.import_module("tests.plugins.sample_plugin.pointsman_sample.shout")
+        problems = parse(
+            [*shipped(), Layer(page, block)], QUIRKS | {"shout": shout.Quirks}, SCHEMES | {"stamp"}
+        ).problems
         assert not problems, f"{page} shows a configuration that is wrong: {problems}"
+
+
+def test_the_page_about_plugins_shows_what_works() -> None:
+    """What it shows is from the sample package, which is installed and used in `tests/daemon/test_plugins.py`."""
+    sample = ROOT / "tests" / "plugins" / "sample_plugin"
+    whole = "\n".join(path.read_text() for path in sorted(sample.glob("pointsman_sample/*.py")))
+    blocks = re.findall(r"```python\n(.*?)```", text("docs/plugins.md"), re.DOTALL)
+    assert len(blocks) == 3
+    assert [block for block in blocks if block not in whole] == []
+    (named,) = [
+        block for block in re.findall(r"```toml\n(.*?)```", text("docs/plugins.md"), re.DOTALL) if "[proj" in block
+    ]
+    mine = tomllib.loads((sample / "pyproject.toml").read_text())["project"]["entry-points"]
+    for group, entries in tomllib.loads(named)["project"]["entry-points"].items():
+        assert entries.items() <= mine[group].items()
 
 
 def text(page: str) -> str:

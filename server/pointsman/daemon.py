@@ -12,17 +12,22 @@ import logging
 import os
 import signal
 import sys
+import threading
 from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from pointsman.endpoint import VERSION, EndpointError, Lock, Places, check_peer, listen, places, scrub
 
 if TYPE_CHECKING:
+    from logging.handlers import QueueListener
+
     from pointsman.service.app import App
 
 SCRUBBED = "POINTSMAN_SCRUBBED"
 TICK = 30.0
 """Seconds between two looks at whether anybody still needs the daemon, at the most."""
+END_WITHIN = 2.0
+"""Seconds that what still runs has to end, once everything is closed."""
 LAST_WORDS = 1.0
 """Seconds that clients have to read the last of what they were told."""
 
@@ -58,7 +63,7 @@ def _live(where: Places, lock: Lock, starter: _Starter) -> int:
 
     log = start_log(where.log, os.environ.get("POINTSMAN_LOG_LEVEL", "INFO"))
     try:
-        asyncio.run(_serve(where, lock, starter), debug=os.environ.get("POINTSMAN_DEBUG") == "1")
+        asyncio.run(_serve_and_end(where, lock, starter, log), debug=os.environ.get("POINTSMAN_DEBUG") == "1")
     except (EndpointError, PointsmanError) as error:
         return starter.tell_failure(error.code, error.message, error.advice)
     except Exception:
@@ -67,6 +72,22 @@ def _live(where: Places, lock: Lock, starter: _Starter) -> int:
     finally:
         log.stop()
     return 0
+
+
+async def _serve_and_end(where: Places, lock: Lock, starter: _Starter, log: QueueListener) -> None:
+    """Serves; the process ends soon after, whatever a plugin's task or a foreign thread says to that."""
+    await _serve(where, lock, starter)
+    end = threading.Timer(END_WITHIN, _end, (log,))
+    end.daemon = True
+    end.start()
+
+
+def _end(log: QueueListener) -> None:
+    """Ends the process at once. That releases the lock; the socket may be another daemon's by now."""
+    with suppress(Exception):  # nothing may keep it
+        logging.getLogger(__name__).warning("something does not end by itself: it is left behind")
+        log.stop()  # writes what waits; it may have been stopped already
+    os._exit(0)
 
 
 async def _serve(where: Places, lock: Lock, starter: _Starter) -> None:
@@ -79,6 +100,7 @@ async def _serve(where: Places, lock: Lock, starter: _Starter) -> None:
     app = build(where)
     loop = asyncio.get_running_loop()
     loop.slow_callback_duration = 0.01  # seconds; asyncio looks at it, and logs, in its debug mode alone
+    await app.middlewares.start()
     app.watch()
     server = await loop.create_unix_server(lambda: Session(app, check_peer), sock=listen(where))
     asked = asyncio.Event()

@@ -39,6 +39,24 @@ def test_a_provider_is_asked_for_its_own_list_and_anew_when_wanted(shell: Shell,
     assert names(shell, "--provider", "up", "--refresh") == ["up:new"]
 
 
+def test_what_a_model_costs_and_holds(shell: Shell, upstream: Upstream) -> None:
+    shell.configure(provider("up", upstream.base_url.replace("127.0.0.1", "localhost"), 'kind = "direct-api"'))
+    body = b"""{"data": [
+        {"id": "big", "context_length": 200000, "pricing": {"prompt": "0.000003", "completion": "0.000015"},
+         "top_provider": {"max_completion_tokens": 64000}, "supported_parameters": ["tools"]},
+        {"id": "free", "pricing": {"prompt": "0", "completion": "0"}}, {"id": "odd"}]}"""
+    upstream.script("/v1/models", scripts.Reply(body))
+    lines = shell.run("models", "--provider", "up").stdout.splitlines()
+    assert [line.split("\t") for line in lines] == [
+        ["up:big", "200000", "64000", "3", "15", "tools", "live"],
+        ["up:free", "", "", "0", "0", "", "live"],
+        ["up:odd", "", "", "", "", "", "live"],
+    ]
+    (model,) = shell.json("models", "--provider", "up", "big")["models"]
+    assert model["price"] == {"inputUsdPerMillion": 3.0, "outputUsdPerMillion": 15.0, "source": "up"}
+    assert model["listedAt"].endswith("Z")
+
+
 def test_a_list_that_does_not_come_is_told(shell: Shell) -> None:
     shell.configure(provider("up", "http://127.0.0.1:9/v1"))
     done = shell.run("models", "slow")

@@ -29,13 +29,13 @@ def test_a_pipe_gets_a_line_a_provider(lasting_shell: Shell) -> None:
 
 
 def test_a_terminal_gets_a_table(lasting_shell: Shell) -> None:
-    terminal = lasting_shell.terminal("providers", NO_COLOR="1")
+    terminal = lasting_shell.terminal("providers", columns=160, NO_COLOR="1")
     assert terminal.ends() == 0
     head, *rows = terminal.seen.splitlines()
     assert head.split() == ["id", "name", "state", "models", "where"]
     addresses = {row.split()[0]: row.split()[-1] for row in rows if "://" in row}
     assert addresses["openrouter"] == "https://openrouter.ai/api/v1"
-    assert addresses["qwen-direct"].endswith("…"), "what is too long is cut, never broken"
+    assert addresses["vertex"].endswith("…"), "what is too long is cut, never broken"
     assert any(row.split()[:3] == ["echo", "Echo", "(offline)"] for row in rows)
     assert "gemini-2.5-pro, 2 more" in " ".join(terminal.seen.split()), "a long list of names is cut"
 
@@ -173,7 +173,34 @@ def test_all_that_are_configured_can_be_tried(shell: Shell, upstream: Upstream) 
     assert shell.run("providers", "remove", "bad").returncode == 0
     done = shell.run("providers", "test", "--all")
     assert done.returncode == 0, "a local server that does not run is no failure"
-    assert "off  lmstudio: Nothing listens at " in done.stdout
+    rows = {row.split("\t")[1]: row.split("\t") for row in done.stdout.splitlines()}
+    assert rows["lmstudio"][0] == "off"
+    assert rows["lmstudio"][6].startswith("Nothing listens at ")
+    assert (rows["good"][0], rows["good"][2].endswith(" ms"), rows["good"][4:]) == ("ok", True, ["3", "", ""])
+    assert done.stderr == "", "what need not run needs no advice"
+
+
+def test_each_that_failed_gets_its_advice(shell: Shell, upstream: Upstream) -> None:
+    local = '[providers.lmstudio]\nbase_url = "http://127.0.0.1:9/v1"\n'
+    shell.configure(provider("one", upstream.base_url) + provider("two", NOBODY) + provider("three", NOBODY) + local)
+    done = shell.run("providers", "test", "--all")
+    assert done.returncode == 1
+    assert [line.split(" ")[0] for line in done.stderr.splitlines()] == ["two", "three"]
+    assert all(" → Start the server at " in line for line in done.stderr.splitlines())
+    terminal = shell.terminal("providers", "test", "--all", NO_COLOR="1")
+    assert terminal.ends() == 1
+    assert terminal.seen.split()[:4] == ["provider", "there", "models", "what"]
+
+
+def test_a_model_can_be_asked_for_a_word(shell: Shell, upstream: Upstream) -> None:
+    shell.configure(provider("good", upstream.base_url, 'default_model = "count:2"', "max_retries = 0"))
+    steps = [line.split() for line in shell.run("providers", "test", "good", "--say").stdout.splitlines()[1:]]
+    assert [step[:2] for step in steps] == [["is", "there"], ["lists", "models"], ["answers", steps[2][1]]]
+    assert steps[2][-3:] == ["count:2:", "0", "1"]
+    found = shell.json("providers", "test", "good", "--model", "count:1")
+    assert [(step["step"], step["outcome"]) for step in found["steps"]][-1] == ("say", "ok")
+    done = shell.run("providers", "test", "good", "--model", "status:404")
+    assert (done.returncode, done.stdout.splitlines()[-1].split()) == (1, ["answers", "no"])
 
 
 @pytest.mark.parametrize(
@@ -197,6 +224,7 @@ def test_all_that_are_configured_can_be_tried(shell: Shell, upstream: Upstream) 
         (("remove", "zzzzzzz"), 1, "There is no provider 'zzzzzzz'. There are: "),
         (("test",), 2, "Say which one, or `--all`"),
         (("test", "echo", "--all"), 2, "Say which one, or `--all`"),
+        (("test", "--all", "--model", "x"), 2, "`--model` belongs to one provider"),
         (("test", "ecko"), 1, "There is no provider 'ecko'. Did you mean echo"),
         (("--json", "test", "echo"), 2, "Put `--json` behind `test`"),
         (("tset",), 2, "No such command 'tset'"),

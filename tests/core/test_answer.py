@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from itertools import pairwise
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pointsman.core.answer import COMPACT_AFTER, Answer
+from pointsman.core.answer import Answer
 from pointsman.core.chat import (
     Conversation,
     Cost,
@@ -19,6 +20,7 @@ from pointsman.core.chat import (
     Part,
     ReasoningDelta,
     ReasoningPart,
+    Seal,
     Started,
     TextDelta,
     TextPart,
@@ -33,7 +35,7 @@ from pointsman.core.chat import (
 T, R, C = TextDelta, ReasoningDelta, ToolCallDelta
 ASKED = Conversation((Message("user", "Hello, you!"),))
 
-CASES: dict[str, tuple[list[Event], list[Part]]] = {
+CASES: dict[str, tuple[list[Event | Seal], list[Part]]] = {
     "nothing": ([], []),
     "what is no answer": ([Started("m", "p"), Waiting(1), Notice("a", "t"), Finished("end")], []),
     "text": ([T("a"), T("b")], [TextPart("ab")]),
@@ -55,11 +57,27 @@ CASES: dict[str, tuple[list[Event], list[Part]]] = {
     "a call without a name": ([C(0, "{}")], [ToolCallPart("", "", {})]),
     "arguments that broke off": ([C(0, '{"a":', "i", "n")], [ToolCallPart("i", "n", {}, '{"a":')]),
     "arguments that are no object": ([C(0, "[1]", "i", "n")], [ToolCallPart("i", "n", {}, "[1]")]),
+    "a thought with its seal": (
+        [R("a"), R("b"), Seal("s", {"x": 1}), T("c")],
+        [ReasoningPart("ab", "s", {"x": 1}), TextPart("c")],
+    ),
+    "a sealed thought is over": ([R("a"), Seal("s"), R("b")], [ReasoningPart("a", "s"), ReasoningPart("b")]),
+    "a seal of a thought that is kept back": ([T("a"), Seal("s")], [TextPart("a"), ReasoningPart("", "s")]),
+    "a seal alone": ([Seal(opaque=["x"])], [ReasoningPart("", None, ["x"])]),
+    "two seals": ([R("a"), Seal("s"), Seal("t")], [ReasoningPart("a", "s"), ReasoningPart("", "t")]),
+    "the seal of a call": (
+        [C(0, "{}", "i", "n"), C(1, "{}", "j", "m"), Seal("s", index=0)],
+        [ToolCallPart("i", "n", {}, signature="s"), ToolCallPart("j", "m", {})],
+    ),
+    "a sealed call that broke off": (
+        [Seal("s", index=0), C(0, "[", "i", "n")],
+        [ToolCallPart("i", "n", {}, "[", "s")],
+    ),
     "arguments too deep": ([C(0, '{"a":' * 9999, "i", "n")], [ToolCallPart("i", "n", {}, '{"a":' * 9999)]),
 }
 
 
-def gather(events: list[Event]) -> Answer:
+def gather(events: Sequence[Event | Seal]) -> Answer:
     answer = Answer()
     for event in events:
         answer.add(event)
@@ -82,8 +100,9 @@ def test_every_letter_is_in_the_message(events: list[Event]) -> None:
     assert all(type(one) is not type(next) for one, next in pairwise(parts))
 
 
-def test_a_long_answer_is_kept_whole() -> None:
-    words = [f"{n} " for n in range(3 * COMPACT_AFTER)]
+def test_a_long_answer_is_kept_whole(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("pointsman.core.answer.COMPACT_AFTER", 10)
+    words = [f"{n} " for n in range(35)]
     assert gather([T(word) for word in words]).message().parts == (TextPart("".join(words)),)
 
 

@@ -102,6 +102,13 @@ def test_a_failure_means_the_first_remedy_that_is_left(error: PointsmanError, li
     assert judge(life, error) == meaning
 
 
+@pytest.mark.parametrize(("left", "meaning"), [(1, "target"), (0, "hopeless")])
+def test_what_could_not_be_sent_may_be_sent_elsewhere(left: int, meaning: str) -> None:
+    life = Life(keys_left=1, targets_left=left)
+    assert judge(life, BadRequest("no"), sent=False) == meaning
+    assert judge(life, BadRequest("no")) == "hopeless"
+
+
 ERRORS = [Overloaded, RateLimited, InvalidKey, QuotaExhausted, MissingKey, BadRequest, ConnectFailed]
 errors = st.builds(
     lambda kind, seconds: kind("e", retry_after=seconds),

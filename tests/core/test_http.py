@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pointsman.core.http import Request, origin, retry_after
+from pointsman.core.http import Request, again, origin, retry_after
 
 DATE = "Wed, 21 Oct 2026 07:28:00 GMT"
 
@@ -25,8 +25,13 @@ DATE = "Wed, 21 Oct 2026 07:28:00 GMT"
         ({"retry-after-ms": "1500"}, 1.5),
         ({"retry-after-ms": "1500", "retry-after": "7"}, 1.5),
         ({"retry-after-ms": "", "retry-after": "7"}, 7.0),
-        ({"retry-after-ms": "-5"}, 0.0),
-        ({"retry-after-ms": "x", "retry-after": "7"}, None),
+        ({"retry-after-ms": "-5"}, None),
+        ({"retry-after-ms": "x", "retry-after": "7"}, 7.0),
+        ({"retry-after-ms": "0.5"}, 0.0005),
+        ({"retry-after": "6m0s"}, 360.0),
+        ({"retry-after": "nan"}, None),
+        ({"retry-after": "inf"}, None),
+        ({"retry-after": "2026-10-21T07:29:00Z", "date": DATE}, 60.0),
         ({"retry-after": "Wed, 21 Oct 2026 07:30:00 GMT", "date": DATE}, 120.0),
         ({"retry-after": "Wed, 21 Oct 2026 07:00:00 GMT", "date": DATE}, 0.0),
         ({"retry-after": "Wed, 21 Oct 2026 07:30:00 -0000", "date": DATE}, None),
@@ -36,6 +41,16 @@ DATE = "Wed, 21 Oct 2026 07:28:00 GMT"
 )
 def test_how_long_a_response_asks_to_wait(headers: dict[str, str], seconds: float | None) -> None:
     assert retry_after(headers) == seconds
+
+
+def test_when_a_request_may_be_sent_again_is_also_a_time() -> None:
+    asked = again({"retry-after": "90", "date": DATE})
+    assert asked is not None
+    assert asked.time == "2026-10-21T07:29:30Z"
+    asked = again({"retry-after": "Wed, 21 Oct 2026 07:30:00 GMT"})
+    assert asked is not None
+    assert (asked.seconds, asked.time) == (None, "2026-10-21T07:30:00Z")
+    assert again({}) is None
 
 
 @given(

@@ -52,7 +52,10 @@ def request(id: object, method: str, params: object = None) -> bytes:
 
 
 class Editor:
-    """One connection. `replies` are by id, each in the order of arrival; `events` by chat, with their numbers."""
+    """One connection. `replies` are by id, each in the order of arrival; `events` by chat, with their numbers.
+
+    `times` says for each message when its last byte had come (monotonic).
+    """
 
     def __init__(
         self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, process: Process | None = None
@@ -222,12 +225,14 @@ class Editor:
                 head = await self._reader.readuntil(b"\r\n\r\n")
                 name, _, length = head.partition(b":")
                 assert name == b"Content-Length"
-                self._take(_decode(await self._reader.readexactly(int(length))))
+                body = await self._reader.readexactly(int(length))
+                at = time.monotonic()
+                self._take(_decode(body), at)
         self._end()
 
-    def _take(self, message: Message) -> None:
+    def _take(self, message: Message, at: float) -> None:
         self.heard.append(message)
-        self.times.append(time.monotonic())
+        self.times.append(at)
         if "method" not in message:
             self.replies[message["id"]].append(message)
         elif message["method"] == "pointsman/chatEvents":

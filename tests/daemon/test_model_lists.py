@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import json
 import time
-from statistics import median
 from typing import Any
 
 from tests.counterparts.scripts import Reply
@@ -14,7 +13,8 @@ from tests.daemon.client import Editor, text_of
 from tests.daemon.saving import in_place
 from tests.living import Home, provider
 
-QUICK = 0.1  # seconds
+QUICK = 0.005
+"""Seconds from the request to the last byte of the answer; what else runs on a machine only adds to it."""
 
 
 def listing(*names: str, delay: float = 0.0) -> Reply:
@@ -106,12 +106,12 @@ async def test_two_thousand_models_come_quickly_from_memory(home: Home, upstream
     await home.end()
     again = await home.connect()
     took = []
-    for _ in range(7):
+    for _ in range(15):
         began = time.monotonic()
         found: dict[str, Any] = await again.call("pointsman/listModels", {"provider": "up"})
-        took.append(time.monotonic() - began)
+        took.append(again.times[-1] - began)
         assert len(found["models"]) == 2000
-    assert median(took) < QUICK, took
+    assert min(took) < QUICK, took
     assert asked(upstream) == 1
     assert text_of(await again.chat("up:count:2").answer()) == "0 1 "
 

@@ -68,6 +68,14 @@ async def test_a_request_goes_out_as_it_is(transport: HttpTransport, upstream: U
     assert (request.header("x-key"), request.header("accept")) == ("k", "x/y")
 
 
+@pytest.mark.parametrize(
+    "target", ["/model/us.anthropic.x%3A0/converse-stream", "/a%2Fb%2fc/%E2%82%AC%7e?d=%3A%2F+%20&e=:/", "/x%25y;z=1"]
+)
+async def test_a_url_goes_out_as_it_is_spelled(transport: HttpTransport, upstream: Upstream, target: str) -> None:
+    await whole(transport.stream(Request("POST", upstream.base_url.removesuffix("/v1") + target, {}, b"body"), 2.0))
+    assert upstream.request(0).target == target
+
+
 async def test_bytes_are_given_as_they_come(transport: HttpTransport, upstream: Upstream) -> None:
     async with transport.stream(chat(upstream, "drip:4:0.03"), 2.0) as response:
         times = [time.monotonic() async for chunk in response.chunks if b'"content"' in chunk]

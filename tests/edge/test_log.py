@@ -23,7 +23,7 @@ def as_it_was() -> Iterator[None]:
     yield
     root.handlers, logging.raiseExceptions = handlers, raises
     root.setLevel(level)
-    for name in ("asyncio", "httpx2", "httpcore2", "aiohttp"):
+    for name in ("asyncio", "httpx2", "httpcore2", "aiohttp", "botocore"):
         logging.getLogger(name).setLevel(logging.NOTSET)
 
 
@@ -147,3 +147,13 @@ def test_a_log_that_can_not_be_written_disturbs_nobody(tmp_path: Path, capsys: p
     logging.getLogger("pointsman.test").error("lost")
     listener.stop()
     assert capsys.readouterr().err == ""
+
+
+def test_botocore_says_nothing(tmp_path: Path) -> None:
+    """Its warnings come with a traceback that quotes what a credential_process said."""
+
+    def act(logger: logging.Logger) -> None:
+        logging.getLogger("botocore.credentials").warning("canary")
+        logger.warning("ours")
+
+    assert [line["message"] for line in logged(tmp_path / "log", act)] == ["ours"]

@@ -10,7 +10,7 @@ import json
 from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, cast
 
 import msgspec
 
@@ -21,14 +21,19 @@ from pointsman.core.environment import Environment
 from pointsman.core.errors import PointsmanError
 from pointsman.core.http import Head, Request
 from pointsman.core.routing import Plan, Route, Target
+from pointsman.edge.prices import Found, Wanted
 from pointsman.edge.response import Response
+from pointsman.edge.store import Store
 from pointsman.edge.transport import Transports
 from pointsman.service.chats import Chat, Chats, Starter
 from pointsman.service.clients import Client, Clients
 from pointsman.service.credentials import Credentials
 from pointsman.service.driver import Job, Tools, start
+from pointsman.service.middleware import Middlewares
+from pointsman.service.models import Models
+from pointsman.service.prices import Prices
 from pointsman.service.tasks import Tasks
-from pointsman.wire import QUIRKS
+from pointsman.wire import QUIRKS, WIRES, Wires
 
 HELLO = Conversation((Message("user", "Hello!"),))
 HANG = asyncio.Event
@@ -166,11 +171,18 @@ def toml(value: Any) -> str:
     return json.dumps(value)
 
 
+async def unpriced(_: Wanted) -> Found:
+    """Prices that nobody knows."""
+    return {}
+
+
 class Bench:
     """Chats over a scripted transport, as the composition root puts them together."""
 
-    def __init__(self, transport: Scripted, *providers: str) -> None:
+    def __init__(self, transport: Scripted, *providers: str, prices: Prices | None = None) -> None:
         self.transport = transport
+        self.out = Transports({"http": transport, "https": transport})
+        self.models = Models(Credentials(), self.out, cast("Store", NoLists()), prices or Prices(unpriced))
         self.catalogue = catalogue("\n".join(providers))
         self.clients = Clients()
         self.chats = Chats(self.clients)
@@ -183,15 +195,17 @@ class Bench:
         conversation: Conversation = HELLO,
         skipped: Sequence[tuple[Target, str]] = (),
         id: str = "c1",
+        wires: Wires = WIRES,
+        middlewares: Middlewares | None = None,
     ) -> Chat:
         """A chat that is under way."""
         named = tuple(Target(*target.split(":", 1)) for target in targets)
         plan = Plan(Route(targets[0], named, "test"), named, tuple(skipped))
         chat = Chat(id, targets[0], conversation.title, Starter("editor", None, None), 60.0)
         self.chats.begin(chat)
-        by_scheme = {"http": self.transport}
-        tools = Tools(self.catalogue, Credentials(), Transports(by_scheme), self.chats)
-        start(Job(chat, conversation, self.environment, plan), tools, self.tasks)
+        tools = Tools(self.catalogue, Credentials(), self.out, self.chats, self.models, wires)
+        along = middlewares.along(chat) if middlewares else None
+        start(Job(chat, conversation, self.environment, plan, companions=along), tools, self.tasks)
         return chat
 
 

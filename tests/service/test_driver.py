@@ -29,7 +29,7 @@ from pointsman.core.errors import ConnectFailed, Interrupted
 from pointsman.core.routing import Target
 from pointsman.service import driver, silence
 from pointsman.service.chats import TELL_AFTER, ChatsChanged
-from pointsman.wire import openai_chat
+from pointsman.wire import openai_chat_reader
 from tests.service.bench import (
     HANG,
     STOP,
@@ -259,7 +259,7 @@ async def test_the_receipt_of_a_chat() -> None:
     result = chat.result
     assert result is not None
     assert (result.chat_id, result.provider, result.model, result.stop_reason) == ("c1", "two", "m", "end")
-    assert result.message == Message("assistant", (TextPart("a"),))
+    assert result.message == Message("assistant", (TextPart("a"),), provider="two")
     assert result.usage == Usage(3, 4, exact=True)
     assert result.cost is not None
     assert (result.cost.usd, result.cost.source) == (0.5, "two")
@@ -346,7 +346,7 @@ async def test_a_model_that_is_silent_is_told_of_and_given_up(monkeypatch: pytes
 async def test_a_connection_that_stays_open_after_the_answer_is_left(
     last: bytes, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(openai_chat, "AFTER_STOP", 0.05)
+    monkeypatch.setattr(openai_chat_reader, "AFTER_STOP", 0.05)
     bench = Bench(Scripted(Play((delta(content="a"), last, HANG))), *ONE)
     seen = await asyncio.wait_for(events(bench.begin("one:m")), 5)
     assert told(seen) == ["one:m", "a", ("end", None)]

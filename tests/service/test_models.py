@@ -131,3 +131,16 @@ async def test_a_key_that_a_provider_quotes_is_taken_out() -> None:
     asked = Asked(OTHER, plays=[refuses(401, "Wrong: sk-0123456789")])
     _, (failure,) = await asked.models.listed(asked.catalogue, Environment(), asked.catalogue.providers["other"], False)
     assert "0123" not in failure.message
+
+
+async def test_a_mistake_of_ours_costs_one_provider_its_list_alone() -> None:
+    asked = Asked(ACME, OTHER, plays=[RuntimeError("odd"), lists("x")])
+    names, failures = await asked.list()
+    assert failures == ["InternalError"]
+    assert "other:x" in names
+
+
+async def test_what_is_put_together_does_not_grow_for_ever() -> None:
+    asked = Asked(*(provider(f"p{n}") for n in range(module.MOST_MERGED + 3)), plays=[lists("x")])
+    await asked.list()
+    assert len(asked.models._merged) == module.MOST_MERGED

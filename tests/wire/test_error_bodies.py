@@ -1,4 +1,4 @@
-"""Refusals in OpenAI's form: each recorded or documented body is the error of ours that says what can help."""
+"""Refusals in every form: each recorded or documented body is the error of ours that says what can help."""
 
 from __future__ import annotations
 
@@ -7,6 +7,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from pointsman.core.catalogue import Links, Provider
 from pointsman.core.errors import (
@@ -23,6 +25,7 @@ from pointsman.core.errors import (
 )
 from pointsman.core.http import Head
 from pointsman.wire import error_bodies
+from tests.wire.error_cases import CASES, Case
 
 LINKS = Links(keys="https://acme.example/keys", status="https://status.acme.example")
 ACME = Provider(id="acme", name="Acme", base_url="https://acme.example/v1", links=LINKS)
@@ -35,19 +38,76 @@ def refusal(status: int, body: Any, headers: dict[str, str] | None = None, provi
     return error
 
 
-BY_STATUS = {400: BadRequest, 404: ModelNotFound}
-
-
 def test_recorded_refusals(transcripts: Path) -> None:
     recorded = json.loads((transcripts / "errors.json").read_bytes())
-    assert {entry["status"] for entry in recorded} == set(BY_STATUS)
+    assert len(recorded) == 17
     assert {"api.openai.com", "api.groq.com", "api.deepseek.com"} <= {entry["host"] for entry in recorded}
     for entry in recorded:
-        body = entry["body"]
-        error = refusal(entry["status"], body.encode() if isinstance(body, str) else body)
-        assert type(error) is BY_STATUS[entry["status"]], entry["host"]
-        body = json.loads(body) if isinstance(body, str) else body
-        assert error.message == "Acme says: " + body.get("error", body)["message"]
+        body = json.loads(entry["body"]) if isinstance(entry["body"], str) else entry["body"]
+        error = refusal(entry["status"], body)
+        message = body.get("error", body)["message"]
+        missing = entry["status"] == 404 or "model identifier is invalid" in message
+        assert type(error) is (ModelNotFound if missing else BadRequest), entry["host"]
+        assert error.message.startswith(f"Acme says: {message}")
+        assert (error.retry_after, error.resets_at) == (None, None)
+
+
+@pytest.mark.parametrize("case", CASES, ids=lambda case: case.name)
+def test_documented_refusals(case: Case) -> None:
+    error = refusal(case.status, case.body, case.headers)
+    assert type(error) is case.kind, error
+    assert (error.retry_after, error.resets_at) == (case.wait, case.resets_at)
+    assert error.message.startswith("Acme ")
+    if case.kind is QuotaExhausted:
+        assert "retry" not in error.remedies, "it is final for this key"
+        assert (case.resets_at or "console") in error.advice
+
+
+@pytest.mark.parametrize(
+    ("body", "message"),
+    [
+        ({"error": {"message": "Provider returned error", "metadata": {"raw": '{"message": "Real."}'}}}, "Real."),
+        ({"error": {"message": "Provider returned error", "metadata": {"raw": "plain"}}}, "plain"),
+        ({"error": {"message": "Own.", "metadata": {"raw": None}}}, "Own."),
+        ({"error": {"message": "Own.", "metadata": 3}}, "Own."),
+        ({"error": {"message": '{"error": {"message": "Deep."}}'}}, "Deep."),
+        ({"error": {"message": "{no json"}}, "{no json"),
+        ({"error": {"message": "[1]"}}, "[1]"),
+        ({"detail": [{"loc": ["body", 0], "msg": "Wrong."}, {"msg": "Bad."}]}, "body.0: Wrong.; Bad."),
+        ({"code": "A sentence", "error": "Text."}, "Text."),
+        ({"error": {"message": "No call.", "failed_generation": "<f>{"}}, "No call. It had written: <f>{"),
+    ],
+)
+def test_the_innermost_words_are_told(body: Any, message: str) -> None:
+    assert refusal(400, body).message == f"Acme says: {message}"
+
+
+def test_what_is_too_deep_is_not_looked_at() -> None:
+    body: Any = {"message": "m", "code": "insufficient_quota"}
+    for _ in range(50):
+        body = {"error": body}
+    error = refusal(429, body)
+    assert type(error) is RateLimited
+    assert "without a word" in error.message
+
+
+JSON = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=20),
+    lambda inner: (
+        st.lists(inner, max_size=3)
+        | st.dictionaries(
+            st.sampled_from([*error_bodies.INNER, *error_bodies.SAYS_WHAT, *error_bodies.SAYS_WHEN]), inner
+        )
+    ),
+    max_leaves=20,
+)
+
+
+@given(st.integers(400, 599), JSON, st.dictionaries(st.sampled_from(["date", "retry-after"]), st.text(max_size=9)))
+def test_nothing_in_a_body_is_a_mistake_of_ours(status: int, body: Any, headers: dict[str, str]) -> None:
+    for error in (refusal(status, body, headers), error_bodies.in_stream(ACME, body)):
+        assert error.retry_after is None or error.retry_after >= 0
+        json.dumps(error.message)
 
 
 def says(message: str, **more: Any) -> dict[str, Any]:
@@ -141,6 +201,18 @@ def test_how_long_to_wait_is_passed_on() -> None:
     assert refusal(429, says("m")).retry_after is None
 
 
+def test_other_failures_name_no_wait() -> None:
+    assert refusal(400, says("m"), {"retry-after": "7"}).retry_after is None
+    assert refusal(401, says("m", retry_after=7)).retry_after is None
+    assert refusal(503, says("m"), {"x-ratelimit-reset-requests": "6m0s"}).retry_after is None, "it is not why"
+
+
+def test_an_error_can_be_worded_by_a_dialect_that_knows_its_kind() -> None:
+    error = error_bodies.worded(ACME, RateLimited, "Slow.", 429, 2.0)
+    assert (type(error), error.retry_after, error.message) == (RateLimited, 2.0, "Acme says: Slow.")
+    assert error_bodies.worded(ACME, Overloaded, "", 503, None).retry_after is None
+
+
 def test_long_words_are_cut() -> None:
     assert len(refusal(400, says("x" * 10**6)).message) < 600
 
@@ -154,6 +226,13 @@ def test_long_words_are_cut() -> None:
         ({"message": "m", "type": "insufficient_quota"}, QuotaExhausted, 500),
         ({"message": "The context window is full.", "code": 400}, ContextTooLong, 400),
         ({"message": "m"}, Overloaded, 500),
+        ({"message": "The context window is full."}, ContextTooLong, 500),
+        ({"message": "m", "type": "invalid_request_error"}, BadRequest, 500),
+        ({"message": "m", "code": "502"}, Overloaded, 502),
+        ({"message": "m", "code": 42}, Overloaded, 500),
+        ({"message": "m", "code": True}, Overloaded, 500),
+        ({"error": {"message": "m", "code": 403}}, InvalidKey, 403),
+        ({"__type": "throttlingException", "message": "m"}, RateLimited, 500),
         ("m", Overloaded, 500),
         (["m"], Overloaded, 500),
         (True, Overloaded, 500),

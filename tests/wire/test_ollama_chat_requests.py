@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import itertools
 import json
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
+from hypothesis import given
 
 from pointsman.core.catalogue import Provider
 from pointsman.core.chat import (
@@ -30,14 +28,15 @@ from pointsman.core.chat import (
 from pointsman.core.errors import BadReply
 from pointsman.core.models import Model
 from pointsman.wire import ollama_chat
+from tests.wire import leaves
 
 
 def acme(base_url: str = "http://localhost:11434", **more: Any) -> Provider:
     return Provider(id="acme", name="Acme", wire="ollama-chat", base_url=base_url, **more)
 
 
-def asked(conversation: Conversation) -> tuple[dict[str, Any], list[Notice]]:
-    request, notices = ollama_chat.request(acme(), "big", conversation)
+def asked(conversation: Conversation, model: str = "big", **more: Any) -> tuple[dict[str, Any], list[Notice]]:
+    request, notices = ollama_chat.request(acme(**more), model, conversation)
     return json.loads(request.body), list(notices)
 
 
@@ -78,11 +77,11 @@ MESSAGES: dict[str, tuple[tuple[Message, ...], list[dict[str, Any]]]] = {
         ],
     ),
     "images": (
-        (Message("user", (TextPart("a"), ImagePart("image/jpeg", "AA=="), ImagePart("image/png", "BB=="))),),
+        (Message("user", (TextPart("a"), ImagePart(data="AA=="), ImagePart(url="data:;base64,BB=="))),),
         [{"role": "user", "content": "a", "images": ["AA==", "BB=="]}],
     ),
     "an image alone": (
-        (Message("user", (ImagePart("image/jpeg", "AA=="),)),),
+        (Message("user", (ImagePart(data="AA=="),)),),
         [{"role": "user", "content": "", "images": ["AA=="]}],
     ),
     "thoughts": (
@@ -99,21 +98,24 @@ MESSAGES: dict[str, tuple[tuple[Message, ...], list[dict[str, Any]]]] = {
                 "role": "assistant",
                 "content": "t",
                 "tool_calls": [
-                    {"function": {"name": "f", "arguments": {"a": "é"}}},
-                    {"function": {"name": "g", "arguments": {}}},
+                    {"id": "1", "function": {"name": "f", "arguments": {"a": "é"}}},
+                    {"id": "2", "function": {"name": "g", "arguments": {}}},
                 ],
             },
-            {"role": "tool", "content": "two", "tool_name": "g"},
-            {"role": "tool", "content": "one\ntoo", "tool_name": "f"},
+            {"role": "tool", "content": "two", "tool_name": "g", "tool_call_id": "2"},
+            {"role": "tool", "content": "one\ntoo", "tool_name": "f", "tool_call_id": "1"},
         ],
     ),
     "a result of a call that is not there": (
         (Message("tool", (ToolResultPart("9", "nine"),)),),
-        [{"role": "tool", "content": "nine", "tool_name": "9"}],
+        [{"role": "tool", "content": "nine", "tool_name": "9", "tool_call_id": "9"}],
     ),
     "a result and a question in one": (
         (Message("user", (TextPart("and?"), ToolResultPart("1", "one"))),),
-        [{"role": "tool", "content": "one", "tool_name": "1"}, {"role": "user", "content": "and?"}],
+        [
+            {"role": "tool", "content": "one", "tool_name": "1", "tool_call_id": "1"},
+            {"role": "user", "content": "and?"},
+        ],
     ),
 }
 
@@ -126,7 +128,7 @@ def test_messages(case: str) -> None:
     assert notices == []
 
 
-RESULT = {"role": "tool", "content": "a", "tool_name": "1"}
+RESULT = {"role": "tool", "content": "a", "tool_name": "1", "tool_call_id": "1"}
 LEFT_OUT: dict[str, tuple[Part, list[dict[str, Any]], str, str]] = {
     "an image by URL": (ImagePart(url="https://h/i.png"), [], "image", "https://h/i.png was left out"),
     "a file": (FilePart("application/pdf", "AA==", name="a.pdf"), [], "file", "a.pdf was left out"),
@@ -138,6 +140,18 @@ LEFT_OUT: dict[str, tuple[Part, list[dict[str, Any]], str, str]] = {
         "toolResult",
         "images were left out",
     ),
+    "what an image is": (
+        ImagePart("image/png", "AA==", detail="low"),
+        [{"role": "user", "content": "", "images": ["AA=="]}],
+        "image",
+        "`mediaType`, `detail`",
+    ),
+    "what a call was signed with": (
+        ToolCallPart("1", "f", {}, signature="s"),
+        [{"role": "user", "content": "", "tool_calls": [{"id": "1", "function": {"name": "f", "arguments": {}}}]}],
+        "toolCall",
+        "signature of a tool call",
+    ),
     "what a thought was signed with": (
         ReasoningPart("hm", signature="s"),
         [{"role": "user", "content": "", "thinking": "hm"}],
@@ -146,7 +160,7 @@ LEFT_OUT: dict[str, tuple[Part, list[dict[str, Any]], str, str]] = {
     ),
     "arguments that are none": (
         ToolCallPart("1", "f", {}, invalid_arguments='{"a":'),
-        [{"role": "user", "content": "", "tool_calls": [{"function": {"name": "f", "arguments": {}}}]}],
+        [{"role": "user", "content": "", "tool_calls": [{"id": "1", "function": {"name": "f", "arguments": {}}}]}],
         "toolCall",
         "The arguments of f were no JSON object",
     ),
@@ -181,17 +195,25 @@ FIELDS: dict[str, tuple[dict[str, Any], dict[str, Any]]] = {
     ),
     "a choice that is left to it": ({"tools": (TOOL,), "tool_choice": "auto"}, {"tools": TOOLS_JSON}),
     "options": (
-        {"options": Options(0.0, 0.5, 100, ("x", "y"), 7)},
-        {"options": {"temperature": 0.0, "top_p": 0.5, "num_predict": 100, "stop": ["x", "y"], "seed": 7}},
+        {"options": Options(0.0, 0.5, 100, ("x", "y"), 7, top_k=40, frequency_penalty=-0.5, presence_penalty=2.0)},
+        {
+            "options": {
+                "temperature": 0.0,
+                "top_p": 0.5,
+                "num_predict": 100,
+                "stop": ["x", "y"],
+                "seed": 7,
+                "top_k": 40,
+                "frequency_penalty": -0.5,
+                "presence_penalty": 2.0,
+            }
+        },
     ),
     "no thinking": ({"options": Options(reasoning_effort="none")}, {"think": False}),
-    "a little thinking": ({"options": Options(reasoning_effort="minimal")}, {"think": "low"}),
-    "much thinking": ({"options": Options(reasoning_effort="high")}, {"think": "high"}),
-    "thinking in another word": ({"options": Options(reasoning_effort="max")}, {"think": True}),
     "the form of text": ({"options": Options(response_format=ResponseFormat("text"))}, {}),
     "any JSON": ({"options": Options(response_format=ResponseFormat("json"))}, {"format": "json"}),
     "JSON that fits": (
-        {"options": Options(response_format=ResponseFormat("jsonSchema", SCHEMA, "letter"))},
+        {"options": Options(response_format=ResponseFormat("jsonSchema", SCHEMA))},
         {"format": SCHEMA},
     ),
     "JSON that fits nothing": ({"options": Options(response_format=ResponseFormat("jsonSchema"))}, {"format": "json"}),
@@ -207,6 +229,33 @@ def test_what_goes_with_the_messages(case: str) -> None:
     assert notices == []
 
 
+TOLD: dict[str, tuple[dict[str, Any], dict[str, Any], str]] = {
+    "the name of a schema": (
+        {"options": Options(response_format=ResponseFormat("jsonSchema", SCHEMA, "letter"))},
+        {"format": SCHEMA},
+        "responseFormat",
+    ),
+    "a schema of no use": (
+        {"options": Options(response_format=ResponseFormat("json", SCHEMA))},
+        {"format": "json"},
+        "responseFormat",
+    ),
+    "one call at a time": ({"options": Options(parallel_tool_calls=False)}, {}, "parallelToolCalls"),
+    "a strict tool": ({"tools": (Tool("f", SCHEMA, "Does f.", True),)}, {"tools": TOOLS_JSON}, "tools"),
+    "a choice among no tools": ({"tool_choice": "auto"}, {}, "toolChoice"),
+    "a cache hint": ({"messages": (Message("user", "Hello!", cache=True),)}, {}, "cache"),
+}
+
+
+@pytest.mark.parametrize("case", TOLD)
+def test_what_is_carried_in_part_or_not_at_all_is_told(case: str) -> None:
+    fields, expected, about = TOLD[case]
+    plain, _ = asked(HELLO)
+    body, (notice,) = asked(Conversation(**({"messages": HELLO.messages} | fields)))
+    assert body == plain | expected
+    assert notice.about == about
+
+
 @pytest.mark.parametrize("choice", ["none", "required", NamedTool("f")])
 def test_a_choice_of_tools_is_the_model_s_and_that_is_told(choice: Any) -> None:
     body, (notice,) = asked(Conversation(HELLO.messages, tools=(TOOL,), tool_choice=choice))
@@ -214,76 +263,44 @@ def test_a_choice_of_tools_is_the_model_s_and_that_is_told(choice: Any) -> None:
     assert notice.about == "toolChoice"
 
 
-# Nothing is dropped in silence: each word of a conversation has a number, to be found again.
-
-NUMBERS = itertools.count(10**6)
-word = st.builds(lambda: f"w{next(NUMBERS)}")
-image = st.builds(ImagePart, st.none() | st.just("image/png"), word) | st.builds(ImagePart, url=word)
-parts = (
-    st.builds(TextPart, word)
-    | image
-    | st.builds(FilePart, st.none(), word, st.none(), st.none() | word)
-    | st.builds(FilePart, url=word)
-    | st.builds(ReasoningPart, word, st.none() | word)
-    | st.builds(ToolCallPart, st.just("1"), word, st.dictionaries(word, word | st.lists(word, max_size=2), max_size=2))
-    | st.builds(ToolCallPart, st.just("1"), word, st.just({}), word)
-    | st.builds(ToolResultPart, st.just("2"), word | st.lists(st.builds(TextPart, word) | image, max_size=2).map(tuple))
+@pytest.mark.parametrize(
+    ("model", "effort", "expected", "words"),
+    [
+        ("gpt-oss:20b", "high", "high", ""),
+        ("gpt-oss", "minimal", "low", "`low` was asked for"),
+        ("gpt-oss:120b-cloud", "none", "low", "`low` was asked for"),
+        ("me/GPT-oss", "max", "high", "`high` was asked for"),
+        ("qwen3", "none", False, ""),
+        ("qwen3:8b", "high", True, "but not how hard"),
+        ("hf.co/me/magistral", "low", True, "but not how hard"),
+        ("deepseek-r1:8b", "max", True, "but not how hard"),
+        ("qwen3-coder", "low", None, "not known to think"),
+        ("llama3.1", "high", None, "not known to think"),
+        ("llama3.1", "none", False, ""),
+    ],
 )
-conversations = st.builds(
-    Conversation,
-    st.lists(
-        st.builds(
-            Message,
-            st.sampled_from(["system", "user", "assistant", "tool"]),
-            word | st.lists(parts, max_size=4).map(tuple),
-        ),
-        max_size=4,
-    ).map(tuple),
-    st.none() | word,
-    st.lists(st.builds(Tool, word, st.dictionaries(word, word, max_size=1), st.none() | word), max_size=2).map(tuple),
-)
+def test_only_models_that_think_are_told_to(model: str, effort: str, expected: object, words: str) -> None:
+    body, notices = asked(Conversation(HELLO.messages, options=Options(reasoning_effort=effort)), model)
+    assert body.get("think") == expected
+    assert [notice.about for notice in notices] == (["reasoningEffort"] if words else [])
+    assert words in "".join(notice.text for notice in notices)
 
 
-def words(value: Any) -> set[str]:
-    """All numbered words in a value, however deep."""
-    match value:
-        case str():
-            return {value} if value[1:].isdigit() and value[0] == "w" else set()
-        case tuple() | list():
-            return {found for inner in value for found in words(inner)}
-        case dict():
-            return words(list(value.items()))
-        case _ if hasattr(value, "__struct_fields__"):
-            return words([getattr(value, name) for name in value.__struct_fields__])
-        case _:
-            return set()
+def test_quirks_say_which_models_think() -> None:
+    quirks = {"thinking": ["new*"], "thinking_words": ["newest*"]}
+    conversation = Conversation(HELLO.messages, options=Options(reasoning_effort="low"))
+    told = [asked(conversation, model, quirks=quirks)[0].get("think") for model in ("new", "newest", "gpt-oss")]
+    assert told == [True, "low", None]
 
 
-def lost_of(part: Part) -> tuple[object, str] | None:
-    """What of a part this dialect can't carry, and what the notice of it is to be about."""
-    match part:
-        case FilePart():
-            return part, "file"
-        case ImagePart(data=None):
-            return part, "image"
-        case ReasoningPart(signature=str(signature)):
-            return signature, "reasoning"
-        case ToolCallPart(invalid_arguments=str(text)):
-            return text, "toolCall"
-        case ToolResultPart(content=tuple(pieces)) if any(isinstance(piece, ImagePart) for piece in pieces):
-            return [piece for piece in pieces if isinstance(piece, ImagePart)], "toolResult"
-        case _:
-            return None
+# Nothing is dropped in silence
 
 
-@settings(deadline=None)
-@given(conversations)
-def test_every_word_is_in_the_request_or_told_of_in_a_notice(conversation: Conversation) -> None:
+@given(leaves.conversations)
+def test_every_value_is_in_the_request_or_told_of_in_a_notice(conversation: Conversation) -> None:
     request, notices = ollama_chat.request(acme(), "big", conversation)
-    lost = [found for message in conversation.messages for part in message.parts if (found := lost_of(part))]
-    body = request.body.decode()
-    assert {found for found in words(conversation) if found not in body} == words([what for what, _ in lost])
-    assert sorted(notice.about for notice in notices) == sorted(about for _, about in lost)
+    assert leaves.lost(conversation, request.body.decode(), notices) == []
+    assert len(set(notices)) == len(notices)
 
 
 # The list of models
@@ -301,7 +318,7 @@ def test_a_list_of_models() -> None:
     def model(id: str, window: int | None) -> Model:
         return Model(f"acme:{id}", "acme", id, id, (), "live", window)
 
-    assert ollama_chat.models(acme(), json.dumps(body).encode()) == [
+    assert list(ollama_chat.models(acme(), json.dumps(body).encode()).models) == [
         model("qwen3:8b", None),
         model("llama3.1", 131072),
         model("tiny", None),

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +14,7 @@ from pointsman.core.chat import (
     ErrorSeen,
     Reading,
     ReasoningDelta,
+    Seal,
     StopReason,
     StopSeen,
     TextDelta,
@@ -23,7 +23,8 @@ from pointsman.core.chat import (
     UsageReport,
 )
 from pointsman.core.errors import BadReply, BadRequest, Interrupted, Overloaded, PointsmanError, RateLimited
-from pointsman.wire import openai_chat
+from pointsman.wire import event_reader, openai_chat, openai_chat_reader
+from tests.wire.expected import expected
 
 ACME = Provider(id="acme", name="Acme", base_url="https://acme.example/v1")
 
@@ -39,84 +40,16 @@ def cut(stream: bytes, size: int) -> list[bytes]:
 
 # What providers have said
 
-RECORDED = [
-    "openai-chat.text.gpt4o.sse",
-    "openai-chat.tool.gpt4omini.sse",
-    "openai-chat.paralleltools.gpt4o.sse",
-    "azure-chat.contentfilter.2024-02-01.sse",
-    "openrouter.midstream-error.sse",
-    "openrouter.reasoning.sonnet45.sse",
-    "openrouter.text.comments.sse",
-    "groq.tool.sse",
-    "deepseek.reasoner.sse",
-    "mistral.magistral-thinking.sse",
-    "xai-chat.tool.grok3mini.sse",
-    "qwen.tool.qwen3max.sse",
-]
-REASONS = {"stop": "end", "tool_calls": "toolCalls", "length": "length"}
 
-
-def test_every_recorded_stream_of_this_dialect_is_read_here(transcripts: Path) -> None:
-    expected = json.loads((transcripts / "expect.json").read_bytes())
-    assert {name for name, entry in expected.items() if entry["wire"] == "chat"} == set(RECORDED)
-
-
-@pytest.mark.parametrize("name", RECORDED)
-def test_a_recorded_stream_says_what_the_official_sdk_reads(name: str, transcripts: Path) -> None:
-    expected = json.loads((transcripts / "expect.json").read_bytes())[name]["expect"]
-    stream = (transcripts / name).read_bytes()
-    readings = read(stream)
-    assert "".join(r.text for r in readings if isinstance(r, TextDelta)) == expected["text"]
-    assert "".join(r.text for r in readings if isinstance(r, ReasoningDelta)) == expected["thinking"]
-    assert calls(readings) == expected["tool_calls"]
-    assert [r.reason for r in readings if isinstance(r, StopSeen)] == [REASONS[expected["finish"]]]
-    check_errors([r.error for r in readings if isinstance(r, ErrorSeen)], expected["error"])
-    if expected["error"] is None:
-        check_usage([r for r in readings if isinstance(r, UsageReport)], expected["usage"])
-    for size in (1, 7, 4096):
-        assert comparable(read(*cut(stream, size))) == comparable(readings), f"cut at every {size}"
-
-
-def comparable(readings: Sequence[Reading]) -> list[object]:
-    """Readings with errors by their words: errors themselves are equal to nothing."""
-    return [r.error.data() if isinstance(r, ErrorSeen) else r for r in readings]
-
-
-def calls(readings: Sequence[Reading]) -> list[dict[str, str]]:
-    """The tool calls as their fragments make them."""
-    made: dict[int, dict[str, str]] = {}
-    for reading in readings:
-        if isinstance(reading, ToolCallDelta):
-            call = made.setdefault(reading.index, {"id": reading.id or "", "name": reading.name or "", "arguments": ""})
-            call["arguments"] += reading.arguments
-    return list(made.values())
-
-
-def check_errors(errors: list[PointsmanError], expected: str | None) -> None:
-    if expected is None:
-        assert errors == []
-        return
-    assert [f"APIError: {error.message.removeprefix('Acme says: ')}" for error in errors] == [expected]
-    assert isinstance(errors[0], BadRequest)
-    assert errors[0].status_code == 400
-
-
-def check_usage(reports: list[UsageReport], theirs: dict[str, Any] | None) -> None:
-    """Output includes reasoning for everybody: whatever is not input. (One host counts reasoning beside its output.)"""
-    if theirs is None:
-        assert reports == []
-        return
-    (report,) = reports
-    assert report.usage == Usage(
-        input_tokens=theirs["prompt_tokens"],
-        output_tokens=theirs["total_tokens"] - theirs["prompt_tokens"],
-        exact=True,
-        cached_input_tokens=theirs.get("prompt_tokens_details", {}).get("cached_tokens"),
-        cache_write_tokens=theirs.get("prompt_tokens_details", {}).get("cache_write_tokens"),
-        reasoning_tokens=theirs.get("completion_tokens_details", {}).get("reasoning_tokens"),
-    )
-    cost = theirs.get("cost")
-    assert report.cost == (None if cost is None else Cost(cost, exact=True, source="acme"))
+def test_what_has_to_go_back_is_made_of_its_fragments(transcripts: Path) -> None:
+    name = "openrouter.reasoning.sonnet45.sse"
+    said, readings = expected(transcripts, name), read((transcripts / name).read_bytes())
+    (seal,) = [r for r in readings if isinstance(r, Seal)]
+    assert [detail["type"] for detail in seal.opaque] == said.more["reasoning_details_types"]
+    assert seal.opaque[0]["text"] == said.thought
+    assert seal.opaque[0]["signature"].startswith("Et0BCkg")
+    kinds = [type(r) for r in readings]
+    assert kinds.index(Seal) == kinds.index(TextDelta) - 1
 
 
 def test_reasoning_that_is_counted_beside_the_output_is_added_to_it(transcripts: Path) -> None:
@@ -124,6 +57,11 @@ def test_reasoning_that_is_counted_beside_the_output_is_added_to_it(transcripts:
         r for r in read((transcripts / "xai-chat.tool.grok3mini.sse").read_bytes()) if isinstance(r, UsageReport)
     ]
     assert report.usage == Usage(307, 26 + 227, exact=True, cached_input_tokens=306, reasoning_tokens=227)
+
+
+def test_an_error_in_the_middle_says_its_status(transcripts: Path) -> None:
+    last = read((transcripts / "openrouter.midstream-error.sse").read_bytes())
+    assert [r.error.status_code for r in last if isinstance(r, ErrorSeen)] == [400]
 
 
 @pytest.mark.parametrize("name", ["openrouter.text.comments.sse", "qwen.tool.qwen3max.sse"])
@@ -155,9 +93,17 @@ def delta(finish_reason: str | None = None, **fields: Any) -> bytes:
     return chunk(choices=[{"index": 0, "delta": fields, "finish_reason": finish_reason}])
 
 
+def detail(reasoning: str, type: str = "reasoning.text", **fields: Any) -> bytes:
+    return delta(reasoning=reasoning, reasoning_details=[{"type": type, **fields}])
+
+
 STOP, DONE = delta("stop"), b"data: [DONE]\n\n"
 T, R, C = TextDelta, ReasoningDelta, ToolCallDelta
-END = StopSeen("end")
+END, CALLED = StopSeen("end"), StopSeen("toolCalls")
+
+
+def called(id: str | None, name: str | None, arguments: str = "", **more: int) -> bytes:
+    return delta(tool_calls=[{"id": id, "function": {"name": name, "arguments": arguments}, **more}])
 
 
 def used(input: int, output: int, **more: int) -> UsageReport:
@@ -203,13 +149,49 @@ CASES: dict[str, tuple[list[bytes], list[Reading]]] = {
     ),
     "calls without an index": (
         [delta(tool_calls=[{"id": "i", "function": {"name": "n"}}, {"id": "j", "function": {"name": "m"}}]), STOP],
-        [C(0, "", "i", "n"), C(1, "", "j", "m"), END],
+        [C(0, "", "i", "n"), C(1, "", "j", "m"), CALLED],
     ),
+    "calls without an index, one by one": (
+        [called("i", "n"), called("j", "m"), called("", None, "{}"), called("i", None, "{}"), STOP],
+        [C(0, "", "i", "n"), C(1, "", "j", "m"), C(1, "{}"), C(0, "{}", "i"), CALLED],
+    ),
+    "calls that share an index": (
+        [
+            called("i", "n", "{}", index=0),
+            called("j", "m", "{", index=0),
+            called("j", None, "}", index=0),
+            called("i", None, " ", index=0),
+            called("", None, " ", index=0),
+            called("k", "o", index=1),
+            called("", None, "{}", index=1),
+            STOP,
+        ],
+        [
+            C(0, "{}", "i", "n"),
+            C(1, "{", "j", "m"),
+            C(1, "}", "j"),
+            C(0, " ", "i"),
+            C(0, " "),
+            C(2, "", "k", "o"),
+            C(2, "{}"),
+            CALLED,
+        ],
+    ),
+    "calls without an id": (
+        [called("", "n"), called(None, "m", "{}"), called("", None, " "), STOP],
+        [C(0, "", "call_0", "n"), C(1, "{}", "call_1", "m"), C(1, " "), CALLED],
+    ),
+    "an id that comes late, and one of another call": (
+        [called("", "n", index=0), called("i", None, "{}", index=0), called("j", "m", index=0), STOP],
+        [C(0, "", "call_0", "n"), C(0, "{}"), C(1, "", "j", "m"), CALLED],
+    ),
+    "a call, and a limit": ([called("i", "n"), delta("length")], [C(0, "", "i", "n"), StopSeen("length")]),
+    "a call, and only [DONE]": ([called("i", "n"), DONE], [C(0, "", "i", "n"), CALLED]),
     "arguments as an object": (
         [delta(tool_calls=[{"id": "i", "function": {"name": "n", "arguments": {"a": [1]}}}]), STOP],
-        [C(0, '{"a":[1]}', "i", "n"), END],
+        [C(0, '{"a":[1]}', "i", "n"), CALLED],
     ),
-    "a call without a function": ([delta(tool_calls=[{"index": 2, "id": "i"}]), STOP], [C(2, "", "i"), END]),
+    "a call without a function": ([delta(tool_calls=[{"index": 2, "id": "i"}]), STOP], [C(2, "", "i"), CALLED]),
     "usage with the last choice": (
         [
             chunk(
@@ -222,6 +204,32 @@ CASES: dict[str, tuple[list[bytes], list[Reading]]] = {
     "usage after [DONE] is too late": (
         [STOP, DONE, chunk(usage={"prompt_tokens": 3, "completion_tokens": 4})],
         [END],
+    ),
+    "usage with reasoning beside the output": (
+        [
+            chunk(
+                usage={
+                    "prompt_tokens": 3,
+                    "completion_tokens": 4,
+                    "total_tokens": 12,
+                    "completion_tokens_details": {"reasoning_tokens": 5},
+                }
+            ),
+            STOP,
+        ],
+        [UsageReport(Usage(3, 9, exact=True, reasoning_tokens=5)), END],
+    ),
+    "usage in the choice": (
+        [chunk(choices=[{"finish_reason": "stop", "usage": {"prompt_tokens": 3, "completion_tokens": 4}}])],
+        [END, used(3, 4)],
+    ),
+    "what was cached, by other names": (
+        [
+            chunk(usage={"prompt_tokens": 3, "completion_tokens": 4, "cached_tokens": 0}),
+            chunk(usage={"prompt_tokens": 3, "completion_tokens": 4, "prompt_cache_hit_tokens": 2}),
+            STOP,
+        ],
+        [used(3, 4, cached_input_tokens=0), used(3, 4, cached_input_tokens=2), END],
     ),
     "usage that is not known": ([chunk(usage=None), chunk(usage={}), chunk(usage={"prompt_tokens": 3}), STOP], [END]),
     "reasoning within the output": (
@@ -256,6 +264,68 @@ CASES: dict[str, tuple[list[bytes], list[Reading]]] = {
         [STOP, chunk(usage={"prompt_tokens": 3, "completion_tokens": 9, "cost": 0})],
         [END, UsageReport(Usage(3, 9, exact=True), Cost(0.0, exact=True, source="acme"))],
     ),
+    "Azure's first chunk, without a choice": (
+        [chunk(choices=[], id="", model="", prompt_filter_results=[{"prompt_index": 0}]), delta(content="a"), STOP],
+        [T("a"), END],
+    ),
+    "details of a thought": (
+        [
+            detail("", index=0, text="", signature=""),
+            detail("h", index=0, text="h"),
+            detail("m", index=0, text="m", format=None),
+            detail("", index=0, signature="s", format="f"),
+            delta(content="a", reasoning_details=[]),
+            STOP,
+        ],
+        [
+            R("h"),
+            R("m"),
+            Seal(opaque=[{"type": "reasoning.text", "index": 0, "text": "hm", "signature": "s", "format": "f"}]),
+            T("a"),
+            END,
+        ],
+    ),
+    "details of several thoughts": (
+        [
+            detail("a", index=0, text="a"),
+            detail("b", index=1, text="b"),
+            detail("c", type="reasoning.summary", index=0, summary="c"),
+            detail("d", type="reasoning.summary", index=0, summary="d"),
+            detail("", type="reasoning.encrypted", index=0, data="e"),
+            detail("", type="reasoning.encrypted", index=0, data="f"),
+            delta(tool_calls=[{"id": "i", "function": {"name": "n"}}]),
+            STOP,
+        ],
+        [
+            R("a"),
+            R("b"),
+            R("c"),
+            R("d"),
+            Seal(
+                opaque=[
+                    {"type": "reasoning.text", "index": 0, "text": "a"},
+                    {"type": "reasoning.text", "index": 1, "text": "b"},
+                    {"type": "reasoning.summary", "index": 0, "summary": "cd"},
+                    {"type": "reasoning.encrypted", "index": 0, "data": "e"},
+                    {"type": "reasoning.encrypted", "index": 0, "data": "f"},
+                ]
+            ),
+            C(0, "", "i", "n"),
+            CALLED,
+        ],
+    ),
+    "details after the words": (
+        [delta(content="a"), detail("", type="reasoning.encrypted", data="e"), STOP],
+        [T("a"), Seal(opaque=[{"type": "reasoning.encrypted", "data": "e"}]), END],
+    ),
+    "details without a finish reason": (
+        [detail("", type="reasoning.encrypted", data="e"), DONE],
+        [Seal(opaque=[{"type": "reasoning.encrypted", "data": "e"}]), END],
+    ),
+    "details after the finish": (
+        [STOP, detail("", type="reasoning.encrypted", data="e")],
+        [END, Seal(opaque=[{"type": "reasoning.encrypted", "data": "e"}])],
+    ),
     "names that nobody knows": (
         [b": busy\n\n", b"event: odd\nid: 7\n", delta(content="a", audio={"id": 1}), chunk(object="odd"), STOP],
         [T("a"), END],
@@ -278,11 +348,22 @@ def test_what_a_stream_says(case: str) -> None:
         ("tool_calls", "toolCalls"),
         ("function_call", "toolCalls"),
         ("content_filter", "contentFilter"),
+        ("sensitive", "contentFilter"),
+        ("model_length", "length"),
         ("of tomorrow", "end"),
     ],
 )
 def test_why_an_answer_ends(theirs: str, ours: StopReason) -> None:
     assert read(delta(theirs)) == [StopSeen(ours)]
+
+
+TOOL_USE_FAILED = {
+    "message": "Failed to call a function.",
+    "type": "invalid_request_error",
+    "code": "tool_use_failed",
+    "failed_generation": "<function=f>{",
+    "status_code": 400,
+}
 
 
 @pytest.mark.parametrize(
@@ -304,15 +385,28 @@ def test_why_an_answer_ends(theirs: str, ours: StopReason) -> None:
         ([chunk(error={"message": "bad", "type": "server_error"})], Overloaded, "Acme says: bad"),
         ([chunk(error="full")], Overloaded, "Acme says: full"),
         ([chunk(error={})], Overloaded, "answered HTTP 500 without a word"),
+        ([delta(content="a"), delta("error"), DONE], Interrupted, "Acme broke the answer off, and says only `error`."),
+        ([delta("abort")], Interrupted, "`abort`"),
+        ([delta("network_error")], Interrupted, "`network_error`"),
+        ([delta("insufficient_system_resource")], Overloaded, "`insufficient_system_resource`"),
+        ([chunk(object="error", message="full", code=500)], Overloaded, "Acme says: full"),
+        ([chunk(object="error", message="bad", code=400)], BadRequest, "Acme says: bad"),
         ([chunk(error={"message": "bad", "status_code": 400})], BadRequest, "Acme says: bad"),
+        ([b"event: error\n", chunk(error=TOOL_USE_FAILED)], BadRequest, "Acme says: Failed to call a function."),
     ],
 )
 def test_what_breaks_a_stream(chunks: list[bytes], kind: type[PointsmanError], words: str) -> None:
-    for cutting in (chunks, cut(b"".join(chunks), 1)):
+    whole = b"".join(chunks)
+    for cutting in (chunks, cut(whole, 1 + len(whole) // 1000)):  # byte by byte, unless it is long
         error = next(r.error for r in read(*cutting) if isinstance(r, ErrorSeen))
         assert type(error) is kind
         assert words in error.message
         assert error.provider == "acme"
+
+
+def test_an_error_is_told_once_and_is_no_end() -> None:
+    readings = read(chunk(error={"message": "full", "code": 502}, choices=[{"finish_reason": "error"}]), DONE)
+    assert [type(reading) for reading in readings] == [ErrorSeen]
 
 
 @pytest.mark.parametrize(
@@ -320,10 +414,10 @@ def test_what_breaks_a_stream(chunks: list[bytes], kind: type[PointsmanError], w
     [
         ([], None),
         ([delta(content="a")], None),
-        ([STOP], openai_chat.AFTER_STOP),
-        ([STOP, chunk(usage={})], openai_chat.AFTER_STOP),
-        ([STOP, DONE], openai_chat.AFTER_DONE),
-        ([DONE], openai_chat.AFTER_DONE),
+        ([STOP], openai_chat_reader.AFTER_STOP),
+        ([STOP, chunk(usage={})], openai_chat_reader.AFTER_STOP),
+        ([STOP, DONE], openai_chat_reader.AFTER_DONE),
+        ([DONE], openai_chat_reader.AFTER_DONE),
     ],
 )
 def test_how_long_more_is_worth_waiting_for(chunks: list[bytes], seconds: float | None) -> None:
@@ -334,7 +428,7 @@ def test_how_long_more_is_worth_waiting_for(chunks: list[bytes], seconds: float 
 
 
 def test_an_event_without_end_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(openai_chat, "LONGEST_EVENT", 1000)
+    monkeypatch.setattr(event_reader, "LONGEST_EVENT", 1000)
     reader = openai_chat.reader(ACME)
     assert reader.feed(b"data: " + b"x" * 900) == []
     (reading,) = reader.feed(b"x" * 200)

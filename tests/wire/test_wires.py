@@ -11,14 +11,15 @@ from urllib.parse import urlsplit
 
 import msgspec
 import pytest
-from hypothesis import given, settings
+from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from pointsman.core.catalogue import Provider
-from pointsman.core.chat import Conversation, ErrorSeen, Message, Reading, StopSeen, Visible
-from pointsman.core.errors import PointsmanError
+from pointsman.core.chat import Conversation, ErrorSeen, Message, Options, Reading, StopSeen, Visible
+from pointsman.core.errors import BadRequest, PointsmanError
 from pointsman.core.http import Head
 from pointsman.wire import QUIRKS, WIRES, Wire
+from tests.wire import leaves
 
 EACH = pytest.mark.parametrize("name", WIRES)
 ASKED = Conversation((Message("user", "Hello!"),), system="Be brief.")
@@ -82,6 +83,31 @@ def test_a_body_without_a_word_is_an_answer_that_broke_off(name: str) -> None:
     assert reading.error.code == "Interrupted"
 
 
+@EACH
+def test_a_refusal_is_an_error_of_ours(name: str) -> None:
+    error = WIRES[name].error(provider(name), Head(418), b"I'm a teapot.")
+    assert isinstance(error, PointsmanError)
+    assert (error.provider, error.status_code) == ("acme", 418)
+
+
+OBEYED = Options(max_output_tokens=1).given
+"""What the offline dialect does by itself, and has no need to send."""
+
+
+@EACH
+@given(leaves.handed_on)
+def test_nothing_is_lost_in_silence_and_no_seal_goes_to_another(name: str, conversation: Conversation) -> None:
+    try:
+        request, notices = WIRES[name].request(provider(name), "big", conversation)
+    except BadRequest:
+        assume(False)
+        raise
+    said = leaves.said_by(name, request.body)
+    assert [leaf for leaf in leaves.lost(conversation, said, notices) if name != "echo" or leaf[1] not in OBEYED] == []
+    assert [word for word in leaves.secrets(conversation, "other") if word in said] == []
+    assert len(notices) == len(set(notices))
+
+
 def ends(readings: Sequence[Reading]) -> bool:
     return any(isinstance(reading, StopSeen | ErrorSeen) for reading in readings)
 
@@ -108,6 +134,9 @@ DELTA = often(
     content=st.text(max_size=3) | st.lists(BLOCK, max_size=2),
     reasoning=st.text(max_size=3),
     reasoning_content=st.text(max_size=3),
+    reasoning_details=st.lists(
+        often(type=st.just("reasoning.text"), index=st.integers(0, 1), text=st.text(max_size=2), data=JSON), max_size=2
+    ),
     refusal=st.text(max_size=3),
     tool_calls=st.lists(CALL, max_size=2),
 )
@@ -121,8 +150,52 @@ USAGE = often(
     cost=st.floats(0, 1),
 )
 CHUNK = often(choices=st.lists(CHOICE, max_size=2), usage=USAGE, error=JSON)
+THOUGHT = often(
+    type=st.sampled_from(["text", "thinking", "redacted_thinking", "tool_use"]),
+    text=st.text(max_size=2),
+    thinking=st.text(max_size=2),
+    signature=st.text(max_size=2),
+    input=JSON,
+)
+PIECE = often(
+    type=st.sampled_from(["text_delta", "thinking_delta", "signature_delta", "input_json_delta"]),
+    text=st.text(max_size=2),
+    signature=st.text(max_size=2),
+    partial_json=st.text(max_size=2),
+    stop_reason=st.sampled_from(["end_turn", "tool_use", "odd"]),
+)
+TOLD = often(
+    type=st.sampled_from(["message_start", "content_block_start", "content_block_delta", "content_block_stop"])
+    | st.sampled_from(["message_delta", "message_stop", "ping", "odd"]),
+    index=st.integers(0, 2),
+    content_block=THOUGHT,
+    delta=PIECE,
+    usage=often(input_tokens=st.integers(0, 9), output_tokens=st.integers(0, 9)),
+    error=JSON,
+)
+ITEM = often(
+    type=st.sampled_from(["message", "reasoning", "function_call", "odd"]),
+    call_id=st.text(max_size=2),
+    name=st.text(max_size=2),
+    arguments=st.text(max_size=2),
+    content=st.lists(often(text=st.text(max_size=2)), max_size=2),
+)
+RESPONDED = often(
+    type=st.sampled_from(["output_text.delta", "reasoning_text.delta", "function_call_arguments.delta"]).map(
+        "response.{}".format
+    )
+    | st.sampled_from(["output_item.added", "output_item.done", "completed", "incomplete", "failed"]).map(
+        "response.{}".format
+    )
+    | st.just("error"),
+    output_index=st.integers(0, 2),
+    delta=st.text(max_size=2),
+    item=ITEM,
+    response=often(usage=JSON, error=JSON, incomplete_details=JSON),
+    error=JSON,
+)
 LINE = often(text=st.text(max_size=3), stop=st.just("end"), usage=JSON)
-EVENTS = st.builds(lambda value: b"data: " + json.dumps(value).encode() + b"\n\n", CHUNK | JSON)
+EVENTS = st.builds(lambda value: b"data: " + json.dumps(value).encode() + b"\n\n", CHUNK | RESPONDED | TOLD | JSON)
 LINES = st.builds(lambda value: json.dumps(value).encode() + b"\n", LINE | JSON)
 
 
@@ -167,7 +240,7 @@ def test_no_response_is_too_odd(name: str, status: int, headers: dict[str, str],
 @pytest.mark.parametrize("body", BODIES, ids=lambda body: repr(body[:20]))
 def test_a_list_of_models_is_a_list_or_an_error_of_ours(name: str, body: bytes) -> None:
     try:
-        models = WIRES[name].models(provider(name), body)
+        models = WIRES[name].models(provider(name), body).models
     except PointsmanError as error:
         assert (error.code, error.provider) == ("BadReply", "acme")
     else:

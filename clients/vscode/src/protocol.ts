@@ -8,6 +8,7 @@ export const methods = {
   listModels: "pointsman/listModels",
   currentModel: "pointsman/currentModel",
   switchModel: "pointsman/switchModel",
+  explainRoute: "pointsman/explainRoute",
   chat: "pointsman/chat",
   attachChat: "pointsman/attachChat",
   cancelChat: "pointsman/cancelChat",
@@ -36,12 +37,24 @@ export const notifications = {
 export interface Methods {
   /** Lists every provider, and whether this connection could use it now. */
   "pointsman/listProviders": { params: Nothing; result: ListProvidersResult };
-  /** Lists models: those of the configuration, and those that configured providers list themselves. */
+  /**
+   * Lists models: those of the configuration, and those that configured providers list themselves.
+   *
+   * A list that is older than six hours is asked for again, any with `refresh`. What a provider does not say of its
+   * models, others may: who said what is told with it. What nobody says is absent.
+   */
   "pointsman/listModels": { params: ListModelsParams; result: ListModelsResult };
   /** Tells which model holds for this connection, who chose it, and what that hides. */
   "pointsman/currentModel": { params: Nothing; result: Selection };
   /** Chooses a model; it is durable, in force and told to every client when the reply is sent. */
   "pointsman/switchModel": { params: SwitchModelParams; result: Selection };
+  /**
+   * Tells what a chat would do: which targets it would try, in order, which it would leave out, and why.
+   *
+   * With `messages`, also what each target could not carry over, or what would keep it from being asked. Nothing is
+   * sent anywhere.
+   */
+  "pointsman/explainRoute": { params: ExplainRouteParams; result: Explanation };
   /**
    * Asks a model. Events arrive as `pointsman/chatEvents`; the reply follows the last of them.
    *
@@ -90,9 +103,10 @@ export interface Methods {
    */
   "pointsman/reloadConfig": { params: Nothing; result: ConfigResult };
   /**
-   * Asks a provider for its models, with what is configured, or with a key or a base URL that was typed just now.
+   * Tries a provider, with what is configured, or with a key or a base URL that was typed just now.
    *
-   * A configured key is never sent to a `baseUrl` of another origin.
+   * It is asked for its models, and for a word if that is wanted. A configured key is never sent to a `baseUrl` of
+   * another origin.
    */
   "pointsman/testProvider": { params: ProviderTestParams; result: ProviderTestResult };
   /** Trusts a folder's `.pointsman.toml` as it is now, or trusts it no more. A change of the file ends the trust. */
@@ -125,6 +139,7 @@ export type ErrorCode =
   | "SelectionConflict"
   | "ShuttingDown"
   | "TooManyRequests"
+  | "PluginFailed"
   | "RouteError"
   | "UnknownProvider"
   | "UnknownModel"
@@ -133,6 +148,9 @@ export type ErrorCode =
   | "NoTargetLeft"
   | "CredentialError"
   | "MissingKey"
+  | "MissingSetting"
+  | "MissingExtra"
+  | "SignInNeeded"
   | "ProviderError"
   | "InvalidKey"
   | "RateLimited"
@@ -189,16 +207,13 @@ export interface AttemptFailed {
   next?: string;
 }
 
-/** How a provider wants to be shown a key. */
-export type AuthScheme = "none" | "optional-key" | "bearer" | "header";
-
 /**
- * How a provider is asked: by which scheme, with how many keys for this connection.
+ * How a provider is asked: by which scheme (a plugin may have brought it), with how many keys for this connection.
  *
  * `oauth`: by a signed-in account.
  */
 export interface AuthState {
-  scheme: AuthScheme;
+  scheme: string;
   state: "missing" | "ready";
   oauth: boolean;
   keys: number;
@@ -234,6 +249,7 @@ export interface ChatEvents {
  *
  * `chatId` is a new UUID; the daemon makes one when it is absent. `stream` false: no events, only the result.
  * `detach` is how many seconds the chat runs on unwatched; absent: 60 for a client that gave a `windowId`, else 0.
+ * `credentials` are keys by provider, for this chat alone: never stored, shown or sent to another provider.
  */
 export interface ChatParams {
   /** at least 1 */
@@ -252,6 +268,8 @@ export interface ChatParams {
   stream?: boolean;
   /** 0 to 86400 */
   detach?: number;
+  /** absent: none */
+  credentials?: Record<string, string>;
 }
 
 /** A chat by its id. */
@@ -365,6 +383,43 @@ export interface ErrorData {
   causes?: ErrorData[];
 }
 
+/**
+ * A name of a model, absent: the selection that holds for this connection; and what would be asked, as for a chat.
+ *
+ * Without `messages` the result says where the name leads, and nothing about what a target could not carry over.
+ */
+export interface ExplainRouteParams {
+  model?: string;
+  /** absent: none */
+  messages?: Message[];
+  system?: string;
+  /** absent: none */
+  tools?: Tool[];
+  toolChoice?: ToolChoice;
+  /** absent: none */
+  options?: Options;
+}
+
+/** One way that would be tried: what it could not carry over, or the error that would keep it from being asked. */
+export interface ExplainedTarget {
+  model: string;
+  provider: string;
+  notices: Notice[];
+  error?: ErrorData;
+}
+
+/**
+ * Where a name leads: `spec` is the name made independent of who asks, `rule` how it was understood.
+ *
+ * `targets` would be tried in this order, the next when one fails; none left means that a chat would end at once.
+ */
+export interface Explanation {
+  spec: string;
+  rule: string;
+  targets: ExplainedTarget[];
+  skipped: SkippedTarget[];
+}
+
 /** A document: `data` in base64 with its `mediaType` and perhaps a `name`, or a `url`. */
 export interface FilePart {
   type: "file";
@@ -422,12 +477,13 @@ export interface HelloResult {
   pid: number;
 }
 
-/** An image: `data` in base64 with its `mediaType`, or a `url`. */
+/** An image: `data` in base64 with its `mediaType`, or a `url`. `detail` is how closely it is to be looked at. */
 export interface ImagePart {
   type: "image";
   mediaType?: string;
   data?: string;
   url?: string;
+  detail?: "auto" | "high" | "low";
 }
 
 /** Pages for people, named where they help. */
@@ -460,16 +516,27 @@ export interface ListProvidersResult {
   providers: ProviderInfo[];
 }
 
-/** One turn. A string stands for a single text part. */
+/**
+ * One turn. A string stands for a single text part.
+ *
+ * `provider` is whose answer it is: what is opaque in it goes back to nobody else; absent, it goes to whoever is
+ * asked. `cache` marks the end of a beginning that is worth keeping in the provider's cache of prompts.
+ */
 export interface Message {
   role: "assistant" | "system" | "tool" | "user";
   content: string | Part[];
+  provider?: string;
+  /** absent: `false` */
+  cache?: boolean;
 }
 
 /**
  * One model. `model` is the name to switch to, `id` the provider's own; windows are in tokens.
  *
  * `source` says who names it: `config` (the provider's definition), or `live` (the provider's own list).
+ * `listedAt` is when the provider listed it, RFC 3339 in UTC: so old is what the provider says of it.
+ * `contextSource` says who else told the context window, `price.source` who told the price.
+ * `capabilities` are named as a provider's `features`; none are named where nobody says.
  */
 export interface Model {
   model: string;
@@ -480,6 +547,9 @@ export interface Model {
   source: string;
   contextWindow?: number;
   maxOutputTokens?: number;
+  price?: Price;
+  contextSource?: string;
+  listedAt?: string;
 }
 
 /** A tool choice that names the one tool to call. */
@@ -509,10 +579,53 @@ export interface Options {
   seed?: number;
   reasoningEffort?: string;
   responseFormat?: ResponseFormat;
+  /** at least 1 */
+  topK?: number;
+  /** -2 to 2 */
+  frequencyPenalty?: number;
+  /** -2 to 2 */
+  presencePenalty?: number;
+  parallelToolCalls?: boolean;
 }
 
 /** A part of a message. Pass over one whose `type` you do not know. */
 export type Part = TextPart | ImagePart | FilePart | ReasoningPart | ToolCallPart | ToolResultPart;
+
+/** One plugin that is installed. `problem` says why it is off, or what went wrong with it last. */
+export interface PluginInfo {
+  name: string;
+  group: "auth" | "middleware" | "wires";
+  package: string;
+  version: string;
+  state: "off" | "ready";
+  problem?: string;
+}
+
+/**
+ * The price of a model in US dollars a million tokens.
+ *
+ * `source` says who says so: the provider by its id, or `genai-prices`, of which `edition` is the release. What is
+ * not said of cached tokens costs as much as input. `tiers` are for long requests, the shortest first.
+ */
+export interface Price {
+  inputUsdPerMillion: number;
+  outputUsdPerMillion: number;
+  source: string;
+  cachedInputUsdPerMillion?: number;
+  cacheWriteUsdPerMillion?: number;
+  edition?: string;
+  /** absent: none */
+  tiers?: PriceTier[];
+}
+
+/** The price of a request with more input tokens than `aboveInputTokens`; it holds for all of its tokens. */
+export interface PriceTier {
+  aboveInputTokens: number;
+  inputUsdPerMillion: number;
+  outputUsdPerMillion: number;
+  cachedInputUsdPerMillion?: number;
+  cacheWriteUsdPerMillion?: number;
+}
 
 /** A mistake in a configuration file: where, what, and what to do. `line` counts from 1. */
 export interface Problem {
@@ -536,6 +649,8 @@ export interface ProviderInfo {
   state: "active" | "available" | "offline" | "unconfigured";
   models: string[];
   links: Links;
+  /** absent: none */
+  features?: string[];
   defaultModel?: string;
 }
 
@@ -547,18 +662,34 @@ export interface ProviderRef {
   provider: string;
 }
 
-/** A provider to be tried, perhaps with another base URL, or with a key that is used this once and never kept. */
+/**
+ * A provider to be tried, perhaps with another base URL, or with a key that is used this once and never kept.
+ *
+ * `credentials` are keys by provider, as for a chat; `key` is short for the one of this provider. `say` has a model
+ * answer with a word, which costs a few tokens: `model`, or the provider's default.
+ */
 export interface ProviderTestParams {
   provider: string;
   baseUrl?: string;
   key?: string;
+  /** absent: none */
+  credentials?: Record<string, string>;
+  /** absent: `false` */
+  say?: boolean;
+  model?: string;
 }
 
-/** How it went: whether it let us in, how long that took, how many models it lists, and what was wrong. */
+/**
+ * How it went: whether it let us in, how long that took, how many models it lists, and what was wrong.
+ *
+ * `steps` are those that were made, in order, up to the first that failed.
+ */
 export interface ProviderTestResult {
   ok: boolean;
   milliseconds: number;
   models: number;
+  /** absent: none */
+  steps?: Step[];
   error?: ErrorData;
 }
 
@@ -685,6 +816,13 @@ export interface SetProviderParams {
   ifRevision?: string;
 }
 
+/** One way that would be left out, and why. */
+export interface SkippedTarget {
+  model: string;
+  provider: string;
+  reason: string;
+}
+
 /** The provider that answers, and its model. Comes once, before anything visible. `account` is masked. */
 export interface Started {
   type: "started";
@@ -693,7 +831,7 @@ export interface Started {
   account?: string;
 }
 
-/** The daemon and what it is doing. `memory` is its resident set in bytes. */
+/** The daemon and what it is doing. `memory` is its resident set in bytes; `plugins` are those of other packages. */
 export interface StatusResult {
   version: string;
   protocol: number;
@@ -710,6 +848,19 @@ export interface StatusResult {
   keptChats: number;
   providers: number;
   problems: number;
+  plugins: PluginInfo[];
+}
+
+/**
+ * One step of trying a provider: that it is there, takes the key, lists its models, and answers with a word.
+ *
+ * `skipped` says by `detail` why it could not be made, which is no failure. Of a `say`, `detail` is what was said.
+ */
+export interface Step {
+  step: "authenticate" | "list" | "reach" | "say";
+  outcome: "failed" | "ok" | "skipped";
+  milliseconds: number;
+  detail?: string;
 }
 
 /** Why an answer ended. */
@@ -754,11 +905,12 @@ export interface Timing {
   totalMs: number;
 }
 
-/** A function that the model may ask for; `parameters` is a JSON Schema. */
+/** A function that the model may ask for; `parameters` is a JSON Schema, kept to exactly where `strict` is true. */
 export interface Tool {
   name: string;
   parameters: Record<string, unknown>;
   description?: string;
+  strict?: boolean;
 }
 
 /** A piece of a tool call: fragments of one `index` belong together; `arguments` is a fragment of JSON text. */
@@ -773,7 +925,8 @@ export interface ToolCallDelta {
 /**
  * The model asks for a tool.
  *
- * `invalidArguments` keeps the text when it is not a JSON object; `arguments` is then empty.
+ * `invalidArguments` keeps the text when it is not a JSON object; `arguments` is then empty. `signature` is the
+ * provider's own and goes back to it unchanged.
  */
 export interface ToolCallPart {
   type: "toolCall";
@@ -781,6 +934,7 @@ export interface ToolCallPart {
   name: string;
   arguments: Record<string, unknown>;
   invalidArguments?: string;
+  signature?: string;
 }
 
 /** Whether the model may, must not or must call a tool, or which one. */

@@ -7,14 +7,19 @@ import stat
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from pointsman.cli.client import CallFailed, Client
 from pointsman.cli.settings import carries_a_secret
-from pointsman.core.catalogue import Provider
+from pointsman.core.catalogue import SCHEMES, Provider
 from pointsman.core.configuration import parse
-from pointsman.edge.files import layer, shipped
+from pointsman.core.errors import PluginFailed
+from pointsman.edge.files import FOLDER, definitions, layer, shipped
 from pointsman.endpoint import VERSION, EndpointError, Places, is_held, places, private_directory, read_lock, skew
-from pointsman.wire import QUIRKS
+from pointsman.wire import quirks_of
+
+if TYPE_CHECKING:
+    from pointsman.service.plugins import Plugins
 
 
 @dataclass(frozen=True)
@@ -37,7 +42,7 @@ Check = Callable[[Places], Iterator[Finding]]
 def examine(environment: Mapping[str, str]) -> list[Finding]:
     """Every finding, in the order in which one thing depends on the next."""
     where = places(environment)
-    checks: tuple[Check, ...] = (_folder, _lock, _socket, _answer, _log, _configuration)
+    checks: tuple[Check, ...] = (_folder, _lock, _socket, _answer, _log, _plugins_and_configuration)
     return [finding for check in checks for finding in _findings(check, where)]
 
 
@@ -132,16 +137,30 @@ def _log(where: Places) -> Iterator[Finding]:
         yield Finding("log", True, f"{path}, {path.stat().st_size // 1024} KiB.")
 
 
-def _configuration(where: Places) -> Iterator[Finding]:
-    own = layer(Path(where.config_file))
-    if own is None:
+def _plugins_and_configuration(where: Places) -> Iterator[Finding]:
+    """Loads the plugins as the daemon does, and reads the configuration with what they add."""
+    from pointsman.service.plugins import load  # noqa: PLC0415 - slow, and only this needs it
+
+    plugins = load()
+    for plugin in plugins.found:
+        text = plugin.problem or f"{plugin.title} loads."
+        yield Finding("plugin", not plugin.off, text, PluginFailed.default_advice if plugin.off else "")
+    yield from _configuration(where, plugins)
+
+
+def _configuration(where: Places, plugins: Plugins) -> Iterator[Finding]:
+    file = Path(where.config_file)
+    own = layer(file)
+    dropped = [found for path in definitions(file.parent / FOLDER) if (found := layer(path, "dropped"))]
+    if own is None and not dropped:
         yield Finding(
             "configuration", True, f"{where.config_file} is not there; the providers that come with Pointsman are."
         )
         return
-    catalogue = parse([*shipped(), own], QUIRKS)
+    layers = [*shipped(), *dropped, *([own] if own else [])]
+    catalogue = parse(layers, quirks_of(plugins.wires), SCHEMES | plugins.schemes.keys())
     problems = catalogue.problems
-    open_to_others = Path(where.config_file).stat().st_mode & 0o077
+    open_to_others = own is not None and file.stat().st_mode & 0o077
     if open_to_others and any(_holds_a_key(provider) for provider in catalogue.providers.values()):
         text = f"{where.config_file} holds a key, and others may read it."
         yield Finding("configuration", False, text, f"Run `chmod 600 {where.config_file}`, or name variables instead.")

@@ -19,6 +19,7 @@ from pointsman.cli.chats import chats
 from pointsman.cli.client import CallFailed
 from pointsman.cli.completion import completion
 from pointsman.cli.config import config
+from pointsman.cli.explain import explain
 from pointsman.cli.log import log
 from pointsman.cli.models import models
 from pointsman.cli.providers import providers
@@ -107,7 +108,7 @@ def cli() -> None:
 
 
 for command in (
-    *(chat, use, models, alias, providers, chats, config, trust),
+    *(chat, use, explain, models, alias, providers, chats, config, trust),
     *(lifecycle.status, lifecycle.stop_, lifecycle.restart, lifecycle.doctor, log),
     *(lifecycle.connect, lifecycle.daemon, lifecycle.service, completion, lifecycle.demo),
 ):

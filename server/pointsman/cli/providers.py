@@ -11,12 +11,13 @@ from typing import Any
 import click
 
 from pointsman.cli.client import CallFailed, Client
-from pointsman.cli.failures import FAILED, Failure, translated
+from pointsman.cli.failures import FAILED, Failure
 from pointsman.cli.names import must_be_id
 from pointsman.cli.parameters import as_json, complete_provider
 from pointsman.cli.settings import refuse_secrets, table_of
 from pointsman.cli.tables import show_providers
-from pointsman.cli.terminal import note, print_json, say
+from pointsman.cli.terminal import print_json, say
+from pointsman.cli.trials import show_trial, show_trials
 
 no_test = click.option("--no-test", is_flag=True, help="Save it without trying it first.")
 
@@ -121,20 +122,25 @@ def remove(id: str, as_json: bool) -> int:
 
 @providers.command()
 @click.argument("id", required=False, shell_complete=complete_provider)
-@click.option("--all", "every", is_flag=True, help="Try every provider that has what it needs.")
+@click.option("--all", "every", is_flag=True, help="Try every provider that has what it needs, at once.")
+@click.option("--say", "aloud", is_flag=True, help="Have a model answer with a word, too; that costs a few tokens.")
+@click.option("--model", metavar="NAME", help="The model that is to answer; the provider's default if you don't say.")
 @as_json
-def test(id: str | None, every: bool, as_json: bool) -> int:
-    """Try whether a provider is there and lets you in.
+def test(id: str | None, every: bool, aloud: bool, model: str | None, as_json: bool) -> int:
+    """Try whether a provider is there, lets you in, and answers.
 
     \b
-      pointsman providers test openrouter
+      pointsman providers test openrouter --say
       pointsman providers test --all
 
     It is asked for its list of models, which costs nothing. With `--all`, a local server that does not run is told, and
-    is no failure.
+    is no failure. The exit status is 1 if any failed.
     """
     if (id is None) == (not every):
         raise click.UsageError("Say which one, or `--all`.")
+    if every and model is not None:
+        raise click.UsageError("`--model` belongs to one provider; leave it out with `--all`.")
+    wanted = {"say": aloud} | ({"model": model} if model else {})
     with Client() as client:
         if id is not None:
             client.call("pointsman/getProvider", {"provider": id})  # says which there are, if there is none
@@ -142,15 +148,16 @@ def test(id: str | None, every: bool, as_json: bool) -> int:
         else:
             states = {each["id"]: each["state"] for each in _listed(client) if each["state"] != "unconfigured"}
             ids, idle = list(states), {each for each, state in states.items() if state == "offline"}
-        results = client.call_all([("pointsman/testProvider", {"provider": each}) for each in ids])
+        results = client.call_all([("pointsman/testProvider", {"provider": each, **wanted}) for each in ids])
     if id is not None and isinstance(results[0], CallFailed):
         raise results[0]
     found = {each: _outcome(result) for each, result in zip(ids, results, strict=True)}
     if as_json:
         print_json(found[id] if id is not None else found)
+    elif id is not None:
+        show_trial(id, found[id])
     else:
-        for each, result in found.items():
-            _tell(each, result, "off" if each in idle else "BAD")
+        show_trials(found, idle)
     return 0 if all(result["ok"] or each in idle for each, result in found.items()) else FAILED
 
 
@@ -184,14 +191,6 @@ def _outcome(result: Any) -> Mapping[str, Any]:
     """The result of a test, also of one that could not be made."""
     if isinstance(result, CallFailed):
         error = {"code": result.code, "message": result.message, "advice": result.advice}
-        return {"ok": False, "milliseconds": 0, "models": 0, "error": error}
+        return {"ok": False, "milliseconds": 0, "models": 0, "steps": [], "error": error}
     found: Mapping[str, Any] = result
     return found
-
-
-def _tell(id: str, result: Mapping[str, Any], bad: str) -> None:
-    if result["ok"]:
-        say(f"ok   {id}: {result['models']} models, {result['milliseconds']} ms")
-    else:
-        say(f"{bad}  {id}: {result['error']['message']}")
-        note(f"     → {translated(result['error']['advice'])}")

@@ -32,7 +32,25 @@ def show_status(status: dict[str, Any], selection: dict[str, Any]) -> None:
     say(f"Config     {status['configFile']}, {status['providers']} providers, {status['problems']} problems")
     say(f"Log        {status['logFile']}")
     rows = [_client(client) for client in status["clients"]]
+    for plugin in status.get("plugins", ()):
+        wrong = f": {plugin['problem']}" if "problem" in plugin else ""
+        say(f"Plugin     {plugin['name']} ({plugin['package']} {plugin['version']}) is {plugin['state']}{wrong}")
     print_table(("client", "version", "window", "workspace", "since"), rows, headed=True)
+
+
+def show_route(route: Mapping[str, Any]) -> None:
+    """Where a name leads: one line a target, in the order in which they would be tried, and what each would lose."""
+    say(f"{route['spec']}: {route['rule']}")
+    rows: list[Row] = []
+    for number, target in enumerate(route["targets"], 1):
+        if "error" in target:
+            rows.append(_way("can't", target, target["error"]["message"]))
+            continue
+        first, *more = [notice["text"] for notice in target["notices"]] or [""]
+        rows.append(_way(str(number), target, first))
+        rows += [("", "", text) for text in more]
+    rows += [_way("skipped", way, way["reason"]) for way in route["skipped"]]
+    print_table(("order", "model", "note"), rows)
 
 
 def chosen(selection: Mapping[str, Any]) -> str:
@@ -47,18 +65,19 @@ def show_providers(providers: Sequence[Mapping[str, Any]]) -> None:
 
 
 def show_models(models: Sequence[Mapping[str, Any]]) -> None:
-    """One line a model; numbers are tokens."""
+    """One line a model: windows in tokens, prices in US dollars a million tokens of input and of output."""
     rows = [
         (
             model["model"],
             _tokens(model.get("contextWindow")),
             _tokens(model.get("maxOutputTokens")),
+            *_price(model.get("price")),
             ", ".join(model["capabilities"]),
             model["source"],
         )
         for model in models
     ]
-    print_table(("model", "context", "output", "can", "listed by"), rows)
+    print_table(("model", "context", "output", "$ in", "$ out", "can", "listed by"), rows)
 
 
 def show_chats(chats: Sequence[Mapping[str, Any]]) -> None:
@@ -117,6 +136,10 @@ def _client(client: Mapping[str, Any]) -> Row:
     return name, client["version"], client["windowId"], client.get("workspace", ""), local(client["connectedAt"])
 
 
+def _way(order: str, way: Mapping[str, Any], about: str) -> Row:
+    return order, f"{way['provider']}:{way['model']}", about
+
+
 def _names(provider: Mapping[str, Any]) -> str:
     """The models of a provider, the default first; a terminal gets the first few."""
     default = provider.get("defaultModel")
@@ -141,6 +164,13 @@ def _short(id: str, ids: Sequence[str]) -> str:
     while length < len(id) and any(other != id and other.startswith(id[:length]) for other in ids):
         length += 1
     return id[:length]
+
+
+def _price(price: Mapping[str, Any] | None) -> tuple[str, str]:
+    """The price of input and that of output; nothing where it is unknown, and 0 only where it is free."""
+    if price is None:
+        return "", ""
+    return f"{price['inputUsdPerMillion']:.6g}", f"{price['outputUsdPerMillion']:.6g}"
 
 
 def _tokens(count: int | None) -> str:

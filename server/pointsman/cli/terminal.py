@@ -74,7 +74,8 @@ def print_table(columns: Sequence[str], rows: Iterable[Sequence[str]], *, headed
     table = Table(box=None, pad_edge=False, header_style="bold")
     used = [number for number in range(len(columns)) if headed or any(row[number] for row in rows)]
     for number in used:
-        if all("://" in row[number] for row in rows):  # addresses: half of one in a line of its own leads nowhere
+        # Half of an address, in a line of its own, leads nowhere.
+        if all("/" in row[number] and " " not in row[number] for row in rows):
             table.add_column(columns[number], no_wrap=True, overflow="ellipsis", max_width=screen.width // 3)
         else:
             table.add_column(columns[number], no_wrap=number == 0, overflow="fold")

@@ -12,6 +12,7 @@ from pointsman.core.chat import (
     Part,
     ReasoningDelta,
     ReasoningPart,
+    Seal,
     TextDelta,
     TextPart,
     ToolCallDelta,
@@ -30,13 +31,13 @@ class Answer:
     """Gathers the visible events of one chat, in order."""
 
     def __init__(self) -> None:
-        self._runs: list[tuple[type[TextPart | ReasoningPart], list[str]] | _Call] = []
+        self._runs: list[_Run | _Call] = []
         self._calls: dict[int, _Call] = {}
         self._output_bytes = 0
         self._usage: Usage | None = None
         self.cost: Cost | None = None
 
-    def add(self, event: Event) -> None:
+    def add(self, event: Event | Seal) -> None:
         """Takes one event in; those that say nothing about the answer are passed over."""
         match event:
             case TextDelta(text):
@@ -45,6 +46,8 @@ class Answer:
                 self._say(ReasoningPart, text)
             case ToolCallDelta():
                 self._call(event)
+            case Seal():
+                self._seal(event)
             case UsageReport(usage, cost):
                 self._usage, self.cost = usage, cost or self.cost
             case _:
@@ -52,10 +55,7 @@ class Answer:
 
     def message(self) -> Message:
         """The answer so far as an assistant message."""
-        parts: list[Part] = []
-        for run in self._runs:
-            parts.append(run.part() if isinstance(run, _Call) else run[0]("".join(run[1])))
-        return Message(role="assistant", content=tuple(parts))
+        return Message(role="assistant", content=tuple(run.part() for run in self._runs))
 
     def usage(self, conversation: Conversation) -> Usage:
         """What the provider reported, else an estimate from the bytes of the conversation and the answer."""
@@ -66,13 +66,22 @@ class Answer:
 
     def _say(self, kind: type[TextPart | ReasoningPart], text: str) -> None:
         self._output_bytes += len(text.encode("utf-8", "replace"))
-        if not self._runs or isinstance(last := self._runs[-1], _Call) or last[0] is not kind:
-            self._runs.append((kind, [text]))
+        last = self._runs[-1] if self._runs else None
+        if not isinstance(last, _Run) or last.kind is not kind or last.seal is not None:
+            self._runs.append(last := _Run(kind))
+        last.pieces.append(text)
+        if len(last.pieces) > COMPACT_AFTER:
+            last.pieces[:] = ["".join(last.pieces)]
+
+    def _seal(self, seal: Seal) -> None:
+        if seal.index is not None:
+            self._call(ToolCallDelta(seal.index, ""))
+            self._calls[seal.index].signature = seal.signature
             return
-        pieces = last[1]
-        pieces.append(text)
-        if len(pieces) > COMPACT_AFTER:
-            pieces[:] = ["".join(pieces)]
+        last = self._runs[-1] if self._runs else None
+        if not isinstance(last, _Run) or last.kind is not ReasoningPart or last.seal is not None:
+            self._runs.append(last := _Run(ReasoningPart))
+        last.seal = seal
 
     def _call(self, delta: ToolCallDelta) -> None:
         self._output_bytes += len(delta.arguments)
@@ -85,6 +94,19 @@ class Answer:
         call.arguments.append(delta.arguments)
 
 
+class _Run:
+    """Text, or reasoning, in the making."""
+
+    def __init__(self, kind: type[TextPart | ReasoningPart]) -> None:
+        self.kind = kind
+        self.pieces: list[str] = []
+        self.seal: Seal | None = None
+
+    def part(self) -> Part:
+        text = "".join(self.pieces)
+        return ReasoningPart(text, self.seal.signature, self.seal.opaque) if self.seal else self.kind(text)
+
+
 class _Call:
     """One tool call in the making."""
 
@@ -92,14 +114,15 @@ class _Call:
         self.id = ""
         self.name = ""
         self.arguments: list[str] = []
+        self.signature: str | None = None
 
     def part(self) -> ToolCallPart:
         text = "".join(self.arguments)
         try:
             arguments = msgspec.json.decode(text or "{}", type=dict)
         except UNREADABLE:
-            return ToolCallPart(self.id, self.name, {}, invalid_arguments=text)
-        return ToolCallPart(self.id, self.name, arguments)
+            return ToolCallPart(self.id, self.name, {}, text, self.signature)
+        return ToolCallPart(self.id, self.name, arguments, signature=self.signature)
 
 
 def _tokens(size: int) -> int:

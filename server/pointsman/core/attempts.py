@@ -74,14 +74,18 @@ def step(life: Life, happening: Happening) -> tuple[Life, Move]:
             return replace(life, phase=phase), move
 
 
-def judge(life: Life, error: PointsmanError) -> Happening:
-    """What a failure means here: the first of the error's remedies that is still to be had, else `hopeless`."""
+def judge(life: Life, error: PointsmanError, *, sent: bool = True) -> Happening:
+    """What a failure means here: the first of the error's remedies that is still to be had, else `hopeless`.
+
+    What could not even be sent is no word of a provider's about the request: another target may take it.
+    """
     left: dict[Remedy, bool] = {
         "retry": life.tries < life.retries and wait(life, error, 1.0) <= PATIENCE,
         "key": life.keys_left > 0,
         "target": life.targets_left > 0,
     }
-    return next((remedy for remedy in error.remedies if left[remedy]), "hopeless")
+    remedies: tuple[Remedy, ...] = error.remedies if sent else ("target",)
+    return next((remedy for remedy in remedies if left[remedy]), "hopeless")
 
 
 def wait(life: Life, error: PointsmanError, jitter: float) -> float:

@@ -6,23 +6,38 @@ import difflib
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Annotated as Says
-from typing import Any, Literal
-from urllib.parse import urlencode
+from typing import Any, Literal, get_args
+from urllib.parse import urlencode, urljoin
 
 from msgspec import Meta, Struct
+
+from pointsman.core.parameters import Parameter, places, said
 
 LONGEST_NAME = 200
 """Characters of a wrong name that are compared with right ones: a name of megabytes would take seconds."""
 
 Seconds = Says[float, Meta(gt=0, le=366 * 86400)]
+Count = Says[int, Meta(ge=1)]
 Kind = Literal["universal-gateway", "direct-api", "plan-based", "local", "custom"]
-Scheme = Literal["none", "optional-key", "bearer", "header"]
+Scheme = Literal["none", "optional-key", "bearer", "header", "oauth", "passthrough", "aws", "gcp"]
+SCHEMES: frozenset[str] = frozenset(get_args(Scheme))
+"""Those that are ours; a plugin may add another."""
+Feature = Literal["streaming", "tools", "images", "files", "reasoning", "json", "caching", "search"]
+"""What a provider's dialect and service can do at all; a model of it may do less."""
 
 
 class Auth(Struct, frozen=True, forbid_unknown_fields=True):
     """How a request proves who asks."""
 
-    scheme: Says[Scheme, Meta(description="`optional-key` sends a key only if there is one")] = "bearer"
+    scheme: Says[
+        str,
+        Meta(
+            extra_json_schema={"enum": list(get_args(Scheme))},
+            description="`optional-key` sends a key only if there is one; `oauth` wants a sign-in; `passthrough` takes "
+            "the key that comes with each chat; `aws` signs with AWS credentials; `gcp` is Google's application "
+            "default; a plugin may add another",
+        ),
+    ] = "bearer"
     env: Says[str | tuple[str, ...], Meta(description="variables that may hold a key, also as `NAME_1`, …")] = ()
     header: Says[str, Meta(description="the header that carries the key, for the scheme `header`")] = "x-api-key"
 
@@ -48,6 +63,15 @@ class Links(Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True)
     status: Says[str | None, Meta(description="whether it has trouble of its own")] = None
 
 
+class Limits(Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
+    """How many requests a plan gives, where its provider does not say so in its answers."""
+
+    requests_per_minute: Says[Count | None, Meta(description="requests a minute")] = None
+    weekly: Says[Count | None, Meta(description="requests in seven days")] = None
+    rolling: Says[Count | None, Meta(description="requests in any `window_hours`")] = None
+    window_hours: Says[float, Meta(gt=0, le=744, description="the length of that window, in hours")] = 5.0
+
+
 class Provider(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """One provider: where it is, what it speaks, and how it is asked."""
 
@@ -55,30 +79,65 @@ class Provider(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     name: Says[str, Meta(description="the name for people; the id where it is absent")] = ""
     kind: Says[Kind, Meta(description="its sort; `local` ones are looked for")] = "custom"
     wire: Says[str, Meta(description="the dialect it speaks")] = "openai-chat"
-    base_url: Says[str, Meta(description="where it is, up to what the dialect adds")]
+    base_url: Says[str, Meta(description="where it is, up to what the dialect adds; may contain `{PARAMETER}`")]
+    parameters: Says[dict[str, Parameter], Meta(description="what stands in `base_url` for each `{PARAMETER}`")] = {}
     auth: Says[Auth, Meta(description="how a request proves who asks")] = Auth(scheme="optional-key")
     keys: Says[tuple[str, ...], Meta(description="keys to take turns with: `env:NAME`, or a key itself")] = ()
     headers: Says[dict[str, str], Meta(description="headers of every request")] = {}
     default_model: Says[str | None, Meta(description="the model that the provider's name alone stands for")] = None
     models: Says[tuple[str, ...], Meta(description="models to list besides those that it lists itself")] = ()
     aliases: Says[dict[str, str], Meta(description="its own short names for models")] = {}
-    api_version: Says[str | None, Meta(description="goes into the query of every request, as `api-version`")] = None
+    api_version: Says[
+        str | None,
+        Meta(description="its version of the API: in the query, as `api-version`, or where the dialect puts it"),
+    ] = None
     auto_detect: Says[bool, Meta(description="whether a local server may be looked for")] = True
     timeout: Says[Timeout, Meta(description="limits of patience")] = Timeout()
     max_retries: Says[int, Meta(ge=0, le=10, description="how often the same request may be sent again")] = 2
     quirks: Says[dict[str, Any], Meta(description="what it does differently from others of its dialect")] = {}
     links: Says[Links, Meta(description="pages for people")] = Links()
+    features: Says[tuple[Feature, ...], Meta(description="what it can do; a model of it may do less")] = ()
+    limits: Says[Limits, Meta(description="how much its plan gives")] = Limits()
+    model_list: Says[
+        Literal["with-key", "public", "none"],
+        Meta(description="who gets its list of models; a `public` one says nothing about a key"),
+    ] = "with-key"
+    health_check: Says[
+        str | None, Meta(description="a path to GET that calls no model, and is refused to a wrong key")
+    ] = None
+    key_hint: Says[str | None, Meta(description="what else to look at when a right key is refused")] = None
     configured_by_user: bool = False
+    template: str = ""
+    """The `base_url` as it was written, where parameters have been filled into it."""
 
     @property
     def title(self) -> str:
         """The name for people."""
         return self.name or self.id
 
+    @property
+    def missing(self) -> tuple[str, ...]:
+        """The parameters that nobody has said yet, without which it can't be asked."""
+        if not self.parameters:
+            return ()
+        wanted = places(self.base_url) + (["region"] if self.auth.scheme == "aws" and not self.region else [])
+        roots = {name: own.of for name, own in self.parameters.items() if own.of}
+        return tuple(dict.fromkeys(roots.get(name, name) for name in wanted))
+
+    @property
+    def region(self) -> str | None:
+        """The region that a request is signed for."""
+        return said(self.parameters, "region") if "region" in self.parameters else None
+
     def url(self, path: str) -> str:
         """The address of one of its paths."""
         version = f"?{urlencode({'api-version': self.api_version})}" if self.api_version else ""
         return f"{self.base_url.rstrip('/')}/{path}{version}"
+
+    @property
+    def health_url(self) -> str | None:
+        """The address of its health check; a path that begins with a slash counts from the host."""
+        return urljoin(self.url(""), self.health_check) if self.health_check else None
 
     def model(self, name: str) -> str:
         """The provider's own id for one of its short names; any other name is taken as an id."""
@@ -132,4 +191,7 @@ class Catalogue:
 
 def nearest(name: str, valid: Iterable[str]) -> list[str]:
     """The valid names that look like the one given, the likeliest first; at most five."""
-    return difflib.get_close_matches(name[:LONGEST_NAME], sorted(valid), n=5, cutoff=0.5)
+    name, names = name[:LONGEST_NAME], sorted(valid)
+    best = difflib.get_close_matches(name, names, n=1, cutoff=0.5)
+    likeness = [difflib.SequenceMatcher(None, found, name).ratio() for found in best]
+    return difflib.get_close_matches(name, names, n=5, cutoff=0.8 * likeness[0]) if likeness else []

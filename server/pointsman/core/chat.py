@@ -22,11 +22,12 @@ class TextPart(Struct, tag="text", frozen=True, rename="camel"):
 
 
 class ImagePart(Struct, tag="image", frozen=True, rename="camel", omit_defaults=True):
-    """An image: `data` in base64 with its `mediaType`, or a `url`."""
+    """An image: `data` in base64 with its `mediaType`, or a `url`. `detail` is how closely it is to be looked at."""
 
     media_type: str | None = None
     data: str | None = None
     url: str | None = None
+    detail: Literal["auto", "low", "high"] | None = None
 
 
 class FilePart(Struct, tag="file", frozen=True, rename="camel", omit_defaults=True):
@@ -49,13 +50,15 @@ class ReasoningPart(Struct, tag="reasoning", frozen=True, rename="camel", omit_d
 class ToolCallPart(Struct, tag="toolCall", frozen=True, rename="camel", omit_defaults=True):
     """The model asks for a tool.
 
-    `invalidArguments` keeps the text when it is not a JSON object; `arguments` is then empty.
+    `invalidArguments` keeps the text when it is not a JSON object; `arguments` is then empty. `signature` is the
+    provider's own and goes back to it unchanged.
     """
 
     id: str
     name: str
     arguments: dict[str, Any]
     invalid_arguments: str | None = None
+    signature: str | None = None
 
 
 class ToolResultPart(Struct, tag="toolResult", frozen=True, rename="camel", omit_defaults=True):
@@ -69,11 +72,17 @@ class ToolResultPart(Struct, tag="toolResult", frozen=True, rename="camel", omit
 Part = TextPart | ImagePart | FilePart | ReasoningPart | ToolCallPart | ToolResultPart
 
 
-class Message(Struct, frozen=True, rename="camel"):
-    """One turn. A string stands for a single text part."""
+class Message(Struct, frozen=True, rename="camel", omit_defaults=True):
+    """One turn. A string stands for a single text part.
+
+    `provider` is whose answer it is: what is opaque in it goes back to nobody else; absent, it goes to whoever is
+    asked. `cache` marks the end of a beginning that is worth keeping in the provider's cache of prompts.
+    """
 
     role: Literal["system", "user", "assistant", "tool"]
     content: str | tuple[Part, ...]
+    provider: str | None = None
+    cache: bool = False
 
     @property
     def parts(self) -> tuple[Part, ...]:
@@ -82,11 +91,12 @@ class Message(Struct, frozen=True, rename="camel"):
 
 
 class Tool(Struct, frozen=True, rename="camel", omit_defaults=True):
-    """A function that the model may ask for; `parameters` is a JSON Schema."""
+    """A function that the model may ask for; `parameters` is a JSON Schema, kept to exactly where `strict` is true."""
 
     name: str
     parameters: dict[str, Any]
     description: str | None = None
+    strict: bool | None = None
 
 
 class NamedTool(Struct, frozen=True, rename="camel"):
@@ -116,6 +126,10 @@ class Options(Struct, frozen=True, rename="camel", omit_defaults=True):
     seed: int | UnsetType = UNSET
     reasoning_effort: str | UnsetType = UNSET
     response_format: ResponseFormat | UnsetType = UNSET
+    top_k: Annotated[int, Meta(ge=1)] | UnsetType = UNSET
+    frequency_penalty: Annotated[float, Meta(ge=-2, le=2)] | UnsetType = UNSET
+    presence_penalty: Annotated[float, Meta(ge=-2, le=2)] | UnsetType = UNSET
+    parallel_tool_calls: bool | UnsetType = UNSET
 
     @property
     def given(self) -> list[str]:
@@ -257,7 +271,19 @@ class ErrorSeen(Struct, frozen=True):
     error: PointsmanError
 
 
-Reading = TextDelta | ReasoningDelta | ToolCallDelta | Notice | UsageReport | StopSeen | ErrorSeen
+class Seal(Struct, frozen=True):
+    """A dialect's word of what must go back to this provider unchanged: with the tool call of that `index`, else with
+    the reasoning so far, which it ends. Where there was none it stands for itself.
+
+    Never on the wire: it is in the message of the result.
+    """
+
+    signature: str | None = None
+    opaque: Any = None
+    index: int | None = None
+
+
+Reading = TextDelta | ReasoningDelta | ToolCallDelta | Notice | UsageReport | Seal | StopSeen | ErrorSeen
 """What a dialect reads out of a stream."""
 
 

@@ -7,17 +7,32 @@ from __future__ import annotations
 
 import copy
 import tomllib
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Set
+from contextlib import suppress
 from dataclasses import dataclass, replace
+from functools import lru_cache
 from typing import Any, Literal
 from urllib.parse import urlsplit
 
 import msgspec
 from msgspec import Struct
 
-from pointsman.core.catalogue import Auth, Catalogue, Daemon, Links, Problem, Provider, Timeout, nearest
+from pointsman.core.catalogue import (
+    SCHEMES,
+    Auth,
+    Catalogue,
+    Daemon,
+    Limits,
+    Links,
+    Problem,
+    Provider,
+    Timeout,
+    nearest,
+)
 from pointsman.core.errors import ConfigError
+from pointsman.core.http import origin as origin_of
 from pointsman.core.mistakes import line_of, misfit, syntax
+from pointsman.core.parameters import Parameter, example, fill, places
 from pointsman.core.routing import dead_ends
 from pointsman.core.variables import ORIGIN, variable_of
 
@@ -35,26 +50,35 @@ class _File(Struct, forbid_unknown_fields=True):
     daemon: Daemon = Daemon()
 
 
-_STRUCTS: dict[str, type[Struct]] = {"": Provider, "auth": Auth, "timeout": Timeout, "links": Links}
+_STRUCTS: dict[str, type[Struct]] = {
+    "": Provider,
+    "auth": Auth,
+    "timeout": Timeout,
+    "links": Links,
+    "limits": Limits,
+    "parameters": Parameter,
+}
 """What the tables within a provider's table must fit; its `quirks` are the dialect's business."""
 
 
-LayerKind = Literal["shipped", "user", "project"]
+LayerKind = Literal["shipped", "dropped", "user", "project"]
 CHOICES = {"default", "aliases", "chains"}
 """All that a project file may say: it chooses, and never redirects."""
 
 
 @dataclass(frozen=True)
 class Layer:
-    """The text of one file: a shipped definition of one provider, a user's pointsman.toml, or a project's file.
+    """The text of one file: a shipped definition of one provider, one that the user has dropped beside their
+    pointsman.toml, that file itself, or a project's.
 
-    `unreadable` says why there is no text.
+    `unreadable` says why there is no text; `id` is the provider of a dropped definition that does not name it.
     """
 
     origin: str
     text: str
     kind: LayerKind = "user"
     unreadable: str | None = None
+    id: str = ""
 
 
 @dataclass(frozen=True)
@@ -83,6 +107,17 @@ class Reading:
             names |= {env} if isinstance(env, str) else set(env)
         return names
 
+    @property
+    def parameter_variables(self) -> Mapping[str, Mapping[str, tuple[str, ...]]]:
+        """By provider and parameter, the variables that may say it; what is wrong in a definition says nothing here."""
+        found: dict[str, dict[str, tuple[str, ...]]] = {}
+        for id, table in self.providers.items():
+            own = table.get("parameters")
+            for name, raw in own.items() if isinstance(own, dict) else ():
+                with suppress(msgspec.ValidationError):
+                    found.setdefault(id, {})[name] = msgspec.convert(raw, Parameter).variables
+        return found
+
 
 def read(layers: Iterable[Layer]) -> Reading:
     """Merges layers, the later over the earlier."""
@@ -94,21 +129,25 @@ def read(layers: Iterable[Layer]) -> Reading:
     project_default = None
     for layer in layers:
         texts[layer.origin] = layer.text
-        table, mistakes = _read(layer)
+        table, mistakes = _read_once(layer) if layer.kind == "shipped" else _read(layer)
         problems += mistakes
         if layer.kind == "project":
             project_default = table.pop("default", None)
         _merge(merged, table, "", layer.origin, origins)
-        by_user |= table.get("providers", {}).keys() if layer.kind == "user" else set()
+        by_user |= table.get("providers", {}).keys() if layer.kind in {"dropped", "user"} else set()
     return Reading(merged, origins, texts, tuple(problems), frozenset(by_user), project_default)
 
 
 def build(
-    reading: Reading, quirks: Mapping[str, type[Struct]], variables: Mapping[str, Any] | None = None
+    reading: Reading,
+    quirks: Mapping[str, type[Struct]],
+    variables: Mapping[str, Any] | None = None,
+    schemes: Set[str] = SCHEMES,
 ) -> Catalogue:
     """The catalogue for one set of variables (`core.variables.overlay`), which win over every file.
 
-    `quirks` gives, for each dialect there is, the struct that its quirks must fit. A variable that says something wrong
+    `quirks` gives, for each dialect there is, the struct that its quirks must fit; `schemes` are the ways to
+    authenticate. A variable that says something wrong
     is left out, and told; but without its own base URL a provider is not there at all.
     """
     merged, origins = dict(reading.merged), dict(reading.origins)
@@ -121,25 +160,27 @@ def build(
     wrong: dict[tuple[str, str], Problem] = {}
     for id, own in file.providers.items():
         try:
-            providers[id] = _provider(id, own | {"configured_by_user": id in reading.by_user}, quirks)
+            set_here = {"configured_by_user": id in reading.by_user, "template": ""}
+            providers[id] = _provider(id, own | set_here, quirks, schemes)
         except msgspec.ValidationError as error:
             structs = _STRUCTS | {"quirks": quirks.get(str(own.get("wire", "openai-chat")), Struct)}
             path, message, hint = misfit(error, structs)
             origin = _origin(f"providers.{id}{path}", origins)
             if origin == ORIGIN and path:
-                name, key = variable_of(id, path.strip(".")), path.split(".")[1]
+                own_variables = reading.parameter_variables.get(id, {})
+                name, key = variable_of(id, path.strip("."), own_variables), path.split(".")[1]
                 message = f"{name}: {message.partition('`: ')[2] or message}"
                 hint = f"Correct {name} where your editor gets its environment from, and start the editor again."
-                if key != "base_url":
+                if key not in {"base_url", "parameters"}:  # another place than the one that was meant is none
                     wrong[id, key] = Problem(origin, f"[providers.{id}] {message}", hint)
-            line = line_of(reading.texts.get(origin, ""), f"providers.{id}{path}")
+            line = _line(reading.texts.get(origin), id, path)
             problems.append(Problem(origin, f"[providers.{id}] {message}", hint, line))
     if wrong and variables:
         right = {
             id: {key: value for key, value in table.items() if (id, key) not in wrong}
             for id, table in variables["providers"].items()
         }
-        found = build(reading, quirks, {"providers": right})
+        found = build(reading, quirks, {"providers": right}, schemes)
         return replace(found, problems=(*found.problems, *wrong.values()))
     catalogue = Catalogue(
         providers=providers,
@@ -156,18 +197,26 @@ def build(
     return replace(catalogue, problems=tuple(problems))
 
 
-def parse(layers: Iterable[Layer], quirks: Mapping[str, type[Struct]]) -> Catalogue:
+def parse(layers: Iterable[Layer], quirks: Mapping[str, type[Struct]], schemes: Set[str] = SCHEMES) -> Catalogue:
     """The catalogue of layers alone, without a connection's variables."""
-    return build(read(layers), quirks)
+    return build(read(layers), quirks, schemes=schemes)
 
 
-def provider_from(id: str, table: Mapping[str, Any], quirks: Mapping[str, type[Struct]]) -> Provider:
+def provider_from(
+    id: str, table: Mapping[str, Any], quirks: Mapping[str, type[Struct]], schemes: Set[str] = SCHEMES
+) -> Provider:
     """One provider from its table alone. Raises ConfigError."""
     reading = Reading({"providers": {id: dict(table)}}, {f"providers.{id}": "given"}, {}, (), frozenset(), None)
-    catalogue = build(reading, quirks)
+    catalogue = build(reading, quirks, schemes=schemes)
     for problem in catalogue.problems:
         raise ConfigError(problem.message, problem.hint)
     return catalogue.providers[id]
+
+
+@lru_cache(256)
+def _read_once(layer: Layer) -> tuple[dict[str, Any], list[Problem]]:
+    """What `_read` gives for a definition that never changes; the table must stay as it is."""
+    return _read(layer)
 
 
 def _read(layer: Layer) -> tuple[dict[str, Any], list[Problem]]:
@@ -179,14 +228,19 @@ def _read(layer: Layer) -> tuple[dict[str, Any], list[Problem]]:
         table = tomllib.loads(layer.text)
     except (ValueError, RecursionError) as error:  # a number of 5,000 digits is a plain ValueError
         return {}, [syntax(layer.origin, layer.text, error)]
-    if layer.kind == "shipped":
-        table = {"providers": {table["id"]: {k: v for k, v in table.items() if k != "id"}}}
-    refused = [_refusal(layer, key) for key in table if layer.kind == "project" and key not in CHOICES]
-    fitting, problems = _fitting(layer, {k: v for k, v in table.items() if layer.kind != "project" or k in CHOICES})
+    if layer.kind in {"shipped", "dropped"} and (layer.kind == "shipped" or "providers" not in table):
+        table = {"providers": {str(table.get("id", layer.id)): {k: v for k, v in table.items() if k != "id"}}}
+    allowed = {"project": CHOICES, "dropped": {"providers"}}.get(layer.kind, table.keys())
+    refused = [_refusal(layer, key) for key in table if key not in allowed]
+    fitting, problems = _fitting(layer, {k: v for k, v in table.items() if k in allowed})
     return fitting, refused + problems
 
 
 def _refusal(layer: Layer, key: str) -> Problem:
+    if layer.kind == "dropped":
+        text = f"`{key}` can't stand beside `[providers.…]` in this folder: its files define providers, and that alone."
+        hint = f"Put `{key}` into pointsman.toml; or leave `[providers.…]` out, and define one provider."
+        return Problem(layer.origin, text, hint, line_of(layer.text, key))
     text = f"`{key}` can't be set by a project: a project file chooses among your providers, and never redirects them."
     hint = (
         f"Put `{key}` into your own pointsman.toml, if you want it; here, `default`, `aliases` and `chains` are read."
@@ -216,17 +270,32 @@ def _fitting(layer: Layer, table: dict[str, Any]) -> tuple[dict[str, Any], list[
     return fitting, problems
 
 
-def _provider(id: str, table: dict[str, Any], quirks: Mapping[str, type[Struct]]) -> Provider:
+def _line(text: str | None, id: str, path: str) -> int | None:
+    """The line of a provider's value; a file that defines one provider may do so without a table round it."""
+    if text is None:
+        return None
+    return line_of(text, f"providers.{id}{path}") or line_of(text, path.strip(".")) or 1
+
+
+def _provider(id: str, table: dict[str, Any], quirks: Mapping[str, type[Struct]], schemes: Set[str]) -> Provider:
     if not id or ":" in id:
         raise msgspec.ValidationError("A provider's name has at least one character and no colon")
     if "id" in table:
         raise msgspec.ValidationError("The name of the table is the id; leave it out here - at `$.id`")
+    _check_parameters(table.get("parameters"))
     provider = msgspec.convert({"id": id, **table}, Provider)
     if provider.wire not in quirks:
         near = nearest(provider.wire, quirks) or sorted(quirks)
         raise msgspec.ValidationError(f"Unknown wire {provider.wire!r}; known: {', '.join(near)} - at `$.wire`")
+    if (scheme := provider.auth.scheme) not in schemes:
+        near = nearest(scheme, schemes) or sorted(schemes)
+        raise msgspec.ValidationError(f"Unknown scheme {scheme!r}; known: {', '.join(near)} - at `$.auth.scheme`")
+    template, url = provider.base_url, fill(provider.base_url, provider.parameters)
+    provider = msgspec.structs.replace(provider, base_url=example(url, provider.parameters))  # to see whether it is one
     if not _is_absolute(provider.base_url):
         raise msgspec.ValidationError("Expected an absolute http(s) URL - at `$.base_url`")
+    if provider.health_url and origin_of(provider.health_url) != origin_of(provider.base_url):
+        raise msgspec.ValidationError("Expected a path of the provider's own host - at `$.health_check`")
     if "@" in urlsplit(provider.base_url).netloc:
         raise msgspec.ValidationError("A name or a password belongs into `auth` or `keys`, not here - at `$.base_url`")
     try:
@@ -234,7 +303,19 @@ def _provider(id: str, table: dict[str, Any], quirks: Mapping[str, type[Struct]]
     except msgspec.ValidationError as error:
         message, _, path = str(error).partition(" - at `$")
         raise msgspec.ValidationError(f"{message} - at `$.quirks{path or '`'}") from None
-    return provider
+    if provider.auth.scheme == "aws" and "region" not in provider.parameters:
+        raise msgspec.ValidationError("`aws` signs for a region: say it as `parameters.region` - at `$.auth.scheme`")
+    return msgspec.structs.replace(provider, base_url=url, template=template if places(template) else "")
+
+
+def _check_parameters(raw: Any) -> None:
+    """Tries each on its own, since msgspec does not say in which of them it found a mistake."""
+    for name, own in raw.items() if isinstance(raw, dict) else ():
+        try:
+            msgspec.convert(own, Parameter)
+        except msgspec.ValidationError as error:
+            message, _, path = str(error).partition(" - at `$")
+            raise msgspec.ValidationError(f"{message} - at `$.parameters.{name}{path or '`'}") from None
 
 
 def _is_absolute(url: str) -> bool:

@@ -8,12 +8,16 @@
     ├── SelectionConflict         the choice was changed by somebody else meanwhile
     ├── ShuttingDown              the daemon is leaving and takes no new chats
     ├── TooManyRequests           one connection has too many requests open
+    ├── PluginFailed              a plugin raised, took too long, or gave back what it must not
     ├── RouteError                no way leads to an answer
     │   ├── UnknownProvider · UnknownModel · UnknownChain      each names the nearest valid names
     │   ├── NoModelChosen         nothing is chosen, and nothing configured could be taken instead
     │   └── NoTargetLeft          every target failed; `causes` says how
     ├── CredentialError
-    │   └── MissingKey            the provider wants a key and none is configured
+    │   ├── MissingKey            the provider wants a key and none is configured
+    │   ├── MissingSetting        nobody has said a part of the provider's address: a region, a project, an endpoint
+    │   ├── MissingExtra          what this way to be known to a provider needs is not installed
+    │   └── SignInNeeded          the account behind a profile or a sign-in must sign in again
     ├── ProviderError             a provider answered, and the answer is an error
     │   ├── InvalidKey · RateLimited · QuotaExhausted · Overloaded · ModelNotFound
     │   └── BadRequest · ContextTooLong · ContentRefused · Interrupted · BadReply
@@ -150,6 +154,13 @@ class TooManyRequests(PointsmanError):
     default_advice = "Wait for some of the open requests to be answered, or cancel them."
 
 
+class PluginFailed(PointsmanError):
+    """A plugin raised, took too long, or gave back what it must not; `pointsman status` names its package."""
+
+    remedies: ClassVar[tuple[Remedy, ...]] = ("target",)
+    default_advice = "Update the package of the plugin, tell its author, or uninstall it; then `pointsman restart`."
+
+
 class RouteError(PointsmanError):
     """No way leads to an answer."""
 
@@ -190,6 +201,24 @@ class MissingKey(CredentialError):
     """The provider wants a key and none is configured for this connection."""
 
     default_advice = "Set the variable that the provider's definition names, and start the editor again."
+
+
+class MissingSetting(CredentialError):
+    """A part of the provider's address is said nowhere: a region, a project, an endpoint."""
+
+    default_advice = "Set the variable that the provider's definition names, and start the editor again."
+
+
+class MissingExtra(CredentialError):
+    """What this way to be known to a provider needs is not installed: an extra of the package."""
+
+    default_advice = "Install Pointsman with the extra that the message names, then run `pointsman restart`."
+
+
+class SignInNeeded(CredentialError):
+    """An account can't be used as it is: its sign-in has ended, or what is kept of it can't be read."""
+
+    default_advice = "Sign in again with the tool that you signed in with, then ask again."
 
 
 class ProviderError(PointsmanError):

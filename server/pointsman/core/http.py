@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from email.utils import parsedate_to_datetime
 from urllib.parse import urlsplit
+
+from pointsman.core.resets import Reset, date, reset
 
 
 @dataclass(frozen=True)
@@ -35,20 +36,18 @@ def origin(url: str) -> str:
 
 
 def retry_after(headers: Mapping[str, str]) -> float | None:
-    """Seconds that a response asks to wait:
+    """Seconds that a response asks to wait before its request is sent again."""
+    asked = again(headers)
+    return asked.seconds if asked else None
 
-    `retry-after-ms`, `Retry-After` in seconds, or as a date against its own `Date`.
+
+def again(headers: Mapping[str, str]) -> Reset | None:
+    """When a response says that its request may be sent again.
+
+    By `retry-after-ms`, or by `Retry-After` in seconds, as a duration, or as a date against its own `Date`.
 
     Sources: RFC 9110 §10.2.3; `retry-after-ms` is what OpenAI's SDK honours.
     """
-    try:
-        if milliseconds := headers.get("retry-after-ms"):
-            return max(0.0, float(milliseconds) / 1000)
-        if not (value := headers.get("retry-after")):
-            return None
-        if value.strip().replace(".", "", 1).isdigit():
-            return float(value)
-        wait = parsedate_to_datetime(value) - parsedate_to_datetime(headers["date"])
-        return max(0.0, wait.total_seconds())
-    except (ValueError, KeyError, TypeError):
-        return None
+    now = date(headers)
+    milliseconds = reset(f"{headers.get('retry-after-ms', '').strip()}ms", now)
+    return milliseconds or reset(headers.get("retry-after", ""), now)

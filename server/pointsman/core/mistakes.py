@@ -36,7 +36,8 @@ def misfit(
     if unknown is None:
         name = f"`{path.strip('.')}`: " if path else ""
         return path, f"{name}{message}.", "See docs/configuration.md for what belongs here."
-    names = [name for name in structs[path.strip(".")].__struct_fields__ if name not in {"id", "configured_by_user"}]
+    struct = structs.get(path.strip("."), structs[path.strip(".").partition(".")[0]])
+    names = [name for name in struct.__struct_fields__ if name not in {"id", "configured_by_user", "template"}]
     near = nearest(unknown[1], names)
     hint = f"Did you mean `{near[0]}`?" if near else f"Known here: {', '.join(names)}."
     return f"{path}.{unknown[1]}", f"{message}.", hint

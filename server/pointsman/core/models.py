@@ -1,14 +1,26 @@
-"""A model as it is listed to clients. Must never know where the list came from."""
+"""A model as it is listed to clients, what else is known of it, and a page of a list.
+
+Must never know where a list came from.
+"""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import dataclass
+
 from msgspec import Struct
+from msgspec.structs import replace
+
+from pointsman.core.pricing import Price
 
 
 class Model(Struct, frozen=True, rename="camel", omit_defaults=True):
     """One model. `model` is the name to switch to, `id` the provider's own; windows are in tokens.
 
     `source` says who names it: `config` (the provider's definition), or `live` (the provider's own list).
+    `listedAt` is when the provider listed it, RFC 3339 in UTC: so old is what the provider says of it.
+    `contextSource` says who else told the context window, `price.source` who told the price.
+    `capabilities` are named as a provider's `features`; none are named where nobody says.
     """
 
     model: str
@@ -19,3 +31,40 @@ class Model(Struct, frozen=True, rename="camel", omit_defaults=True):
     source: str
     context_window: int | None = None
     max_output_tokens: int | None = None
+    price: Price | None = None
+    context_source: str | None = None
+    listed_at: str | None = None
+
+
+class Facts(Struct, frozen=True, omit_defaults=True):
+    """What somebody else than the provider says of one of its models; `source` is who."""
+
+    source: str
+    context_window: int | None = None
+    price: Price | None = None
+
+
+@dataclass(frozen=True)
+class ModelPage:
+    """A part of a provider's list; `next` asks for the one that follows, in the dialect's own terms."""
+
+    models: Sequence[Model]
+    next: str | None = None
+
+
+def completed(model: Model, live: Model | None, facts: Facts | None, priced: bool) -> Model:
+    """A model with what its provider says of it, and then with what others say; `priced`: whether it costs money."""
+    if live is not None:
+        model = replace(
+            model,
+            capabilities=live.capabilities,
+            context_window=live.context_window,
+            max_output_tokens=live.max_output_tokens,
+            price=live.price,
+            listed_at=live.listed_at,
+        )
+    if facts is not None and model.context_window is None and facts.context_window is not None:
+        model = replace(model, context_window=facts.context_window, context_source=facts.source)
+    if not priced:
+        return replace(model, price=None) if model.price else model
+    return replace(model, price=facts.price) if facts is not None and model.price is None else model

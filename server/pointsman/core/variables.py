@@ -2,12 +2,12 @@
 
 `{PROVIDER}_BASE_URL`, `_AUTH_MODE`, `_API_VERSION`, `_CUSTOM_HEADER_*`, `_TIMEOUT` and `_MAX_RETRIES` work for
 every provider (`-` in an id is `_` in a name); a `FOO_API_KEY` with a `FOO_BASE_URL` makes a provider `foo` of chat
-completions.
+completions. A definition may name further variables, for the parameters of its base URL.
 """
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
 from pointsman.core.catalogue import Timeout
@@ -24,16 +24,28 @@ def prefix(provider: str) -> str:
     return provider.upper().replace("-", "_")
 
 
-def variable_of(provider: str, path: str) -> str:
-    """The variable that said the value at a path of a provider's table, to be named when it is wrong."""
+def variable_of(provider: str, path: str, parameters: Mapping[str, Sequence[str]] | None = None) -> str:
+    """The variable that said the value at a path of a provider's table, to be named when it is wrong.
+
+    `parameters` are the variables of each of its parameters.
+    """
+    table, _, name = path.partition(".")
+    if table == "parameters" and parameters:
+        return " or ".join(parameters[name.partition(".")[0]])
     said = [name for name, (at, _) in _SETTINGS.items() if path == at or path.startswith(f"{at}.")]
     return prefix(provider) + (said[0] if said else HEADER)
 
 
-def overlay(environment: Environment, providers: Collection[str], owned: Collection[str]) -> dict[str, Any]:
+def overlay(
+    environment: Environment,
+    providers: Collection[str],
+    owned: Collection[str],
+    parameters: Mapping[str, Mapping[str, Sequence[str]]] | None = None,
+) -> dict[str, Any]:
     """The layer: for each provider that variables say something about, its part of a `providers` table.
 
     `owned` are the variables that a definition names as its own: they make no provider, whatever they are called.
+    `parameters` gives, by provider and parameter, the variables that may say it.
     """
     names = set(environment)
     made = {
@@ -48,6 +60,10 @@ def overlay(environment: Environment, providers: Collection[str], owned: Collect
             if id not in providers:
                 table["auth"] = {"scheme": "bearer"} | table.get("auth", {})
             tables[id] = table
+    for id, variables in (parameters or {}).items():
+        for name, candidates in variables.items():
+            if said := [value for each in candidates if (value := environment.setting(each))]:
+                tables.setdefault(id, {}).setdefault("parameters", {})[name] = {"value": said[0]}
     return {"providers": tables} if tables else {}
 
 

@@ -6,29 +6,58 @@ Must never log, nor let a secret out in an error: `redact` takes it out of what 
 from __future__ import annotations
 
 from dataclasses import replace
+from urllib.parse import urlsplit
 
-from pointsman.core.catalogue import Auth
-from pointsman.core.errors import PointsmanError
+from pointsman.core.catalogue import Provider
+from pointsman.core.errors import CredentialError, PointsmanError
 from pointsman.core.http import Request
 from pointsman.core.secret import Secret
+from pointsman.edge.credential import Credential, Fetch
+
+SAFE_ALONE = {
+    "aws": "Correct `base_url`, or use credentials that sign instead.",
+    "gcp": "Correct `base_url`.",
+}
+"""Schemes whose keys stand for an account that pays for much more than models, and what to do about a base URL of
+which they would be sent in the clear: they never are."""
 
 
-def authorise(request: Request, auth: Auth, key: Secret | None) -> Request:
-    """The request with the key where the provider's scheme wants it; unchanged without one."""
-    if key is None:
+async def authorise(request: Request, provider: Provider, credential: Credential, fetch: Fetch) -> Request:
+    """The request with what the provider's scheme wants on it; unchanged without a credential.
+
+    `fetch` is for what has to be asked first: a token. Raises CredentialError, ProviderError or TransportError.
+    """
+    way, auth = credential.way, provider.auth
+    if way is not None:
+        if not way.signs:
+            _check_safe(request, provider)
+        return await way.authorise(request, provider, fetch)
+    if credential.key is None:
         return request
-    own = auth.scheme == "header"
-    name, value = (auth.header, key.reveal()) if own else ("authorization", f"Bearer {key.reveal()}")
+    _check_safe(request, provider)
+    own, key = auth.scheme == "header", credential.key.reveal()
+    name, value = (auth.header, key) if own else ("authorization", f"Bearer {key}")
     return replace(request, headers={**request.headers, name: value})
 
 
-def redact(error: PointsmanError, key: Secret | None) -> PointsmanError:
-    """Takes the key out of an error's words: some providers quote the key they refuse."""
-    if key is not None:
-        value, mask = key.reveal(), key.mask()
-        error.message = error.message.replace(value, mask)
-        for size in range(len(value) - 1, len(mask) - 1, -1):  # long words are cut, perhaps in the middle of the key
-            if error.message.endswith(value[:size]):
-                error.message = error.message[:-size] + mask
-                break
+def _check_safe(request: Request, provider: Provider) -> None:
+    scheme = urlsplit(request.url).scheme
+    if provider.auth.scheme in SAFE_ALONE and scheme != "https":
+        text = f"The key of {provider.title} is sent over https alone, and its base URL begins with {scheme}://."
+        raise CredentialError(text, SAFE_ALONE[provider.auth.scheme], provider=provider.id)
+
+
+def redact(error: PointsmanError, credential: Credential | None) -> PointsmanError:
+    """Takes the secrets out of an error's words: some providers quote the key they refuse."""
+    for secret in credential.secrets if credential else ():
+        error.message, error.advice = _without(error.message, secret), _without(error.advice, secret)
     return error
+
+
+def _without(message: str, secret: Secret) -> str:
+    value, mask = secret.reveal(), secret.mask()
+    message = message.replace(value, mask)
+    for size in range(len(value) - 1, len(mask) - 1, -1):  # long words are cut, perhaps in the middle of the key
+        if message.endswith(value[:size]):
+            return message[:-size] + mask
+    return message

@@ -6,11 +6,12 @@ Must never know what a body means. The client and its errors are translated here
 from __future__ import annotations
 
 import asyncio
+import socket
 import ssl
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from functools import lru_cache
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 from urllib.request import getproxies, proxy_bypass
 
@@ -107,6 +108,7 @@ def _load() -> Callable[[str | None], Way]:
     import aiohttp
     import httpx2
     import truststore
+    import yarl
     from httpx_aiohttp.httpx2.transport import AiohttpTransport
 
     trust = truststore.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
@@ -114,7 +116,15 @@ def _load() -> Callable[[str | None], Way]:
     def session() -> aiohttp.ClientSession:
         """A session of ours: the library's own would keep cookies and stop at 100 connections."""
         connector = aiohttp.TCPConnector(limit=0, keepalive_timeout=KEEP_ALIVE, ssl=trust)
-        return aiohttp.ClientSession(connector=connector, cookie_jar=aiohttp.DummyCookieJar())
+        made = aiohttp.ClientSession(connector=connector, cookie_jar=aiohttp.DummyCookieJar())
+        send = made.request
+
+        def exactly(method: str, url: str, **more: Any) -> Any:
+            """Sends to a URL as it is spelled: yarl would undo `%3A` and `%2F`, and an AWS signature with them."""
+            return send(method, yarl.URL(url, encoded=True), **more)
+
+        object.__setattr__(made, "request", exactly)  # the one way in; a subclass of a session is deprecated
+        return made
 
     def make(proxy: str | None) -> Way:
         if proxy is not None and urlsplit(proxy).scheme not in ("http", "https"):
@@ -155,6 +165,11 @@ def _translate(error: Exception, url: str, proxy: str | None, connect: float) ->
             ours = BadCertificate(f"{where} could not prove who it is: {reason.verify_message or reason}.")
         case ssl.SSLError():
             ours = ConnectFailed(f"{where} does not speak TLS: {reason.reason or reason}.", _plain_advice(where))
+        case socket.gaierror():
+            name = urlsplit(proxy or url).hostname
+            which = "the proxy that the environment names" if proxy else "`base_url`"
+            text = f"No connection to {where}{via}: there is no address for the name {name} ({reason.strerror})."
+            ours = ConnectFailed(text, f"Check the spelling of {which}, and the network: its DNS, or a VPN.")
         case ConnectionRefusedError() if proxy:
             text = f"Nothing listens at the proxy {_host(proxy)}, on the way to {where}: the connection was refused."
             ours = ConnectFailed(text, f"Start it, or except {where} by `no_proxy`, and restart the daemon.")

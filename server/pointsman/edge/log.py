@@ -57,6 +57,7 @@ def start_log(path: str, level: str = "INFO") -> logging.handlers.QueueListener:
     root.setLevel(logging.getLevelNamesMapping().get(level.upper(), logging.INFO))
     for noisy in ("asyncio", "watchfiles", "httpx2", "httpcore2", "aiohttp"):
         logging.getLogger(noisy).setLevel(logging.WARNING)
+    logging.getLogger("botocore").setLevel(logging.CRITICAL)  # its tracebacks quote what a credential_process said
     listener = logging.handlers.QueueListener(waiting, file)
     listener.start()
     return listener

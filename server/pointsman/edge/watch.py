@@ -1,7 +1,8 @@
 """Notices that a file has changed, however it was written: the only file that imports watchfiles.
 
 Folders are watched, never files: an editor that saves by renaming replaces the file that would be watched. A link's own
-folder and that of its target both count. Must never read a file.
+folder and that of its target both count. Of a folder of definitions all files count, those that come later as well.
+Must never read a file.
 """
 
 from __future__ import annotations
@@ -14,25 +15,36 @@ from pathlib import Path
 
 import watchfiles
 
+from pointsman.edge.files import SUFFIX
+from pointsman.edge.files import definitions as listed
+
 LOOK_AGAIN = 1.0
 """Seconds between two looks at the files themselves: a replaced folder goes silent, and so does a network's."""
 
 Seen = set[tuple[watchfiles.Change, str]]
+Places = tuple[dict[Path, int], Sequence[Path]]
+"""The folders to watch, with what tells that they are still the same, and the files in them."""
 
 
-async def changes(files: Callable[[], Iterable[Path]], restart: asyncio.Event) -> AsyncGenerator[None]:
-    """Yields whenever one of the files may have changed. `files` is asked anew once `restart` has been set."""
+async def changes(
+    files: Callable[[], Iterable[Path]], restart: asyncio.Event, definitions: Path | None = None
+) -> AsyncGenerator[None]:
+    """Yields whenever one of the files may have changed. `files` is asked anew once `restart` has been set.
+
+    All definitions in a folder count as well; it may come into being later.
+    """
     await asyncio.to_thread(import_module, "anyio._backends._asyncio")  # else `awatch` does, in 14 ms of the loop
     while True:
-        wanted = list(files())
+        named = list(files())
         restart.clear()
-        places, known = _places(wanted), _state(wanted)
-        watch = _watch(places, restart)
+        wanted = _all(named, definitions)
+        places, known = _places(wanted, definitions), _state(wanted)
+        watch = _watch(places, restart, definitions)
         news = _begin(watch)
         await asyncio.sleep(0)  # with its first step the watch begins: what happens from here on is not missed
         try:
             yield  # whatever happened while nobody watched
-            while (seen := await news) is not None and _places(wanted) == places and not _gone(seen, places):
+            while (seen := await news) is not None and _same(named, definitions, places) and not _gone(seen, places):
                 news = _begin(watch)
                 if seen or _state(wanted) != known:
                     known = _state(wanted)
@@ -43,15 +55,20 @@ async def changes(files: Callable[[], Iterable[Path]], restart: asyncio.Event) -
             await watch.aclose()
 
 
-async def _watch(places: tuple[dict[Path, int], Sequence[Path]], restart: asyncio.Event) -> AsyncGenerator[Seen]:
+async def _watch(places: Places, restart: asyncio.Event, definitions: Path | None) -> AsyncGenerator[Seen]:
     """What happens in the folders, and an empty set every so often. Where they can't be watched, that alone."""
     folders, files = places
     names = {path.name for path in files}
+
+    def counts(_: watchfiles.Change, name: str) -> bool:
+        path = Path(name)
+        return path.name in names or path in folders or (path.parent == definitions and path.suffix == SUFFIX)
+
     with suppress(OSError, RuntimeError):  # a folder has gone meanwhile, or the system watches too many already
         if folders:
             async for seen in watchfiles.awatch(
                 *folders,
-                watch_filter=lambda _, path: Path(path).name in names or Path(path) in folders,
+                watch_filter=counts,
                 stop_event=restart,
                 recursive=False,
                 step=10,
@@ -74,16 +91,26 @@ def _begin(watch: AsyncGenerator[Seen]) -> asyncio.Task[Seen | None]:
     return asyncio.get_running_loop().create_task(news(), name="news of files")
 
 
-def _gone(seen: Seen, places: tuple[dict[Path, int], Sequence[Path]]) -> bool:
+def _all(named: Iterable[Path], definitions: Path | None) -> list[Path]:
+    """The files that are named, the folder of definitions, and those in it now."""
+    return [*named, *([definitions, *listed(definitions)] if definitions else [])]
+
+
+def _same(named: Iterable[Path], definitions: Path | None, places: Places) -> bool:
+    """Whether what there is to watch is what is watched."""
+    return _places(_all(named, definitions), definitions) == places
+
+
+def _gone(seen: Seen, places: Places) -> bool:
     """Whether a folder itself was removed. Another may be there already, even with the number of the first."""
     return any(change is watchfiles.Change.deleted and Path(path) in places[0] for change, path in seen)
 
 
-def _places(files: Iterable[Path]) -> tuple[dict[Path, int], Sequence[Path]]:
+def _places(files: Iterable[Path], definitions: Path | None) -> Places:
     """The folders to watch, with what tells that they are still the same, and the files with what they lead to."""
     paths = [way for path in files for way in (path, path.resolve())]
     found = {}
-    for folder in {path.parent for path in paths}:
+    for folder in {path.parent for path in paths} | ({definitions} if definitions else set()):
         with suppress(OSError):
             found[folder] = folder.stat().st_ino
     return found, paths

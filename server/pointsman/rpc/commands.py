@@ -72,6 +72,7 @@ TABLE: Mapping[str, Command] = {
         _model_names,
         "Your editor can't ask. Run `pointsman use provider:model` in a terminal, or give the command a model.",
     ),
+    "pointsman.explainRoute": Command("explainRoute", wording.route, ("model",)),
     "pointsman.chat": Command("chat", wording.answer, ("text", "model")),
     "pointsman.listChats": Command("listChats", wording.chats),
     "pointsman.attachChat": Command(

@@ -110,8 +110,17 @@ REQUESTS: Mapping[str, tuple[Any, Any]] = {
                     "provider": "openrouter",
                     "id": _MODEL,
                     "name": "claude-sonnet-4",
-                    "capabilities": [],
+                    "capabilities": ["tools", "images", "reasoning"],
                     "source": "config",
+                    "contextWindow": 1000000,
+                    "maxOutputTokens": 64000,
+                    "price": {
+                        "inputUsdPerMillion": 3.0,
+                        "outputUsdPerMillion": 15.0,
+                        "source": "openrouter",
+                        "cachedInputUsdPerMillion": 0.3,
+                    },
+                    "listedAt": "2026-11-18T09:00:00Z",
                 }
             ],
             "failures": [],
@@ -119,6 +128,24 @@ REQUESTS: Mapping[str, tuple[Any, Any]] = {
     ),
     "pointsman/currentModel": ({}, _SELECTION),
     "pointsman/switchModel": ({"model": "sonnet", "scope": "workspace", "ifRevision": 6}, _SELECTION),
+    "pointsman/explainRoute": (
+        {"model": "chain:coding", "messages": [{"role": "user", "content": "Hello!"}], "options": {"seed": 7}},
+        {
+            "spec": "chain:coding",
+            "rule": "chain coding",
+            "targets": [
+                {
+                    "model": "claude-sonnet-4-20250514",
+                    "provider": "anthropic",
+                    "notices": [
+                        {"type": "notice", "about": "seed", "text": "Anthropic has no `seed`; it was left out."}
+                    ],
+                },
+                {"model": "qwen3-coder", "provider": "ollama", "notices": []},
+            ],
+            "skipped": [{"model": "gpt-4", "provider": "openai", "reason": "OpenAI has no key for this connection."}],
+        },
+    ),
     "pointsman/chat": (
         {
             "chatId": CHAT,
@@ -149,6 +176,15 @@ REQUESTS: Mapping[str, tuple[Any, Any]] = {
             "keptChats": 3,
             "providers": 11,
             "problems": 0,
+            "plugins": [
+                {
+                    "name": "shout",
+                    "group": "wires",
+                    "package": "pointsman-shout",
+                    "version": "1.0",
+                    "state": "ready",
+                }
+            ],
         },
     ),
     "pointsman/getProvider": (
@@ -181,7 +217,16 @@ REQUESTS: Mapping[str, tuple[Any, Any]] = {
     "pointsman/reloadConfig": ({}, {"revision": REVISION}),
     "pointsman/testProvider": (
         {"provider": "corp", "baseUrl": "https://new.corp.example/v1"},
-        {"ok": True, "milliseconds": 84, "models": 12},
+        {
+            "ok": True,
+            "milliseconds": 84,
+            "models": 12,
+            "steps": [
+                {"step": "reach", "outcome": "ok", "milliseconds": 61},
+                {"step": "authenticate", "outcome": "ok", "milliseconds": 83},
+                {"step": "list", "outcome": "ok", "milliseconds": 83},
+            ],
+        },
     ),
     "pointsman/trustWorkspace": (
         {"folder": "/home/me/project"},

@@ -12,15 +12,16 @@ from typing import Any
 import msgspec
 from msgspec import Struct
 
-from pointsman.core.catalogue import Auth, Daemon, Links, Provider, Timeout
+from pointsman.core.catalogue import Auth, Daemon, Limits, Links, Provider, Timeout
 from pointsman.core.configuration import CHOICES
 from pointsman.core.errors import PointsmanError
+from pointsman.core.parameters import Parameter
 from pointsman.edge.files import shipped
 from pointsman.rpc import render
 from pointsman.rpc.terminal import COMMANDS
 from pointsman.wire import QUIRKS
 
-OWN = {"id", "configured_by_user"}
+OWN = {"id", "configured_by_user", "template"}
 """Fields that Pointsman sets itself."""
 SAID: Mapping[tuple[type[Struct], str], str] = {
     (Auth, "scheme"): "`bearer` in a table `auth`, `optional-key` without one"
@@ -37,12 +38,13 @@ def configuration(_: Any) -> str:
         inspect.cleandoc(Provider.__doc__ or ""),
         _table(Provider),
     ]
-    for key, struct in (("auth", Auth), ("timeout", Timeout), ("links", Links)):
+    for key, struct in (("auth", Auth), ("timeout", Timeout), ("links", Links), ("limits", Limits)):
         parts += [f"### {key}", inspect.cleandoc(struct.__doc__ or ""), _table(struct)]
+    parts += ["### parameters.NAME", inspect.cleandoc(Parameter.__doc__ or ""), PARAMETERS, _table(Parameter)]
     parts += ["### quirks", "What may differ, by `wire`:"]
     parts += [f"**`{wire}`**: {inspect.cleandoc(struct.__doc__ or '')}" for wire, struct in QUIRKS.items()]
     parts += ["## [daemon]", inspect.cleandoc(Daemon.__doc__ or ""), _table(Daemon)]
-    parts += ["## Providers that come with Pointsman", _shipped(), VARIABLES, PROJECT]
+    parts += ["## Providers that come with Pointsman", _shipped(), CLOUDS, VARIABLES, PROJECT]
     return "\n\n".join(parts) + "\n"
 
 
@@ -115,9 +117,9 @@ def _shipped() -> str:
 
 
 def _key(auth: dict[str, Any]) -> str:
-    if auth.get("scheme") == "none":
-        return "needs none"
-    return f"`{auth['env']}`" + (", if it wants one" if auth.get("scheme") == "optional-key" else "")
+    env = auth.get("env", ())
+    names = ", ".join(f"`{name}`" for name in ([env] if isinstance(env, str) else env))
+    return OTHER_WAYS.get(auth.get("scheme", "bearer"), "{}").format(names)
 
 
 def _errors(kind: type[PointsmanError]) -> Iterator[type[PointsmanError]]:
@@ -130,6 +132,26 @@ def _errors(kind: type[PointsmanError]) -> Iterator[type[PointsmanError]]:
 def _cell(text: str) -> str:
     return text.replace("|", "\\|")
 
+
+OTHER_WAYS = {
+    "none": "needs none",
+    "optional-key": "{}, if it wants one",
+    "aws": "AWS credentials, or {}",
+    "gcp": "Google's application default credentials",
+    "oauth": "a sign-in",
+    "passthrough": "each chat",
+}
+"""Where credentials come from, other than from a variable."""
+
+PARAMETERS = """\
+```toml
+[providers.bedrock]
+parameters.region.value = "eu-central-1"        # unless AWS_REGION says another one
+
+[providers.corp]                                # a provider of your own may have parameters too
+base_url = "https://{site}.llm.corp.example/v1"
+parameters.site = { env = "CORP_SITE", default = "hq" }
+```"""
 
 CONFIGURATION = """\
 # Configuration
@@ -162,7 +184,23 @@ default_model = "large"
 
 How a model may be named: `provider:model`, an alias, a provider alone (its `default_model`), or `chain:name`.
 What stands before the first colon is a provider only if there is one of that name, so `qwen3:8b` is a model.
-A bare name is looked up among the aliases, then at the provider that is in use, then at the default's."""
+A bare name is looked up among the aliases, then at the provider that is in use, then at the default's.
+
+Whole files to begin with are in [examples](examples): [several providers](examples/several-providers.toml),
+[Anthropic alone](examples/anthropic-alone.toml), [Bedrock](examples/bedrock.toml), [Vertex](examples/vertex.toml),
+[Azure](examples/azure.toml), and [nothing but this machine](examples/local-only.toml).
+
+## The folder `providers/`
+
+Each `*.toml` in the folder `providers/` beside `pointsman.toml` is a provider of yours: the keys below without a
+table round them, under the name of the file or the `id` that it gives. It is there when the file is saved, and gone
+when the file is removed. It wins over what comes with Pointsman, and loses to `pointsman.toml`, value by value."""
+
+CLOUDS = """\
+AWS credentials are `AWS_ACCESS_KEY_ID` with `AWS_SECRET_ACCESS_KEY` (and `AWS_SESSION_TOKEN`), else the profile that
+`AWS_PROFILE` names in `~/.aws`. Google's are the file that `GOOGLE_APPLICATION_CREDENTIALS` names, else what
+`gcloud auth application-default login` wrote. Each needs its extra: `pip install 'pointsman[aws]'` or
+`pip install 'pointsman[gcp]'`, where Pointsman is installed."""
 
 VARIABLES = """\
 ## Variables
@@ -179,6 +217,8 @@ its id in capitals and `-` as `_`:
 | `NAME_CUSTOM_HEADER_X_TEAM` | the header `X-Team` |
 | `NAME_TIMEOUT` | `timeout.first_event` and `timeout.between_events` |
 | `NAME_MAX_RETRIES` | `max_retries` |
+
+A definition may name more of them, for the parameters of its base URL: `AWS_REGION`, `AZURE_OPENAI_ENDPOINT`.
 
 A `FOO_API_KEY` together with a `FOO_BASE_URL` makes a provider `foo` that speaks chat completions. It is used
 when it is named, never by itself."""

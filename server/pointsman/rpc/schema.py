@@ -18,7 +18,7 @@ from typing import Any, get_args
 import msgspec
 
 from pointsman.core import errors
-from pointsman.core.catalogue import Kind, Scheme
+from pointsman.core.catalogue import Kind
 from pointsman.core.chat import Event, Part, StopReason, ToolChoice
 from pointsman.core.selection import Decider, Scope, State
 from pointsman.endpoint import PROTOCOL
@@ -63,7 +63,6 @@ OPENING = {
     ),
 }
 UNIONS = {
-    "AuthScheme": Union(Scheme, "How a provider wants to be shown a key."),
     "ChatEvent": Union(
         Event, "An event of a chat. Pass over one whose `type` you do not know: a newer daemon may send more."
     ),

@@ -243,7 +243,7 @@ class Session(asyncio.Protocol):
         if words := skew(client=self._client.version, daemon=VERSION):
             self._language.show(words, warning=True)
         self._app.look_again()
-        for problems in self._app.catalogues.problems(self._client):
+        for problems in self._app.problems(self._client):
             self.tell(problems)
 
     # Requests.

@@ -9,12 +9,14 @@ from typing import Annotated, Any, Literal
 
 from msgspec import Meta, Struct
 
-from pointsman.core.catalogue import Kind, Links, Scheme
+from pointsman.core.catalogue import Kind, Links
 from pointsman.core.chat import Event, Message, Options, Tool, ToolChoice
 from pointsman.core.errors import ErrorData
 from pointsman.core.models import Model
+from pointsman.core.plugin import PluginInfo
 from pointsman.core.receipt import ChatSummary
 from pointsman.core.selection import Scope
+from pointsman.core.trial import Step
 
 ChatId = Annotated[str, Meta(min_length=1, max_length=128)]
 WindowId = Annotated[str, Meta(min_length=1, max_length=200)]
@@ -73,6 +75,7 @@ class ChatParams(Struct, rename="camel", omit_defaults=True, kw_only=True):
 
     `chatId` is a new UUID; the daemon makes one when it is absent. `stream` false: no events, only the result.
     `detach` is how many seconds the chat runs on unwatched; absent: 60 for a client that gave a `windowId`, else 0.
+    `credentials` are keys by provider, for this chat alone: never stored, shown or sent to another provider.
     """
 
     messages: Annotated[tuple[Message, ...], Meta(min_length=1)]
@@ -85,6 +88,21 @@ class ChatParams(Struct, rename="camel", omit_defaults=True, kw_only=True):
     options: Options = Options()
     stream: bool = True
     detach: Annotated[float, Meta(ge=0, le=86400)] | None = None
+    credentials: dict[str, str] = {}
+
+
+class ExplainRouteParams(Struct, rename="camel", omit_defaults=True, kw_only=True):
+    """A name of a model, absent: the selection that holds for this connection; and what would be asked, as for a chat.
+
+    Without `messages` the result says where the name leads, and nothing about what a target could not carry over.
+    """
+
+    model: str | None = None
+    messages: tuple[Message, ...] = ()
+    system: str | None = None
+    tools: tuple[Tool, ...] = ()
+    tool_choice: ToolChoice | None = None
+    options: Options = Options()
 
 
 class AttachParams(Struct, rename="camel"):
@@ -125,12 +143,12 @@ ProviderState = Literal["active", "available", "unconfigured", "offline"]
 
 
 class AuthState(Struct, rename="camel"):
-    """How a provider is asked: by which scheme, with how many keys for this connection.
+    """How a provider is asked: by which scheme (a plugin may have brought it), with how many keys for this connection.
 
     `oauth`: by a signed-in account.
     """
 
-    scheme: Scheme
+    scheme: str
     state: Literal["ready", "missing"]
     oauth: bool
     keys: int
@@ -149,6 +167,7 @@ class ProviderInfo(Struct, rename="camel", omit_defaults=True):
     state: ProviderState
     models: list[str]
     links: Links
+    features: list[str] = []
     default_model: str | None = None
 
 
@@ -242,19 +261,30 @@ class ConfigResult(Struct, rename="camel"):
 
 
 class ProviderTestParams(Struct, rename="camel"):
-    """A provider to be tried, perhaps with another base URL, or with a key that is used this once and never kept."""
+    """A provider to be tried, perhaps with another base URL, or with a key that is used this once and never kept.
+
+    `credentials` are keys by provider, as for a chat; `key` is short for the one of this provider. `say` has a model
+    answer with a word, which costs a few tokens: `model`, or the provider's default.
+    """
 
     provider: str
     base_url: str | None = None
     key: str | None = None
+    credentials: dict[str, str] = {}
+    say: bool = False
+    model: str | None = None
 
 
 class ProviderTestResult(Struct, rename="camel", omit_defaults=True):
-    """How it went: whether it let us in, how long that took, how many models it lists, and what was wrong."""
+    """How it went: whether it let us in, how long that took, how many models it lists, and what was wrong.
+
+    `steps` are those that were made, in order, up to the first that failed.
+    """
 
     ok: bool
     milliseconds: int
     models: int
+    steps: list[Step] = []
     error: ErrorData | None = None
 
 
@@ -284,7 +314,7 @@ class ClientInfo(Struct, rename="camel", omit_defaults=True):
 
 
 class StatusResult(Struct, rename="camel"):
-    """The daemon and what it is doing. `memory` is its resident set in bytes."""
+    """The daemon and what it is doing. `memory` is its resident set in bytes; `plugins` are those of other packages."""
 
     version: str
     protocol: int
@@ -301,6 +331,7 @@ class StatusResult(Struct, rename="camel"):
     kept_chats: int
     providers: int
     problems: int
+    plugins: list[PluginInfo]
 
 
 class ChatEvents(Struct, rename={"chat_id": "chatId", "from_": "from"}):

@@ -6,6 +6,7 @@ from pointsman.core.chat import Message, TextPart
 from pointsman.core.receipt import ChatResult
 from pointsman.core.selection import Selection
 from pointsman.rpc.types import ListChatsResult, ListModelsResult, ListProvidersResult, StatusResult
+from pointsman.service.explaining import Explanation
 
 LONGEST = 4000
 """Characters of an answer that a message shows; the result has all of it."""
@@ -16,6 +17,15 @@ def selection(result: Selection) -> str:
     """The model that holds, and why."""
     trouble = "" if result.state == "available" else f" ({result.state})"
     return f"{result.display_name}{trouble}. {result.why}"
+
+
+def route(result: Explanation) -> str:
+    """One line a target, and one for each that would be left out."""
+    lines = [f"{result.spec}: {result.rule}"]
+    for target in result.targets:
+        about = target.error.message if target.error else " ".join(notice.text for notice in target.notices)
+        lines.append(f"{target.provider}:{target.model}" + (f" ({about})" if about else ""))
+    return _lines(lines + [f"not {way.provider}:{way.model}: {way.reason}" for way in result.skipped])
 
 
 def providers(result: ListProvidersResult) -> str:

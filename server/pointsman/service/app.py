@@ -6,14 +6,15 @@ import asyncio
 import logging
 import time
 import uuid
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from pointsman.core.catalogue import Catalogue, Provider
+from pointsman.core.catalogue import SCHEMES, Catalogue, Problem, Provider
 from pointsman.core.chat import Conversation
+from pointsman.core.environment import Environment
 from pointsman.core.errors import BadRequest, NoTargetLeft, ShuttingDown
-from pointsman.core.routing import Target, plan
+from pointsman.core.routing import Plan, Target, plan
 from pointsman.core.selection import Selection
 from pointsman.edge.store import Store
 from pointsman.edge.transport import Transports, transports
@@ -24,12 +25,16 @@ from pointsman.service.chats import Chat, Chats, Starter
 from pointsman.service.clients import Client, Clients
 from pointsman.service.clock import now
 from pointsman.service.configuration import Configuration
-from pointsman.service.credentials import Credentials
+from pointsman.service.credentials import NONE_GIVEN, Credentials, Given
 from pointsman.service.driver import Job, Tools, start
+from pointsman.service.explaining import Explanation, explain
+from pointsman.service.middleware import Middlewares
 from pointsman.service.models import Models
 from pointsman.service.neighbours import Neighbours
+from pointsman.service.plugins import Plugins, load
 from pointsman.service.selection import Selections
 from pointsman.service.tasks import Tasks
+from pointsman.wire import quirks_of
 
 log = logging.getLogger(__name__)
 
@@ -51,13 +56,17 @@ class App:
     transports: Transports
     store: Store
     tasks: Tasks
+    plugins: Plugins
     where: Places
     started_at: str = field(default_factory=now)
     born: float = field(default_factory=time.monotonic)
     draining: bool = False
 
     def __post_init__(self) -> None:
-        self.configuration = Configuration(Path(self.where.config_file), self.reload)
+        self.quirks, self.schemes = quirks_of(self.plugins.wires), SCHEMES | self.plugins.schemes.keys()
+        self.configuration = Configuration(Path(self.where.config_file), self.reload, self.quirks, self.schemes)
+        self.middlewares = Middlewares(self.plugins)
+        self.plugins.on_problem = self._tell_plugin_problem
         self._one_at_a_time = asyncio.Lock()
         self._watchers = Tasks()
         self._moved = asyncio.Event()
@@ -65,6 +74,7 @@ class App:
     def watch(self) -> None:
         """Begins to notice edited files, and model servers that come and go."""
         self._watchers.spawn(self._watch_files(), "configuration")
+        self._watchers.spawn(self.models.keep_fresh(self._listed_for_clients), "lists of models")
         self._watchers.spawn(self.neighbours.watch(self._local_providers, self._neighbours_changed), "neighbours")
 
     def arrived(self, client: Client) -> None:
@@ -117,15 +127,15 @@ class App:
         chat_id: str | None = None,
         conversation_id: str | None = None,
         detach: float | None = None,
+        given: Given = NONE_GIVEN,
     ) -> Chat:
         """Begins a chat. Raises RouteError, CredentialError, ChatInUse or ShuttingDown before anything is sent."""
         if self.draining:
             raise ShuttingDown("The daemon is shutting down and takes no new chats.")
         if mistake := conversation.mistake:
             raise BadRequest(mistake)
-        route = self.selections.route(client, model)
-        catalogue = self.catalogues.of(client)
-        planned = plan(route, lambda target: self._hindrance(catalogue, client, target))
+        catalogue, planned = self._plan(client, model, given)
+        route = planned.route
         if not planned.targets:
             causes = [self.credentials.missing(catalogue.providers[target.provider]) for target, _ in planned.skipped]
             if len(causes) == 1:
@@ -137,30 +147,46 @@ class App:
         id = chat_id or str(uuid.uuid4())
         chat = Chat(id, route.spec, conversation.title, starter, detach, conversation_id)
         self.chats.begin(chat)
-        tools = Tools(catalogue, self.credentials, self.transports, self.chats)
-        start(Job(chat, conversation, client.environment, planned), tools, self.tasks)
+        tools = Tools(catalogue, self.credentials, self.transports, self.chats, self.models, self.plugins.wires)
+        along = self.middlewares.along(chat)
+        start(Job(chat, conversation, client.environment, planned, given, along), tools, self.tasks)
         return chat
+
+    def explain(self, client: Client, model: str | None, conversation: Conversation | None) -> Explanation:
+        """What `chat` would do, without doing it. Raises RouteError, or BadRequest for what nobody could answer."""
+        if conversation and (mistake := conversation.mistake):
+            raise BadRequest(mistake)
+        catalogue, planned = self._plan(client, model)
+        return explain(catalogue, planned, self.plugins.wires, conversation)
+
+    def _plan(self, client: Client, model: str | None, given: Given = NONE_GIVEN) -> tuple[Catalogue, Plan]:
+        """The targets for a name, with what holds for this client. Raises RouteError."""
+        route, catalogue = self.selections.route(client, model), self.catalogues.of(client)
+        return catalogue, plan(route, lambda target: self._hindrance(catalogue, client, target, given))
 
     async def drain(self) -> None:
         """Takes no new chats and lets the running ones finish, within the configured bound; then cancels them."""
         self.draining = True
         await self.tasks.wait(self.catalogues.base.daemon.drain)
         await self.tasks.close()
+        await self.middlewares.stop()
 
     async def close(self) -> None:
         """Lets go of everything, after `drain`."""
         self._moved.set()
         await self._watchers.close()
+        await self.models.close()
         await self.transports.close()
         await self.store.close()
 
-    def _hindrance(self, catalogue: Catalogue, client: Client, target: Target) -> str | None:
+    def _hindrance(self, catalogue: Catalogue, client: Client, target: Target, given: Given) -> str | None:
         provider = catalogue.providers[target.provider]
-        usable = self.credentials.usable(provider, client.environment)
+        usable = self.credentials.usable(provider, client.environment, given)
         return None if usable else self.credentials.missing(provider).message
 
     async def _watch_files(self) -> None:
-        async for _ in changes(lambda: self.catalogues.files(self._workspaces()), self._moved):
+        wanted, folder = (lambda: self.catalogues.files(self._workspaces())), self.catalogues.folder
+        async for _ in changes(wanted, self._moved, folder):
             await self.reload()
 
     def _workspaces(self) -> list[str]:
@@ -175,8 +201,22 @@ class App:
 
         self.clients.tell_all(make)
 
+    def problems(self, client: Client) -> list[Problems]:
+        """What is wrong with the files that count for a client, and with plugins."""
+        own = [Problems(problem.file, (problem,)) for problem in self.plugins.problems]
+        return [*self.catalogues.problems(client), *own]
+
+    def _tell_plugin_problem(self, problem: Problem) -> None:
+        self.clients.tell_all(lambda _: Problems(problem.file, (problem,)))
+
     def _local_providers(self) -> list[Provider]:
         return [provider for client in self.clients for provider in self.catalogues.of(client).providers.values()]
+
+    def _listed_for_clients(self) -> Iterator[tuple[Provider, Environment]]:
+        """The providers of those who are connected, whose lists of models are to be kept fresh."""
+        for client in self.clients:
+            for provider in self.catalogues.of(client).providers.values():
+                yield provider, client.environment
 
     def _neighbours_changed(self, urls: set[str]) -> None:
         def make(client: Client) -> ProvidersChanged | None:
@@ -189,11 +229,12 @@ class App:
 
 def build(where: Places) -> App:
     """Reads the configuration and the state, and puts the rooms together. Raises StorageError."""
-    store, clients, credentials, out = Store(Path(where.store)), Clients(), Credentials(), transports()
-    catalogues = Catalogues(Path(where.config_file), store)
+    plugins, store, clients, out = load(), Store(Path(where.store)), Clients(), transports()
+    credentials, schemes = Credentials(plugins.schemes), SCHEMES | plugins.schemes.keys()
+    catalogues = Catalogues(Path(where.config_file), store, quirks_of(plugins.wires), schemes)
     for problem in catalogues.base.problems:
         log.warning("configuration: %s line %s: %s %s", problem.file, problem.line, problem.message, problem.hint)
-    models = Models(credentials, out, store)
+    models = Models(credentials, out, store, wires=plugins.wires)
     return App(
         catalogues=catalogues,
         clients=clients,
@@ -205,5 +246,6 @@ def build(where: Places) -> App:
         transports=out,
         store=store,
         tasks=Tasks(),
+        plugins=plugins,
         where=where,
     )

@@ -1,4 +1,6 @@
-"""The configuration that holds for each connection: its variables over its project's file over the user's over ours.
+"""The configuration that holds for each connection: variables over the project's file over the user's own over ours.
+
+The user's own are pointsman.toml, and below it the definitions of providers in the folder beside it.
 
 Must never lose what worked: a file that has become wrong is told, and what it said before stays in force.
 """
@@ -9,7 +11,7 @@ import asyncio
 import hashlib
 import logging
 import tomllib
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence, Set
 from dataclasses import dataclass
 from pathlib import Path
 from weakref import WeakKeyDictionary, WeakValueDictionary
@@ -17,11 +19,11 @@ from weakref import WeakKeyDictionary, WeakValueDictionary
 import msgspec
 from msgspec import Struct
 
-from pointsman.core.catalogue import Catalogue, Problem
+from pointsman.core.catalogue import SCHEMES, Catalogue, Problem
 from pointsman.core.configuration import Layer, LayerKind, Reading, build, read
 from pointsman.core.errors import ConfigError
 from pointsman.core.variables import overlay
-from pointsman.edge.files import layer, shipped
+from pointsman.edge.files import FOLDER, definitions, layer, shipped
 from pointsman.edge.store import Store
 from pointsman.service.clients import Client
 from pointsman.wire import QUIRKS
@@ -63,8 +65,15 @@ class _File:
 class Catalogues:
     """Catalogues by connection, made when first asked for, and anew when a file has changed."""
 
-    def __init__(self, config_file: Path, store: Store) -> None:
+    def __init__(
+        self,
+        config_file: Path,
+        store: Store,
+        quirks: Mapping[str, type[Struct]] = QUIRKS,
+        schemes: Set[str] = SCHEMES,
+    ) -> None:
         self._store = store
+        self._quirks, self._schemes = quirks, schemes
         self._config_file = config_file
         self._shipped = shipped()
         self._files: dict[Path, _File] = {}
@@ -72,6 +81,9 @@ class Catalogues:
         self._readings: dict[str | None, Reading] = {}
         self._by_content: WeakValueDictionary[bytes, Catalogue] = WeakValueDictionary()
         self._of: WeakKeyDictionary[Client, Catalogue] = WeakKeyDictionary()
+        self.folder = config_file.parent / FOLDER
+        for path in definitions(self.folder):
+            self._look(path)
         self._look(config_file)
 
     def of(self, client: Client) -> Catalogue:
@@ -85,11 +97,12 @@ class Catalogues:
     @property
     def base(self) -> Catalogue:
         """What is configured for a connection without variables and without a project."""
-        return build(self._reading(None), QUIRKS)
+        return build(self._reading(None), self._quirks, schemes=self._schemes)
 
     def files(self, workspaces: Iterable[str]) -> list[Path]:
         """The files whose changes matter, with clients in these workspaces."""
-        return [self._config_file, *(Path(folder) / PROJECT_FILE for folder in dict.fromkeys(workspaces))]
+        projects = (Path(folder) / PROJECT_FILE for folder in dict.fromkeys(workspaces))
+        return [*self._dropped, self._config_file, *projects]
 
     def look_anew(self, workspace: str) -> None:
         """A workspace is opened in which nobody was: what its file said when somebody was there may be past."""
@@ -108,6 +121,8 @@ class Catalogues:
     async def refresh(self, workspaces: Iterable[str]) -> list[Problems]:
         """Reads the files again; gives, for each that changed, what is wrong with it. `of` is new after `forget`."""
         told = []
+        for path in await asyncio.to_thread(definitions, self.folder):
+            self._files.setdefault(path, _File(None, None))
         for path in self.files(workspaces):
             before = self._files.get(path)
             if await asyncio.to_thread(layer, path, self._kind(path)) == (before.now if before else None):
@@ -115,7 +130,16 @@ class Catalogues:
             await self._settle(path)
             log.info("configuration read again: %s, %d problems", path, len(self._files[path].problems))
             told.append(Problems(str(path), self._mistakes(path)))
-        return told
+        return told + self._undermined([problems.file for problems in told])
+
+    def _undermined(self, changed: Sequence[str]) -> list[Problems]:
+        """What is wrong with pointsman.toml since a definition below it has changed, or is no longer."""
+        path = self._config_file
+        before = self._files[path]
+        if str(path) in changed or not any(Path(file).parent == self.folder for file in changed):
+            return []
+        self._take(path, before.now)
+        return [Problems(str(path), self._mistakes(path))] if self._files[path].problems != before.problems else []
 
     def forget(self) -> None:
         """Lets what was read last be in force: until then, what clients have seen holds."""
@@ -159,13 +183,26 @@ class Catalogues:
         old = self._files.get(path)
         return bool(self._problems_in(new)) or _half_written(old.good if old else None, new)
 
+    @property
+    def _dropped(self) -> list[Path]:
+        """The files of the folder, also such as have gone: that nothing is wrong with them any more is news."""
+        return sorted(path for path in self._files if path.parent == self.folder)
+
+    @property
+    def _below(self) -> list[Layer]:
+        """What lies below pointsman.toml."""
+        dropped = (self._files[path].good for path in self._dropped)
+        return [*self._shipped, *(each for each in dropped if each is not None)]
+
     def _make(self, client: Client) -> Catalogue:
         reading = self._reading(client.workspace)
-        variables = overlay(client.environment, reading.providers.keys(), reading.owned_variables)
+        variables = overlay(
+            client.environment, reading.providers.keys(), reading.owned_variables, reading.parameter_variables
+        )
         place = client.workspace if self._project(client.workspace) else None
         key = msgspec.json.encode((place, variables), order="sorted")
         if (found := self._by_content.get(key)) is None:
-            found = self._by_content[key] = build(reading, QUIRKS, variables)
+            found = self._by_content[key] = build(reading, self._quirks, variables, self._schemes)
         return found
 
     def _reading(self, workspace: str | None) -> Reading:
@@ -174,7 +211,7 @@ class Catalogues:
         if place not in self._readings:
             user = self._files[self._config_file].good
             layers = [each for each in (user, project) if each is not None]
-            self._readings[place] = read([*self._shipped, *layers])
+            self._readings[place] = read([*self._below, *layers])
         return self._readings[place]
 
     def _project(self, workspace: str | None) -> Layer | None:
@@ -198,7 +235,10 @@ class Catalogues:
         self._files[path] = _File(now, good, problems)
 
     def _problems_in(self, found: Layer | None) -> tuple[Problem, ...]:
-        return build(read([*self._shipped, found]), QUIRKS).problems if found else ()
+        if found is None:
+            return ()
+        below = self._shipped if found.kind == "dropped" else self._below
+        return build(read([*below, found]), self._quirks, schemes=self._schemes).problems
 
     def _mistakes(self, path: Path) -> tuple[Problem, ...]:
         file = self._files.get(path)
@@ -214,6 +254,8 @@ class Catalogues:
         return self._trusted.get(found.origin) == _hash(found)
 
     def _kind(self, path: Path) -> LayerKind:
+        if path.parent == self.folder:
+            return "dropped"
         return "user" if path == self._config_file else "project"
 
 

@@ -7,13 +7,16 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence, Set
 from pathlib import Path
 from typing import Any
 
+from msgspec import Struct
+
+from pointsman.core.catalogue import SCHEMES, Problem
 from pointsman.core.configuration import Layer, parse
 from pointsman.core.errors import ConfigConflict, ConfigError
-from pointsman.edge.files import layer, shipped
+from pointsman.edge.files import FOLDER, definitions, layer, shipped
 from pointsman.edge.toml_edit import edited, replace_file
 from pointsman.wire import QUIRKS
 
@@ -21,8 +24,15 @@ from pointsman.wire import QUIRKS
 class Configuration:
     """The user's file. `reload` puts a change into force; a change is in force when its method returns."""
 
-    def __init__(self, file: Path, reload: Callable[[], Awaitable[None]]) -> None:
+    def __init__(
+        self,
+        file: Path,
+        reload: Callable[[], Awaitable[None]],
+        quirks: Mapping[str, type[Struct]] = QUIRKS,
+        schemes: Set[str] = SCHEMES,
+    ) -> None:
         self._file, self._reload = file, reload
+        self._quirks, self._schemes = quirks, schemes
         self._one_at_a_time = asyncio.Lock()
 
     def revision(self) -> str:
@@ -49,20 +59,21 @@ class Configuration:
 
     def _check(self, old: str, new: str) -> None:
         """Refuses a text that has a mistake which the old one did not have."""
-        known = {problem.message for problem in _problems(self._file, old)}
-        for problem in _problems(self._file, new):
+        known = {problem.message for problem in self._problems(old)}
+        for problem in self._problems(new):
             if problem.message not in known:
                 raise ConfigError(f"That can't be saved: {problem.message}", problem.hint)
+
+    def _problems(self, text: str) -> Sequence[Problem]:
+        dropped = (layer(path, "dropped") for path in definitions(self._file.parent / FOLDER))
+        below = [*shipped(), *(each for each in dropped if each is not None)]
+        return parse([*below, Layer(str(self._file), text)], self._quirks, self._schemes).problems
 
     def _text(self) -> str:
         found = layer(self._file)
         if found and found.unreadable:
             raise ConfigError(f"{self._file} can't be read: {found.unreadable}.", "Make it a readable file first.")
         return found.text if found else ""
-
-
-def _problems(file: Path, text: str) -> Sequence[Any]:
-    return parse([*shipped(), Layer(str(file), text)], QUIRKS).problems
 
 
 def _revision(text: str) -> str:

@@ -9,7 +9,11 @@ import asyncio
 import logging
 import random
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from contextlib import suppress
+from dataclasses import dataclass, field, replace
+
+import msgspec
+from msgspec import structs
 
 from pointsman.core.answer import Answer
 from pointsman.core.attempts import Life, judge, step, wait
@@ -17,31 +21,41 @@ from pointsman.core.catalogue import Catalogue, Provider
 from pointsman.core.chat import (
     AttemptFailed,
     Conversation,
+    Cost,
     ErrorSeen,
     Event,
     Finished,
     Notice,
     Reading,
     ReasoningDelta,
+    Seal,
     Started,
     StopReason,
     StopSeen,
     TextDelta,
     ToolCallDelta,
+    Usage,
     UsageReport,
     coalesce,
 )
 from pointsman.core.environment import Environment
 from pointsman.core.errors import InternalError, Interrupted, NoTargetLeft, PointsmanError
+from pointsman.core.http import Request
+from pointsman.core.plugin import with_headers
+from pointsman.core.pricing import cost
 from pointsman.core.receipt import Attempt, ChatResult, Timing
 from pointsman.core.routing import Plan
+from pointsman.core.turns import settled
 from pointsman.edge.authorise import authorise, redact
+from pointsman.edge.credential import Credential
 from pointsman.edge.transport import Transports, read
 from pointsman.service.chats import LONGEST_CHAT, Chat, Chats
-from pointsman.service.credentials import Credential, Credentials
+from pointsman.service.credentials import Credentials, Given
+from pointsman.service.middleware import Companions
+from pointsman.service.models import Models
 from pointsman.service.silence import Silence
 from pointsman.service.tasks import Tasks
-from pointsman.wire import WIRES, Reader
+from pointsman.wire import WIRES, Reader, Wire, Wires
 
 log = logging.getLogger(__name__)
 
@@ -57,16 +71,24 @@ class Tools:
     credentials: Credentials
     transports: Transports
     chats: Chats
+    models: Models
+    wires: Wires = field(default_factory=lambda: WIRES)
 
 
 @dataclass(frozen=True)
 class Job:
-    """One chat to be driven: what to ask, with whose environment, along which plan."""
+    """One chat to be driven: what to ask, with whose environment, along which plan.
+
+    `given` are keys for this chat alone: they are in nothing that is kept of it. `companions` are the middleware that
+    goes along, None where there is none.
+    """
 
     chat: Chat
     conversation: Conversation
     environment: Environment
     plan: Plan
+    given: Given = field(default_factory=dict, repr=False)
+    companions: Companions | None = None
 
 
 def start(job: Job, tools: Tools, tasks: Tasks) -> None:
@@ -108,6 +130,7 @@ class _Run:
         self._failures: list[PointsmanError] = []
         self._life = Life()
         self._stop: StopReason = "end"
+        self._sent = False
 
     async def attempts(self) -> Finished:
         """Tries until the table says that it is over. Raises the error of a chat that got no answer at all."""
@@ -116,12 +139,15 @@ class _Run:
         self._aim()
         while True:
             error = await self._attempt()
-            happening = "ended" if error is None else judge(self._life, error)
+            happening = "ended" if error is None else judge(self._life, error, sent=self._sent)
             before = self._life
             self._life, move = step(before, happening)
             if error is None:
                 self.note("answered", None)
                 self._announce()
+                if self._answer.cost is None:
+                    with suppress(asyncio.CancelledError):  # the answer is whole, whoever leaves now
+                        await self._tools.models.price_known(self._provider, self._targets[0].model)
                 return Finished(self._stop)
             self.note("failed", error)
             self._failures.append(error)
@@ -163,21 +189,29 @@ class _Run:
 
     def _result(self, last: Finished, reason: StopReason) -> ChatResult:
         chat, started = self._chat, self._chat.started
+        usage = self._answer.usage(self._job.conversation)
         first = None if self._first_visible is None else round((self._first_visible - self._begun) * 1000)
         return ChatResult(
             chat_id=chat.id,
             stop_reason=reason,
-            message=self._answer.message(),
+            message=structs.replace(self._answer.message(), provider=started.provider if started else None),
             model=started.model if started else None,
             provider=started.provider if started else None,
             account=started.account if started else None,
-            usage=self._answer.usage(self._job.conversation),
-            cost=self._answer.cost,
+            usage=usage,
+            cost=self._answer.cost or self._cost(usage),
             attempts=tuple(self._attempts),
             timing=Timing(first, round((self._clock() - self._begun) * 1000)),
             error=last.error,
             resume=last.resume,
         )
+
+    def _cost(self, usage: Usage) -> Cost | None:
+        """What an answer cost by its model's price, where the provider itself does not say; None where nobody knows."""
+        if self._chat.started is None:
+            return None
+        price = self._tools.models.price(self._provider, self._targets[0].model)
+        return cost(usage, price) if price else None
 
     @property
     def log_fields(self) -> dict[str, object]:
@@ -191,7 +225,7 @@ class _Run:
     def _aim(self) -> None:
         """Takes aim at the first of the targets that are left."""
         provider = self._provider
-        self._keys = self._tools.credentials.in_turn(provider, self._job.environment)
+        self._keys = self._tools.credentials.in_turn(provider, self._job.environment, self._job.given)
         self._life = replace(
             self._life,
             tries=0,
@@ -206,25 +240,26 @@ class _Run:
 
     async def _attempt(self) -> PointsmanError | None:
         """One request to one target with one key; what went wrong, or None when the answer is complete."""
-        self._attempt_begun = self._clock()
-        provider, credential, wire = self._provider, self._keys[0], WIRES[self._provider.wire]
-        request, notices = wire.request(provider, self._targets[0].model, self._job.conversation)
-        self._take([notice for notice in notices if notice not in self._told])
-        self._told.update(notices)
-        limits, reader = provider.timeout, wire.reader(provider)
+        self._attempt_begun, self._sent = self._clock(), False
+        self._tools.models.want_price(self._provider, self._targets[0].model)
+        provider, credential, wire = self._provider, self._keys[0], self._tools.wires[self._provider.wire]
+        try:
+            request, reader = await self._request(provider, wire), wire.reader(provider)
+        except PointsmanError as unsent:
+            unsent.provider = unsent.provider or provider.id
+            return redact(unsent, credential)
+        limits, out, self._sent = provider.timeout, self._tools.transports, True
         try:
             async with (
                 Silence(self._chat.append, limits, provider) as silence,
-                self._tools.transports.stream(
-                    authorise(request, provider.auth, credential.key), limits.connect
-                ) as reply,
+                out.stream(await authorise(request, provider, credential, out.fetch), limits.connect) as reply,
             ):
                 if not 200 <= reply.head.status < 300:
                     body = await read(reply.chunks, LONGEST_ERROR)
-                    return redact(wire.error(provider, reply.head, body), credential.key)
+                    return redact(wire.error(provider, reply.head, body), credential)
                 async for chunk in reply.chunks:
                     if error := self._hear(reader, chunk, silence):
-                        return redact(error, credential.key)
+                        return redact(error, credential)
                     if reader.linger is not None:
                         silence.end_within(reader.linger)
             return self._take(reader.close())
@@ -232,7 +267,22 @@ class _Run:
             if reader.linger is not None:  # the answer was complete; how the connection ends is no matter
                 return self._take(reader.close())
             error.provider = error.provider or provider.id
-            return redact(error, credential.key)
+            return redact(error, credential)
+
+    async def _request(self, provider: Provider, wire: Wire) -> Request:
+        """The request for this target, as the middleware wants it; what it can't carry is told."""
+        model, along = self._targets[0].model, self._job.companions
+        conversation, mended = settled(self._job.conversation)
+        if along is None:
+            request, notices = wire.request(provider, model, conversation)
+        else:
+            info = await along.before_request(provider.id, model, conversation)
+            request, notices = wire.request(provider, model, info.conversation)
+            request = with_headers(request, info.headers)
+        notices = [*mended, *notices]
+        self._take([notice for notice in notices if notice not in self._told])
+        self._told.update(notices)
+        return request
 
     def _hear(self, reader: Reader, chunk: bytes, silence: Silence) -> PointsmanError | None:
         """The hot path: one chunk from upstream into the log."""
@@ -253,6 +303,9 @@ class _Run:
                     self._emit(reading)
                 case Notice() | UsageReport():
                     self._emit(reading)
+                case Seal():
+                    self._answer.add(reading)
+                    self._chat.size += len(msgspec.json.encode(reading))
                 case StopSeen(reason):
                     self._stop = reason
                 case ErrorSeen(error):

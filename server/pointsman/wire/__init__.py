@@ -5,7 +5,7 @@ A dialect is one module that fits `Wire`; a provider names it in its TOML. To ad
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Protocol
 
 from msgspec import Struct
@@ -14,8 +14,16 @@ from pointsman.core.catalogue import Provider
 from pointsman.core.chat import Conversation, Notice, Reading
 from pointsman.core.errors import PointsmanError
 from pointsman.core.http import Head, Request
-from pointsman.core.models import Model
-from pointsman.wire import echo, ollama_chat, openai_chat
+from pointsman.core.models import ModelPage
+from pointsman.wire import (
+    anthropic_messages,
+    bedrock_converse,
+    echo,
+    gemini_generate,
+    ollama_chat,
+    openai_chat,
+    openai_responses,
+)
 
 
 class Reader(Protocol):
@@ -47,7 +55,10 @@ class Wire(Protocol):
         ...
 
     def request(self, provider: Provider, model: str, conversation: Conversation) -> tuple[Request, Sequence[Notice]]:
-        """The request for a streamed answer, and a notice for each thing that it can't carry."""
+        """The request for a streamed answer, and a notice for each thing that it can't carry.
+
+        Raises BadRequest for what the provider would refuse.
+        """
         ...
 
     def reader(self, provider: Provider) -> Reader:
@@ -58,15 +69,32 @@ class Wire(Protocol):
         """What a response whose status is not 2xx means."""
         ...
 
-    def models_request(self, provider: Provider) -> Request | None:
-        """The request for the provider's list of models; None where the dialect has none."""
+    def models_request(self, provider: Provider, page: str | None = None) -> Request | None:
+        """The request for the provider's list of models, or for another page of it; None where the dialect has none."""
         ...
 
-    def models(self, provider: Provider, body: bytes) -> Sequence[Model]:
+    def models(self, provider: Provider, body: bytes) -> ModelPage:
         """The models in the answer to that request. Raises BadReply."""
         ...
 
 
-WIRES: dict[str, Wire] = {"openai-chat": openai_chat, "ollama-chat": ollama_chat, "echo": echo}
+Wires = Mapping[str, Wire]
+"""Dialects by name: ours, or ours and those of plugins (`service.plugins`)."""
 
-QUIRKS: dict[str, type[Struct]] = {name: wire.Quirks for name, wire in WIRES.items()}
+WIRES: Wires = {
+    "openai-chat": openai_chat,
+    "openai-responses": openai_responses,
+    "anthropic-messages": anthropic_messages,
+    "gemini-generate": gemini_generate,
+    "bedrock-converse": bedrock_converse,
+    "ollama-chat": ollama_chat,
+    "echo": echo,
+}
+
+
+def quirks_of(wires: Wires) -> dict[str, type[Struct]]:
+    """By dialect, the struct that a provider's quirks must fit."""
+    return {name: wire.Quirks for name, wire in wires.items()}
+
+
+QUIRKS = quirks_of(WIRES)

@@ -15,6 +15,7 @@ from pointsman.core.catalogue import Provider
 from pointsman.core.chat import (
     Conversation,
     ErrorSeen,
+    Message,
     Notice,
     Reading,
     StopReason,
@@ -26,7 +27,7 @@ from pointsman.core.chat import (
 )
 from pointsman.core.errors import UNREADABLE, BadReply, Interrupted, PointsmanError
 from pointsman.core.http import Head, Request
-from pointsman.core.models import Model
+from pointsman.core.models import ModelPage
 from pointsman.core.stream import LineSplitter
 
 PACES = {"echo": 0.02, "slow": 0.25}
@@ -50,7 +51,7 @@ _LINE = msgspec.json.Decoder(_Line)
 
 def request(provider: Provider, model: str, conversation: Conversation) -> tuple[Request, Sequence[Notice]]:
     """The answer itself, as lines; the header `pace` says how slowly they come back."""
-    said, unseen = _last_words(conversation)
+    said = _last_words(conversation)
     text = (
         f"This is Pointsman's offline model. You said: {said}"
         if said
@@ -66,18 +67,7 @@ def request(provider: Provider, model: str, conversation: Conversation) -> tuple
     quirks = msgspec.convert(provider.quirks, Quirks)
     pace = PACES.get(model, 0.0) if quirks.pace is None else quirks.pace
     body = b"".join(msgspec.json.encode(line) + b"\n" for line in [*(_Line(text=word) for word in cut), end])
-    notices = [
-        Notice(about=kind, text=f"The offline model can't use {_one(kind)}; it was left out.") for kind in unseen
-    ]
-    if conversation.tools:
-        notices.append(Notice(about="tools", text="The offline model calls no tools; their definitions were left out."))
-    unused = [name for name in conversation.options.given if name != "maxOutputTokens"]
-    notices += [
-        Notice(about=name, text=f"The offline model has no use for {name}; it was left out.") for name in unused
-    ]
-    if conversation.tool_choice is not None:
-        notices.append(Notice(about="toolChoice", text="The offline model calls no tools; the choice was left out."))
-    return Request("POST", f"{provider.base_url}/{model}", {"pace": str(pace)}, body), notices
+    return Request("POST", f"{provider.base_url}/{model}", {"pace": str(pace)}, body), _left_out(conversation)
 
 
 def reader(provider: Provider) -> Reader:
@@ -125,26 +115,48 @@ def error(provider: Provider, head: Head, body: bytes) -> PointsmanError:
     return BadReply(f"{provider.title} answered HTTP {head.status}.", provider=provider.id, status_code=head.status)
 
 
-def models_request(provider: Provider) -> Request | None:
+def models_request(provider: Provider, page: str | None = None) -> Request | None:
     """None: its models are in its definition."""
     return None
 
 
-def models(provider: Provider, body: bytes) -> Sequence[Model]:
+def models(provider: Provider, body: bytes) -> ModelPage:
     """Nothing: there is no list to read."""
-    return ()
+    return ModelPage(())
 
 
-def _last_words(conversation: Conversation) -> tuple[str, list[str]]:
-    """The text of the last user message, and the kinds of its parts that are not text."""
-    for message in reversed(conversation.messages):
-        if message.role == "user":
-            text = " ".join(part.text for part in message.parts if isinstance(part, TextPart))
-            kinds = {
-                type(p).__name__.removesuffix("Part").lower() for p in message.parts if not isinstance(p, TextPart)
-            }
-            return text.strip(), sorted(kinds)
-    return "", []
+def _last(conversation: Conversation) -> Message | None:
+    return next((message for message in reversed(conversation.messages) if message.role == "user"), None)
+
+
+def _last_words(conversation: Conversation) -> str:
+    """The text of the last user message."""
+    last = _last(conversation)
+    return " ".join(part.text for part in last.parts if isinstance(part, TextPart)).strip() if last else ""
+
+
+_EARLIER = "The offline model repeats the last message of the user alone; what else was said was left out."
+_TOOLS = "The offline model calls no tools; {} left out."
+
+
+def _left_out(conversation: Conversation) -> list[Notice]:
+    """A notice for each kind of thing that is neither said again nor obeyed."""
+    last = _last(conversation)
+    parts = [part for message in conversation.messages if message is not last for part in message.parts]
+    parts += [part for part in (last.parts if last else ()) if not isinstance(part, TextPart)]
+    told = {
+        kind: _EARLIER if kind == "text" else f"The offline model can't use {_one(kind)}; it was left out."
+        for kind in sorted({str(part.__struct_config__.tag) for part in parts})
+    }
+    if conversation.tools:
+        told["tools"] = _TOOLS.format("their definitions were")
+    unused = ["system"] if conversation.system is not None else []
+    unused += ["cache"] if any(message.cache for message in conversation.messages) else []
+    unused += [name for name in conversation.options.given if name != "maxOutputTokens"]
+    told |= {name: f"The offline model has no use for {name}; it was left out." for name in unused}
+    if conversation.tool_choice is not None:
+        told["toolChoice"] = _TOOLS.format("the choice was")
+    return [Notice(about, text) for about, text in told.items()]
 
 
 def _one(kind: str) -> str:

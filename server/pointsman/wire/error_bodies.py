@@ -1,10 +1,12 @@
-"""What an error in JSON means, in a response or in a stream: `{"error": {message, type, code}}`, or a string for it.
+"""What an error in JSON means, in a response or in a stream.
 
-Must never know a provider by name. Source: https://platform.openai.com/docs/guides/error-codes and recorded bodies.
+It is read by its shape: whatever lies around a message, at any depth, may say a code and a time. Must never know a
+provider by name. What the words mean is in `wire.error_words`.
 """
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 import msgspec
@@ -14,7 +16,6 @@ from pointsman.core.errors import (
     UNREADABLE,
     BadReply,
     BadRequest,
-    ContentRefused,
     ContextTooLong,
     InvalidKey,
     ModelNotFound,
@@ -24,24 +25,10 @@ from pointsman.core.errors import (
     QuotaExhausted,
     RateLimited,
 )
-from pointsman.core.http import Head, retry_after
+from pointsman.core.http import Head, again
+from pointsman.core.resets import Reset, date, in_words, reset, used_up
+from pointsman.wire.error_words import NOWHERE, TOO_LARGE, by_phrase, by_word
 
-BY_CODE: dict[str, type[ProviderError]] = {
-    "model_not_found": ModelNotFound,
-    "invalid_model": ModelNotFound,
-    "context_length_exceeded": ContextTooLong,
-    "exceed_context_size_error": ContextTooLong,
-    "insufficient_quota": QuotaExhausted,
-    "billing_hard_limit_reached": QuotaExhausted,
-    "content_filter": ContentRefused,
-    "content_policy_violation": ContentRefused,
-    "invalid_api_key": InvalidKey,
-    "authentication_error": InvalidKey,
-    "rate_limit_exceeded": RateLimited,
-    "rate_limit_error": RateLimited,
-    "overloaded_error": Overloaded,
-    "server_error": Overloaded,
-}
 BY_STATUS: dict[int, type[ProviderError]] = {
     401: InvalidKey,
     402: QuotaExhausted,
@@ -49,51 +36,176 @@ BY_STATUS: dict[int, type[ProviderError]] = {
     404: ModelNotFound,
     408: Overloaded,
     409: Overloaded,
+    424: Overloaded,
     429: RateLimited,
+    498: InvalidKey,
 }
-CONTEXT_PHRASES = ("maximum context length", "context window", "context size", "context length")
 LONGEST_QUOTE = 500
+DEEPEST = 6
+"""Objects within objects that are looked into."""
+INNER = ("innererror", "raw", "error", "message", "details", "detail", "metadata", "violations", "headers")
+"""Fields that may hold more about an error, the most telling first."""
+SAYS_WHAT = ("code", "type", "status", "reason", "error_code", "error_type", "__type")
+SAYS_WHEN = ("retryDelay", "retry_after", "retryAfter", "resets_in_seconds", "resets_at", "estimated_time")
+STATUSES = ("status_code", "code", "status")
+PER_DAY = ("quotaId", "quota_limit")
+"""Where Google names the quota that is used up; one that counts by the day does not come back in a minute."""
 
 
 def from_response(provider: Provider, head: Head, body: bytes) -> PointsmanError:
     """The error of a response whose status is not 2xx."""
-    try:
-        reply = msgspec.json.decode(body)
-        if isinstance(reply, list) and reply:
-            reply = reply[0]
-        detail = reply.get("error", reply) if isinstance(reply, dict) else None
-    except UNREADABLE:
-        detail = None
+    reply = _decoded(body)
+    if isinstance(reply, list) and reply:
+        reply = reply[0]
     if 300 <= head.status < 400:
         text = f"{provider.title} answers at another address than {provider.base_url} (HTTP {head.status})."
         advice = f"Check `base_url`; it points to {head.headers.get('location', 'an address that it did not name')}."
         return BadReply(text, advice, provider=provider.id, status_code=head.status)
-    if detail is None and head.status == 404:
+    if head.status == 404 and (not isinstance(reply, dict) or _message(reply).strip(". ").lower() in NOWHERE):
         text = f"{provider.title} has nothing at {provider.base_url} (HTTP 404)."
         return BadReply(text, provider=provider.id, status_code=404)
-    return _classify(provider, head.status, detail, head)
+    return _classify(provider, head.status, reply if isinstance(reply, dict) else {}, head)
 
 
 def in_stream(provider: Provider, detail: Any) -> PointsmanError:
     """The error that a chunk of a stream carries; a numeric `code` in it is an HTTP status."""
-    code = detail.get("status_code") or detail.get("code") if isinstance(detail, dict) else None
-    return _classify(provider, code if isinstance(code, int) else 500, detail, Head(200))
+    layers = list(_layers(detail))
+    said = (_status(layer.get(name)) for layer in reversed(layers) for name in STATUSES)
+    return _classify(provider, next(filter(None, said), None), detail, Head(200))
 
 
-def _classify(provider: Provider, status: int, detail: Any, head: Head) -> PointsmanError:
-    fields = detail if isinstance(detail, dict) else {}
-    said = fields.get("message") or fields.get("detail") or (detail if isinstance(detail, str) else "")
-    message = str(said)[:LONGEST_QUOTE]
-    kinds = [BY_CODE[word] for key in ("code", "type") if (word := str(fields.get(key))) in BY_CODE]
-    kind = next(iter(kinds), None) or BY_STATUS.get(status) or (Overloaded if status >= 500 else BadRequest)
-    if kind is BadRequest and any(phrase in message.lower() for phrase in CONTEXT_PHRASES):
-        kind = ContextTooLong
+def worded(
+    provider: Provider, kind: type[ProviderError], message: str, status: int, wait: float | None
+) -> PointsmanError:
+    """An error of this kind as people read it, with the page of the provider that helps; `wait` is in seconds."""
+    return _worded(provider, kind, message, status, None if wait is None else Reset(wait))
+
+
+def _classify(provider: Provider, status: int | None, detail: Any, head: Head) -> PointsmanError:
+    """`status` is None where an error came without one, in a stream."""
+    layers = list(_layers(detail))
+    message = _message(detail)
+    now = date(head.headers)
+    kind = _kind(status, _words(layers, head), message)
+    told = _told(layers, now) or in_words(message, now)
+    asked = again(head.headers)
+    if status == 402 and asked:  # whoever says when does not want money
+        kind = RateLimited
+    if kind is QuotaExhausted:
+        when = told or used_up(_limits(layers, head), now)
+        when = when and (Reset(None, when.at) if when.at is not None else when)
+    elif "retry" in kind.remedies:
+        when = asked or told or (used_up(_limits(layers, head), now) if kind is RateLimited else None)
+    else:
+        when = None
+    return _worded(provider, kind, message, status or 500, when)
+
+
+def _kind(status: int | None, words: list[str], message: str) -> type[ProviderError]:
+    """Words weigh more than phrases, and these more than the status; but a status of 5xx hears no phrase.
+
+    Only that nothing is left to spend is heard where a limit or a refusal is told as well, and that one request is over
+    a limit by itself: waiting does not make it smaller.
+    """
+    word = by_word(words) or (RateLimited if status == 429 else None)
+    phrase = by_phrase(message) if status is None or status < 500 else None
+    if phrase and (word in {None, BadRequest} or (phrase is QuotaExhausted and word in {InvalidKey, RateLimited})):
+        return phrase
+    if phrase is ContextTooLong and word is RateLimited and TOO_LARGE in message.lower():
+        return phrase
+    if word is not None and word is not BadRequest:
+        return word
+    if status is None:
+        return word or Overloaded
+    return BY_STATUS.get(status) or (Overloaded if status >= 500 else BadRequest)
+
+
+def _worded(
+    provider: Provider, kind: type[ProviderError], message: str, status: int, when: Reset | None
+) -> PointsmanError:
+    message = message[:LONGEST_QUOTE]
     advice = None
     if kind is Overloaded and provider.links.status:
         advice = f"Try again in a moment, or look at {provider.links.status}."
     if kind is InvalidKey and provider.links.keys:
         advice = f"Check the key at {provider.links.keys} and where it is configured, or switch to another provider."
+    when = when or Reset()
+    if kind is QuotaExhausted and when.time:
+        advice = f"It comes back at {when.time}; until then switch to another provider."
     text = (
         f"{provider.title} says: {message}" if message else f"{provider.title} answered HTTP {status} without a word."
     )
-    return kind(text, advice, provider=provider.id, status_code=status, retry_after=retry_after(head.headers))
+    return kind(text, advice, provider=provider.id, status_code=status, retry_after=when.seconds, resets_at=when.time)
+
+
+def _layers(value: Any, depth: int = 0) -> Iterator[Mapping[str, Any]]:
+    """The objects of an error, the innermost first; JSON in a string is looked into as well."""
+    if isinstance(value, str) and value[:1] in {"{", "["}:
+        value = _decoded(value.encode("utf-8", "replace"))
+    if depth >= DEEPEST:
+        return
+    if isinstance(value, list):
+        for each in value:
+            yield from _layers(each, depth + 1)
+    elif isinstance(value, dict):
+        for name in INNER:
+            if name in value:
+                yield from _layers(value[name], depth + 1)
+        yield value
+
+
+def _words(layers: list[Mapping[str, Any]], head: Head) -> list[str]:
+    words = [word for layer in layers for name in SAYS_WHAT if isinstance(word := layer.get(name), str)]
+    if any("perday" in str(layer.get(name)).lower() for layer in layers for name in PER_DAY):
+        words.insert(0, "per_day_quota")
+    words += ["flagged_input" for layer in layers if "flagged_input" in layer]
+    return [*words, head.headers.get("x-amzn-errortype", "")]
+
+
+def _told(layers: list[Mapping[str, Any]], now: float | None) -> Reset | None:
+    """What the body says of when; one that says it as a time as well as in seconds is asked for both."""
+    found = [each for layer in layers for name in SAYS_WHEN if (each := reset(layer.get(name), now))]
+    seconds = next((each.seconds for each in found if each.seconds is not None), None)
+    at = next((each.at for each in found if each.at is not None), None)
+    return Reset(seconds, at) if found else None
+
+
+def _limits(layers: list[Mapping[str, Any]], head: Head) -> dict[str, str]:
+    """The headers, and those that a body quotes: a gateway passes them on like that."""
+    quoted = (layer["headers"] for layer in layers if isinstance(layer.get("headers"), dict))
+    limits = {name.lower(): str(value) for headers in quoted for name, value in headers.items()}
+    return {**limits, **head.headers}
+
+
+def _message(detail: Any, depth: int = 0) -> str:
+    """The sentence for people, that of the innermost error of all."""
+    if isinstance(detail, str):
+        inner = _decoded(detail.encode("utf-8", "replace")) if detail[:1] in {"{", "["} else None
+        return (_message(inner, depth + 1) if isinstance(inner, dict | list) else "") or detail
+    if depth >= DEEPEST:
+        return ""
+    if isinstance(detail, list):
+        return "; ".join(filter(None, (_message(each, depth + 1) for each in detail)))
+    if not isinstance(detail, dict):
+        return ""
+    metadata = detail.get("metadata")
+    raw = metadata.get("raw") if isinstance(metadata, dict) else None
+    for value in (raw, detail.get("error"), detail.get("message"), detail.get("detail"), detail.get("msg")):
+        if text := _message(value, depth + 1):
+            where, written = detail.get("loc"), detail.get("failed_generation")
+            text = f"{'.'.join(map(str, where))}: {text}" if isinstance(where, list) else text
+            return f"{text} It had written: {written}" if written else text
+    return ""
+
+
+def _status(said: Any) -> int | None:
+    """An HTTP status of a refusal, as a number or as its digits."""
+    text = str(said) if isinstance(said, int | str) else ""
+    return int(text) if len(text) == 3 and text.isdecimal() and "400" <= text <= "599" else None
+
+
+def _decoded(body: bytes) -> Any:
+    try:
+        return msgspec.json.decode(body)
+    except UNREADABLE:
+        return None

@@ -7,6 +7,7 @@ Source: https://github.com/ollama/ollama/blob/main/docs/api.md and docs/capabili
 from __future__ import annotations
 
 from collections.abc import Sequence
+from fnmatch import fnmatchcase
 from typing import Any
 
 import msgspec
@@ -19,6 +20,7 @@ from pointsman.core.chat import (
     ImagePart,
     Message,
     Notice,
+    Options,
     Part,
     Reading,
     ReasoningDelta,
@@ -35,38 +37,83 @@ from pointsman.core.chat import (
 )
 from pointsman.core.errors import UNREADABLE, BadReply, Interrupted, PointsmanError
 from pointsman.core.http import Head, Request
-from pointsman.core.models import Model
+from pointsman.core.models import Model, ModelPage
 from pointsman.core.stream import LineSplitter
-from pointsman.wire import error_bodies
+from pointsman.wire import carrying, error_bodies
+from pointsman.wire.halves import Halves
 
 LONGEST_LINE = 16 * 2**20
 """Bytes that one line of a stream may have before the stream is given up."""
 AFTER_DONE = 0.2
 """Seconds that the end of the body is worth waiting for after the last line."""
-THINK: dict[str, bool | str] = {"none": False, "minimal": "low", "low": "low", "medium": "medium", "high": "high"}
-"""What `reasoningEffort` is called here; another word only says that the model should think."""
+CARRIED = {
+    "temperature",
+    "topP",
+    "maxOutputTokens",
+    "stop",
+    "seed",
+    "reasoningEffort",
+    "responseFormat",
+    "topK",
+    "frequencyPenalty",
+    "presencePenalty",
+}
+THINK = {"minimal": "low", "low": "low", "medium": "medium", "high": "high"}
+"""What `reasoningEffort` is called here, where it is a word."""
 
 
 class Quirks(Struct, frozen=True, forbid_unknown_fields=True):
-    """Nothing differs yet between servers of this dialect."""
+    """Patterns of models. `thinking`: that can be told to think. `thinking_words`: those of them that are told how hard
+    by a word.
+    """
+
+    thinking: tuple[str, ...] = (
+        "gpt-oss*",
+        "qwen3",
+        "qwen3:*",
+        "qwen3.[5-9]*",
+        "deepseek-r1*",
+        "deepseek-v3.[1-9]*",
+        "magistral*",
+        "*thinking*",
+    )
+    thinking_words: tuple[str, ...] = ("gpt-oss*",)
 
 
 def request(provider: Provider, model: str, conversation: Conversation) -> tuple[Request, Sequence[Notice]]:
     """A POST to `/api/chat`; the stream is the default there, and asked for all the same."""
-    notices: list[Notice] = []
+    notices = carrying.options_left_out(conversation, CARRIED, "Ollama") + carrying.unused_form(conversation)
+    notices += _told(conversation)
+    think = _think(conversation.options, model, msgspec.convert(provider.quirks, Quirks), notices)
     messages: list[dict[str, Any]] = []
     if conversation.system:
         messages.append({"role": "system", "content": conversation.system})
     names = {p.id: p.name for m in conversation.messages for p in m.parts if isinstance(p, ToolCallPart)}
     for message in conversation.messages:
         messages += _messages(message, names, notices)
-    body: dict[str, Any] = {"model": model, "messages": messages, "stream": True, **_options(conversation)}
+    body: dict[str, Any] = {"model": model, "messages": messages, "stream": True, **_options(conversation), **think}
     if conversation.tools:
         body["tools"] = [_tool(tool.name, tool.description, tool.parameters) for tool in conversation.tools]
-    if conversation.tool_choice not in {None, "auto"}:
-        notices.append(Notice("toolChoice", "Ollama leaves the choice of a tool to the model; yours was left out."))
     headers = {"content-type": "application/json", "accept": "application/x-ndjson", **provider.headers}
-    return Request("POST", _url(provider, "chat"), headers, msgspec.json.encode(body)), notices
+    return Request("POST", _url(provider, "chat"), headers, msgspec.json.encode(body)), carrying.once(notices)
+
+
+def _told(conversation: Conversation) -> list[Notice]:
+    """Notices for what goes with the messages and has no place here."""
+    notices: list[Notice] = []
+    options = conversation.options
+    form = options.response_format
+    if not isinstance(form, UnsetType) and form.type == "jsonSchema" and form.name is not None:
+        notices.append(Notice("responseFormat", "Ollama takes a schema without a name; the name was left out."))
+    if any(tool.strict is not None for tool in conversation.tools):
+        notices.append(
+            Notice("tools", "Ollama can't be told how strictly to keep to a tool's schema; it was left out.")
+        )
+    if conversation.tool_choice is not None and (conversation.tool_choice != "auto" or not conversation.tools):
+        notices.append(Notice("toolChoice", "Ollama leaves the choice of a tool to the model; yours was left out."))
+    if any(message.cache for message in conversation.messages):
+        notices.append(Notice("cache", "Ollama decides itself what to cache; the hint was left out."))
+    return notices
 
 
 def _options(conversation: Conversation) -> dict[str, Any]:
@@ -77,16 +124,41 @@ def _options(conversation: Conversation) -> dict[str, Any]:
         "num_predict": options.max_output_tokens,
         "stop": options.stop,
         "seed": options.seed,
+        "top_k": options.top_k,
+        "frequency_penalty": options.frequency_penalty,
+        "presence_penalty": options.presence_penalty,
     }
     fields: dict[str, Any] = {}
     if given := {name: value for name, value in sampling.items() if not isinstance(value, UnsetType)}:
         fields["options"] = given
-    if not isinstance(options.reasoning_effort, UnsetType):
-        fields["think"] = THINK.get(options.reasoning_effort, True)
     form = options.response_format
     if not isinstance(form, UnsetType) and form.type != "text":
         fields["format"] = form.schema if form.type == "jsonSchema" and form.schema else "json"
     return fields
+
+
+def _think(options: Options, model: str, quirks: Quirks, notices: list[Notice]) -> dict[str, Any]:
+    """Whether to think, and how hard. Models that can't think refuse to be told to; not to is no matter to them."""
+    effort, own = options.reasoning_effort, model.rpartition("/")[2].lower()
+    if isinstance(effort, UnsetType):
+        return {}
+    think: bool | str
+    if any(fnmatchcase(own, pattern) for pattern in quirks.thinking_words):
+        think = THINK.get(effort, "low" if effort == "none" else "high")
+        if think != effort:
+            text = f"{model[:200]} can't think as `{effort[:50]}` says; `{think}` was asked for."
+            notices.append(Notice("reasoningEffort", text))
+    elif effort == "none":
+        think = False
+    elif any(fnmatchcase(own, pattern) for pattern in quirks.thinking):
+        think = True
+        text = f"{model[:200]} can be told to think, but not how hard; `{effort[:50]}` was left out."
+        notices.append(Notice("reasoningEffort", text))
+    else:
+        text = f"{model[:200]} is not known to think; `reasoningEffort` was left out."
+        notices.append(Notice("reasoningEffort", f"{text} If it does, name it in the quirk `thinking`."))
+        return {}
+    return {"think": think}
 
 
 def _tool(name: str, description: str | None, parameters: dict[str, Any]) -> dict[str, Any]:
@@ -98,7 +170,8 @@ def _messages(message: Message, names: dict[str, str], notices: list[Notice]) ->
     """One message of ours is one of theirs, but for tool results: each of those is a message of its own."""
     own: dict[str, Any] = {"role": message.role, "content": ""}
     results: list[dict[str, Any]] = []
-    for part in message.parts:
+    for given in message.parts:
+        part = carrying.unpacked(given) if isinstance(given, ImagePart) else given
         match part:
             case TextPart(text):
                 own["content"] += text
@@ -107,6 +180,7 @@ def _messages(message: Message, names: dict[str, str], notices: list[Notice]) ->
                 notices += _unsigned(part)
             case ImagePart() if part.data is not None:
                 own.setdefault("images", []).append(part.data)
+                notices += carrying.unsent(part, "data")
             case ToolCallPart():
                 own.setdefault("tool_calls", []).append(_call(part, notices))
             case ToolResultPart():
@@ -120,7 +194,9 @@ def _messages(message: Message, names: dict[str, str], notices: list[Notice]) ->
 def _call(part: ToolCallPart, notices: list[Notice]) -> dict[str, Any]:
     if part.invalid_arguments:
         notices.append(Notice("toolCall", f"The arguments of {part.name} were no JSON object; they were left out."))
-    return {"function": {"name": part.name, "arguments": part.arguments}}
+    if carrying.is_sealed(part):
+        notices.append(Notice("toolCall", "Ollama has no place for the signature of a tool call; it was left out."))
+    return {"id": part.id, "function": {"name": part.name, "arguments": part.arguments}}
 
 
 def _result(part: ToolResultPart, names: dict[str, str], notices: list[Notice]) -> dict[str, Any]:
@@ -131,11 +207,11 @@ def _result(part: ToolResultPart, names: dict[str, str], notices: list[Notice]) 
     if part.is_error:
         notices.append(Notice("toolResult", "Ollama can't say that a tool failed; the words of the result have to."))
     name = names.get(part.tool_call_id, part.tool_call_id)
-    return {"role": "tool", "content": "\n".join(texts), "tool_name": name}
+    return {"role": "tool", "content": "\n".join(texts), "tool_name": name, "tool_call_id": part.tool_call_id}
 
 
 def _unsigned(part: ReasoningPart) -> list[Notice]:
-    if part.signature is None and part.opaque is None:
+    if not carrying.is_sealed(part):
         return []
     return [Notice("reasoning", "Ollama takes earlier reasoning as text; its signature was left out.")]
 
@@ -189,6 +265,7 @@ class Reader:
 
     def __init__(self, provider: Provider) -> None:
         self._provider = provider
+        self._halves = Halves()
         self._lines = LineSplitter()
         self._calls = 0
         self._stopped = False
@@ -219,7 +296,10 @@ class Reader:
 
     def _read(self, text: bytes, readings: list[Reading]) -> None:
         try:
-            line = _LINE.decode(text)
+            try:
+                line = _LINE.decode(text)
+            except UNREADABLE:  # rare, so that only then it is looked for what can be mended
+                line = _LINE.decode(self._halves.mend(text))
         except UNREADABLE as error:
             readings.append(ErrorSeen(self._unreadable(f"sent a line that can't be read ({error})")))
             return
@@ -229,8 +309,9 @@ class Reader:
             self._read_message(line.message, readings)
         if line.done and not self._stopped:
             self._stopped = True
-            if line.eval_count is not None:
-                usage = Usage(input_tokens=line.prompt_eval_count or 0, output_tokens=line.eval_count, exact=True)
+            # What was in the cache may not be counted at all: better an estimate than a prompt of nothing.
+            if line.eval_count is not None and line.prompt_eval_count is not None:
+                usage = Usage(input_tokens=line.prompt_eval_count, output_tokens=line.eval_count, exact=True)
                 readings.append(UsageReport(usage))
             readings.append(StopSeen(self._stop_reason(line.done_reason)))
 
@@ -274,19 +355,19 @@ class _ModelList(Struct):
     models: list[_ListedModel]
 
 
-def models_request(provider: Provider) -> Request | None:
+def models_request(provider: Provider, page: str | None = None) -> Request | None:
     """A GET of `/api/tags`."""
     return Request("GET", _url(provider, "tags"), {"accept": "application/json", **provider.headers})
 
 
-def models(provider: Provider, body: bytes) -> Sequence[Model]:
+def models(provider: Provider, body: bytes) -> ModelPage:
     """The models that the server has. Raises BadReply when the body is no such list."""
     try:
         listed = msgspec.json.decode(body, type=_ModelList).models
     except UNREADABLE as error:
         text = f"{provider.title} gave a list of models that can't be read ({error})."
         raise BadReply(text, provider=provider.id) from None
-    return [
+    listing = [
         Model(
             model=f"{provider.id}:{name}",
             provider=provider.id,
@@ -299,3 +380,4 @@ def models(provider: Provider, body: bytes) -> Sequence[Model]:
         for model in listed
         for name in [model.name.removesuffix(":latest")]
     ]
+    return ModelPage(listing)

@@ -23,14 +23,11 @@
 ---@field error pointsman.ErrorData
 ---@field next? string
 
----How a provider wants to be shown a key.
----@alias pointsman.AuthScheme "none"|"optional-key"|"bearer"|"header"
-
----How a provider is asked: by which scheme, with how many keys for this connection.
+---How a provider is asked: by which scheme (a plugin may have brought it), with how many keys for this connection.
 ---
 ---`oauth`: by a signed-in account.
 ---@class pointsman.AuthState
----@field scheme pointsman.AuthScheme
+---@field scheme string
 ---@field state "missing"|"ready"
 ---@field oauth boolean
 ---@field keys integer
@@ -53,6 +50,7 @@
 ---
 ---`chatId` is a new UUID; the daemon makes one when it is absent. `stream` false: no events, only the result.
 ---`detach` is how many seconds the chat runs on unwatched; absent: 60 for a client that gave a `windowId`, else 0.
+---`credentials` are keys by provider, for this chat alone: never stored, shown or sent to another provider.
 ---@class pointsman.ChatParams
 ---@field messages pointsman.Message[] at least 1
 ---@field chatId? string 1 to 128 characters
@@ -64,6 +62,7 @@
 ---@field options? pointsman.Options absent: none
 ---@field stream? boolean absent: `true`
 ---@field detach? number 0 to 86400
+---@field credentials? table<string, string> absent: none
 
 ---A chat by its id.
 ---@class pointsman.ChatRef
@@ -154,6 +153,33 @@
 ---@field resetsAt? string
 ---@field causes? pointsman.ErrorData[] absent: none
 
+---A name of a model, absent: the selection that holds for this connection; and what would be asked, as for a chat.
+---
+---Without `messages` the result says where the name leads, and nothing about what a target could not carry over.
+---@class pointsman.ExplainRouteParams
+---@field model? string
+---@field messages? pointsman.Message[] absent: none
+---@field system? string
+---@field tools? pointsman.Tool[] absent: none
+---@field toolChoice? pointsman.ToolChoice
+---@field options? pointsman.Options absent: none
+
+---One way that would be tried: what it could not carry over, or the error that would keep it from being asked.
+---@class pointsman.ExplainedTarget
+---@field model string
+---@field provider string
+---@field notices pointsman.Notice[]
+---@field error? pointsman.ErrorData
+
+---Where a name leads: `spec` is the name made independent of who asks, `rule` how it was understood.
+---
+---`targets` would be tried in this order, the next when one fails; none left means that a chat would end at once.
+---@class pointsman.Explanation
+---@field spec string
+---@field rule string
+---@field targets pointsman.ExplainedTarget[]
+---@field skipped pointsman.SkippedTarget[]
+
 ---A document: `data` in base64 with its `mediaType` and perhaps a `name`, or a `url`.
 ---@class pointsman.FilePart
 ---@field type "file"
@@ -199,12 +225,13 @@
 ---@field protocol integer
 ---@field pid integer
 
----An image: `data` in base64 with its `mediaType`, or a `url`.
+---An image: `data` in base64 with its `mediaType`, or a `url`. `detail` is how closely it is to be looked at.
 ---@class pointsman.ImagePart
 ---@field type "image"
 ---@field mediaType? string
 ---@field data? string
 ---@field url? string
+---@field detail? "auto"|"high"|"low"
 
 ---Pages for people, named where they help.
 ---@class pointsman.Links
@@ -231,13 +258,21 @@
 ---@field providers pointsman.ProviderInfo[]
 
 ---One turn. A string stands for a single text part.
+---
+---`provider` is whose answer it is: what is opaque in it goes back to nobody else; absent, it goes to whoever is
+---asked. `cache` marks the end of a beginning that is worth keeping in the provider's cache of prompts.
 ---@class pointsman.Message
 ---@field role "assistant"|"system"|"tool"|"user"
 ---@field content string|pointsman.Part[]
+---@field provider? string
+---@field cache? boolean absent: `false`
 
 ---One model. `model` is the name to switch to, `id` the provider's own; windows are in tokens.
 ---
 ---`source` says who names it: `config` (the provider's definition), or `live` (the provider's own list).
+---`listedAt` is when the provider listed it, RFC 3339 in UTC: so old is what the provider says of it.
+---`contextSource` says who else told the context window, `price.source` who told the price.
+---`capabilities` are named as a provider's `features`; none are named where nobody says.
 ---@class pointsman.Model
 ---@field model string
 ---@field provider string
@@ -247,6 +282,9 @@
 ---@field source string
 ---@field contextWindow? integer
 ---@field maxOutputTokens? integer
+---@field price? pointsman.Price
+---@field contextSource? string
+---@field listedAt? string
 
 ---A tool choice that names the one tool to call.
 ---@class pointsman.NamedTool
@@ -270,9 +308,43 @@
 ---@field seed? integer
 ---@field reasoningEffort? string
 ---@field responseFormat? pointsman.ResponseFormat
+---@field topK? integer at least 1
+---@field frequencyPenalty? number -2 to 2
+---@field presencePenalty? number -2 to 2
+---@field parallelToolCalls? boolean
 
 ---A part of a message. Pass over one whose `type` you do not know.
 ---@alias pointsman.Part pointsman.TextPart|pointsman.ImagePart|pointsman.FilePart|pointsman.ReasoningPart|pointsman.ToolCallPart|pointsman.ToolResultPart
+
+---One plugin that is installed. `problem` says why it is off, or what went wrong with it last.
+---@class pointsman.PluginInfo
+---@field name string
+---@field group "auth"|"middleware"|"wires"
+---@field package string
+---@field version string
+---@field state "off"|"ready"
+---@field problem? string
+
+---The price of a model in US dollars a million tokens.
+---
+---`source` says who says so: the provider by its id, or `genai-prices`, of which `edition` is the release. What is
+---not said of cached tokens costs as much as input. `tiers` are for long requests, the shortest first.
+---@class pointsman.Price
+---@field inputUsdPerMillion number
+---@field outputUsdPerMillion number
+---@field source string
+---@field cachedInputUsdPerMillion? number
+---@field cacheWriteUsdPerMillion? number
+---@field edition? string
+---@field tiers? pointsman.PriceTier[] absent: none
+
+---The price of a request with more input tokens than `aboveInputTokens`; it holds for all of its tokens.
+---@class pointsman.PriceTier
+---@field aboveInputTokens integer
+---@field inputUsdPerMillion number
+---@field outputUsdPerMillion number
+---@field cachedInputUsdPerMillion? number
+---@field cacheWriteUsdPerMillion? number
 
 ---A mistake in a configuration file: where, what, and what to do. `line` counts from 1.
 ---@class pointsman.Problem
@@ -293,6 +365,7 @@
 ---@field state "active"|"available"|"offline"|"unconfigured"
 ---@field models string[]
 ---@field links pointsman.Links
+---@field features? string[] absent: none
 ---@field defaultModel? string
 
 ---What sort of service a provider is.
@@ -303,16 +376,25 @@
 ---@field provider string
 
 ---A provider to be tried, perhaps with another base URL, or with a key that is used this once and never kept.
+---
+---`credentials` are keys by provider, as for a chat; `key` is short for the one of this provider. `say` has a model
+---answer with a word, which costs a few tokens: `model`, or the provider's default.
 ---@class pointsman.ProviderTestParams
 ---@field provider string
 ---@field baseUrl? string
 ---@field key? string
+---@field credentials? table<string, string> absent: none
+---@field say? boolean absent: `false`
+---@field model? string
 
 ---How it went: whether it let us in, how long that took, how many models it lists, and what was wrong.
+---
+---`steps` are those that were made, in order, up to the first that failed.
 ---@class pointsman.ProviderTestResult
 ---@field ok boolean
 ---@field milliseconds integer
 ---@field models integer
+---@field steps? pointsman.Step[] absent: none
 ---@field error? pointsman.ErrorData
 
 ---Providers as this connection can use them have changed: the ids of those that came, differ, or went.
@@ -407,6 +489,12 @@
 ---@field test? boolean absent: `true`
 ---@field ifRevision? string
 
+---One way that would be left out, and why.
+---@class pointsman.SkippedTarget
+---@field model string
+---@field provider string
+---@field reason string
+
 ---The provider that answers, and its model. Comes once, before anything visible. `account` is masked.
 ---@class pointsman.Started
 ---@field type "started"
@@ -414,7 +502,7 @@
 ---@field provider string
 ---@field account? string
 
----The daemon and what it is doing. `memory` is its resident set in bytes.
+---The daemon and what it is doing. `memory` is its resident set in bytes; `plugins` are those of other packages.
 ---@class pointsman.StatusResult
 ---@field version string
 ---@field protocol integer
@@ -431,6 +519,16 @@
 ---@field keptChats integer
 ---@field providers integer
 ---@field problems integer
+---@field plugins pointsman.PluginInfo[]
+
+---One step of trying a provider: that it is there, takes the key, lists its models, and answers with a word.
+---
+---`skipped` says by `detail` why it could not be made, which is no failure. Of a `say`, `detail` is what was said.
+---@class pointsman.Step
+---@field step "authenticate"|"list"|"reach"|"say"
+---@field outcome "failed"|"ok"|"skipped"
+---@field milliseconds integer
+---@field detail? string
 
 ---Why an answer ended.
 ---@alias pointsman.StopReason "end"|"length"|"toolCalls"|"contentFilter"|"cancelled"|"interrupted"
@@ -461,11 +559,12 @@
 ---@field firstTokenMs integer|nil
 ---@field totalMs integer
 
----A function that the model may ask for; `parameters` is a JSON Schema.
+---A function that the model may ask for; `parameters` is a JSON Schema, kept to exactly where `strict` is true.
 ---@class pointsman.Tool
 ---@field name string
 ---@field parameters table<string, any>
 ---@field description? string
+---@field strict? boolean
 
 ---A piece of a tool call: fragments of one `index` belong together; `arguments` is a fragment of JSON text.
 ---@class pointsman.ToolCallDelta
@@ -477,13 +576,15 @@
 
 ---The model asks for a tool.
 ---
----`invalidArguments` keeps the text when it is not a JSON object; `arguments` is then empty.
+---`invalidArguments` keeps the text when it is not a JSON object; `arguments` is then empty. `signature` is the
+---provider's own and goes back to it unchanged.
 ---@class pointsman.ToolCallPart
 ---@field type "toolCall"
 ---@field id string
 ---@field name string
 ---@field arguments table<string, any>
 ---@field invalidArguments? string
+---@field signature? string
 
 ---Whether the model may, must not or must call a tool, or which one.
 ---@alias pointsman.ToolChoice "auto"|"none"|"required"|pointsman.NamedTool
@@ -528,7 +629,7 @@
 ---@field seconds number
 
 ---The codes of errors that there are now; a newer daemon may have more.
----@alias pointsman.ErrorCode "PointsmanError"|"InternalError"|"ConfigError"|"ConfigConflict"|"StorageError"|"SelectionConflict"|"ShuttingDown"|"TooManyRequests"|"RouteError"|"UnknownProvider"|"UnknownModel"|"UnknownChain"|"NoModelChosen"|"NoTargetLeft"|"CredentialError"|"MissingKey"|"ProviderError"|"InvalidKey"|"RateLimited"|"QuotaExhausted"|"Overloaded"|"ModelNotFound"|"BadRequest"|"ContextTooLong"|"ContentRefused"|"Interrupted"|"BadReply"|"ChatGone"|"ChatInUse"|"TransportError"|"ConnectFailed"|"TimedOut"|"BadCertificate"|"ParseError"|"MethodNotFound"|"MessageTooLarge"|"InvalidRequest"|"InvalidParams"|"NotGreeted"|"NotInitialized"|"RequestCancelled"
+---@alias pointsman.ErrorCode "PointsmanError"|"InternalError"|"ConfigError"|"ConfigConflict"|"StorageError"|"SelectionConflict"|"ShuttingDown"|"TooManyRequests"|"PluginFailed"|"RouteError"|"UnknownProvider"|"UnknownModel"|"UnknownChain"|"NoModelChosen"|"NoTargetLeft"|"CredentialError"|"MissingKey"|"MissingSetting"|"MissingExtra"|"SignInNeeded"|"ProviderError"|"InvalidKey"|"RateLimited"|"QuotaExhausted"|"Overloaded"|"ModelNotFound"|"BadRequest"|"ContextTooLong"|"ContentRefused"|"Interrupted"|"BadReply"|"ChatGone"|"ChatInUse"|"TransportError"|"ConnectFailed"|"TimedOut"|"BadCertificate"|"ParseError"|"MethodNotFound"|"MessageTooLarge"|"InvalidRequest"|"InvalidParams"|"NotGreeted"|"NotInitialized"|"RequestCancelled"
 
 return {
   protocol = 1,
@@ -537,6 +638,7 @@ return {
     listModels = "pointsman/listModels", -- pointsman.ListModelsParams → pointsman.ListModelsResult
     currentModel = "pointsman/currentModel", -- pointsman.Nothing → pointsman.Selection
     switchModel = "pointsman/switchModel", -- pointsman.SwitchModelParams → pointsman.Selection
+    explainRoute = "pointsman/explainRoute", -- pointsman.ExplainRouteParams → pointsman.Explanation
     chat = "pointsman/chat", -- pointsman.ChatParams → pointsman.ChatResult
     attachChat = "pointsman/attachChat", -- pointsman.AttachParams → pointsman.ChatResult
     cancelChat = "pointsman/cancelChat", -- pointsman.ChatRef → pointsman.ChatResult

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pointsman.core.chat import Conversation
 from pointsman.core.receipt import ChatResult
+from pointsman.core.secret import Secret
 from pointsman.rpc.table import Context, method
 from pointsman.rpc.types import AttachParams, ChatParams, ChatRef, ListChatsResult, Nothing
 
@@ -16,7 +17,10 @@ async def chat(ctx: Context, params: ChatParams) -> ChatResult:
     "cancelled"`.
     """
     conversation = Conversation(params.messages, params.system, params.tools, params.tool_choice, params.options)
-    begun = ctx.app.chat(ctx.client, conversation, params.model, params.chat_id, params.conversation_id, params.detach)
+    given = {provider: Secret(key) for provider, key in params.credentials.items()}
+    begun = ctx.app.chat(
+        ctx.client, conversation, params.model, params.chat_id, params.conversation_id, params.detach, given
+    )
     ctx.cancels(begun.cancel)
     return await ctx.follow(begun, -1, stream=params.stream)
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import msgspec
@@ -30,8 +31,7 @@ from pointsman.rpc.types import (
     TrustParams,
     TrustResult,
 )
-from pointsman.service.testing import Trial, test
-from pointsman.wire import QUIRKS
+from pointsman.service.testing import Trial, Wanted, test
 
 HIDDEN = ("keys", "headers")
 """Values that may be secrets: only their names are shown."""
@@ -45,6 +45,7 @@ async def get_provider(ctx: Context, params: ProviderRef) -> GetProviderResult:
     """
     catalogue = ctx.app.catalogues.of(ctx.client)
     values = msgspec.to_builtins(provider_named(ctx, params.provider))
+    values.pop("template")
     for name in HIDDEN:
         values[name] = [Secret(v).mask() for v in values[name]] if name == "keys" else dict.fromkeys(values[name], "…")
     start = f"providers.{params.provider}."
@@ -68,7 +69,7 @@ async def set_provider(ctx: Context, params: SetProviderParams) -> ConfigResult:
     Only what is named is changed; null removes a value. Comments and order of the file stay.
     """
     if params.test:
-        trial = await _try(ctx, _with(ctx, params.provider, params.values), None)
+        trial = await _try(ctx, _with(ctx, params.provider, params.values), Wanted())
         if trial.error:
             raise ConfigError(
                 f"Nothing was saved: {trial.error.message}",
@@ -85,6 +86,7 @@ async def remove_provider(ctx: Context, params: RemoveProviderParams) -> ConfigR
     A choice of it stays.
     """
     provider_named(ctx, params.provider)
+    _must_be_in_the_users_file(ctx, params.provider)
     path = ["providers", params.provider]
     return ConfigResult(await ctx.app.configuration.change(path, None, params.if_revision))
 
@@ -124,14 +126,17 @@ async def reload_config(ctx: Context, params: Nothing) -> ConfigResult:
 
 @method
 async def test_provider(ctx: Context, params: ProviderTestParams) -> ProviderTestResult:
-    """Asks a provider for its models, with what is configured, or with a key or a base URL that was typed just now.
+    """Tries a provider, with what is configured, or with a key or a base URL that was typed just now.
 
-    A configured key is never sent to a `baseUrl` of another origin.
+    It is asked for its models, and for a word if that is wanted. A configured key is never sent to a `baseUrl` of
+    another origin.
     """
     values = {"base_url": params.base_url} if params.base_url else {}
-    trial = await _try(ctx, _with(ctx, params.provider, values), params.key)
+    key = params.key or params.credentials.get(params.provider)
+    wanted = Wanted(Secret(key) if key else None, params.say or params.model is not None, params.model)
+    trial = await _try(ctx, _with(ctx, params.provider, values), wanted)
     error = trial.error.data() if trial.error else None
-    return ProviderTestResult(error is None, trial.milliseconds, trial.models, error)
+    return ProviderTestResult(error is None, trial.milliseconds, trial.models, list(trial.steps), error)
 
 
 @method
@@ -140,13 +145,24 @@ async def trust_workspace(ctx: Context, params: TrustParams) -> TrustResult:
     return TrustResult(await ctx.app.trust(params.folder, wanted=params.trusted), params.trusted)
 
 
+def _must_be_in_the_users_file(ctx: Context, id: str) -> None:
+    """Refuses to take out what stands in a file of its own alone."""
+    origins = ctx.app.catalogues.of(ctx.client).origins
+    own = {origin for path, origin in origins.items() if path.startswith(f"providers.{id}.")}
+    dropped = sorted(origin for origin in own if Path(origin).parent == ctx.app.catalogues.folder)
+    if dropped and ctx.app.where.config_file not in own:
+        raise ConfigError(f"{id} is defined by a file of its own: {dropped[0]}.", "Remove that file.")
+
+
 def _with(ctx: Context, id: str, values: Mapping[str, Any]) -> Provider:
     """The provider as it would be with these values over what is configured. Raises ConfigError."""
     configured = ctx.app.catalogues.of(ctx.client).providers.get(id)
     table = msgspec.to_builtins(configured) if configured else {}
     for name in ("id", "configured_by_user"):
         table.pop(name, None)
-    return provider_from(id, _over(table, values), QUIRKS)
+    if template := table.pop("template", ""):  # other values of its parameters fill it anew
+        table["base_url"] = template
+    return provider_from(id, _over(table, values), ctx.app.quirks, ctx.app.schemes)
 
 
 def _over(table: Mapping[str, Any], values: Mapping[str, Any]) -> dict[str, Any]:
@@ -158,8 +174,8 @@ def _over(table: Mapping[str, Any], values: Mapping[str, Any]) -> dict[str, Any]
     return {key: value for key, value in merged.items() if value is not None}
 
 
-async def _try(ctx: Context, provider: Provider, key: str | None) -> Trial:
+async def _try(ctx: Context, provider: Provider, wanted: Wanted) -> Trial:
     app = ctx.app
     configured = app.catalogues.of(ctx.client).providers.get(provider.id)
     tools = (app.credentials, app.transports)
-    return await test(provider, configured, ctx.client.environment, tools, Secret(key) if key else None)
+    return await test(provider, configured, ctx.client.environment, tools, wanted, app.plugins.wires)

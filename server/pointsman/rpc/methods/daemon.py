@@ -16,7 +16,7 @@ from pointsman.service.clients import Client
 async def status(ctx: Context, params: Nothing) -> StatusResult:
     """Tells how the daemon is, and who is connected."""
     app = ctx.app
-    catalogue, problems = app.catalogues.of(ctx.client), app.catalogues.problems(ctx.client)
+    catalogue, problems = app.catalogues.of(ctx.client), app.problems(ctx.client)
     return StatusResult(
         version=VERSION,
         protocol=PROTOCOL,
@@ -33,6 +33,7 @@ async def status(ctx: Context, params: Nothing) -> StatusResult:
         kept_chats=len(app.chats),
         providers=len(catalogue.providers),
         problems=sum(len(each.problems) for each in problems),
+        plugins=[plugin.info for plugin in app.plugins.found],
     )
 
 

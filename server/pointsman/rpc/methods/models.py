@@ -14,6 +14,7 @@ from pointsman.rpc.types import (
     ProviderInfo,
     ProviderState,
 )
+from pointsman.service.credentials import KEY_NOT_NEEDED
 
 
 @method
@@ -27,7 +28,11 @@ async def list_providers(ctx: Context, params: Nothing) -> ListProvidersResult:
 
 @method
 async def list_models(ctx: Context, params: ListModelsParams) -> ListModelsResult:
-    """Lists models: those of the configuration, and those that configured providers list themselves."""
+    """Lists models: those of the configuration, and those that configured providers list themselves.
+
+    A list that is older than six hours is asked for again, any with `refresh`. What a provider does not say of its
+    models, others may: who said what is told with it. What nobody says is absent.
+    """
     catalogue = ctx.app.catalogues.of(ctx.client)
     provider = provider_named(ctx, params.provider) if params.provider else None
     models, failures = await ctx.app.models.listed(catalogue, ctx.client.environment, provider, params.refresh)
@@ -46,7 +51,8 @@ def provider_named(ctx: Context, id: str) -> Provider:
 
 def _info(ctx: Context, provider: Provider, active: str | None) -> ProviderInfo:
     credentials, environment = ctx.app.credentials, ctx.client.environment
-    usable = credentials.usable(provider, environment)
+    found = len(credentials.all(provider, environment))
+    usable = not provider.missing and (found > 0 or provider.auth.scheme in KEY_NOT_NEEDED)
     return ProviderInfo(
         id=provider.id,
         name=provider.title,
@@ -56,12 +62,13 @@ def _info(ctx: Context, provider: Provider, active: str | None) -> ProviderInfo:
         auth=AuthState(
             scheme=provider.auth.scheme,
             state="ready" if usable else "missing",
-            oauth=False,
-            keys=len(credentials.keys(provider, environment)),
+            oauth=provider.auth.scheme == "oauth",
+            keys=found,
         ),
         state=_state(ctx, provider, usable, active),
         models=sorted(provider.names),
         links=provider.links,
+        features=list(provider.features),
         default_model=provider.default_model,
     )
 

@@ -1,0 +1,148 @@
+"""When a provider can be asked again: every form in which it says so, as one value. Must never know a clock.
+
+What is told as a time is only a wait once the response's own `Date` says what time it was there.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
+from math import isfinite
+
+UNITS = {"d": 86400.0, "h": 3600.0, "m": 60.0, "s": 1.0, "ms": 1e-3, "us": 1e-6, "µs": 1e-6, "ns": 1e-9}
+_DURATION = re.compile(r"(\d+(?:\.\d+)?)(ms|us|µs|ns|d|h|m|s)", re.ASCII)
+_NUMBER = re.compile(r"\d+(?:\.\d*)?|\.\d+", re.ASCII)
+_IN_WORDS = re.compile(
+    r"\b(?:try again|retry) (?:in|after) (\d+(?:\.\d+)?)(?: (sec|min|hour|day)|([dhmsuµn][\ddhmsuµn.]*)|(?![ \w]))",
+    re.IGNORECASE,
+)
+_ON_A_DAY = re.compile(r"\bon (\d{4}-\d\d-\d\d) at (\d\d:\d\d) UTC", re.ASCII)
+EARLIEST_TIME, EARLIEST_MILLISECONDS = 1e9, 1e11
+"""A number from here on is no wait but a Unix time, in seconds or in milliseconds."""
+LATEST_TIME = 253402300799.0
+"""The end of the year 9999, the last that RFC 3339 can write."""
+FULL = 100.0
+"""Percent of a window that are used when there is nothing left of it."""
+
+
+@dataclass(frozen=True)
+class Reset:
+    """From when on it is worth asking again: in so many seconds, and at which Unix time, as far as that is known."""
+
+    seconds: float | None = None
+    at: float | None = None
+
+    @property
+    def time(self) -> str | None:
+        """The time in RFC 3339, UTC, to the second."""
+        if self.at is None:
+            return None
+        return datetime.fromtimestamp(self.at, UTC).isoformat(timespec="seconds").replace("+00:00", "Z")
+
+
+def reset(value: object, now: float | None) -> Reset | None:
+    """What a header or a field says.
+
+    Seconds, a duration (`6m0s`, `4ms`), a Unix time in seconds or milliseconds, RFC 3339, or the date of a header
+    (RFC 9110 §5.6.7). `now` is the Unix time at which it was said.
+    """
+    if isinstance(value, bool) or not isinstance(value, str | int | float):
+        return None
+    text = value.strip() if isinstance(value, str) else ""
+    try:
+        number = float(value) if not isinstance(value, str) else float(text) if _NUMBER.fullmatch(text) else None
+    except OverflowError:  # JSON sets no limit to a whole number
+        return None
+    if number is not None:
+        if number >= EARLIEST_MILLISECONDS:
+            return _at(number / 1000, now)
+        return _at(number, now) if number >= EARLIEST_TIME else _after(number, now)
+    if (seconds := duration(text)) is not None:
+        return _after(seconds, now)
+    at = _time(text)
+    return None if at is None else _at(at, now)
+
+
+def duration(text: str) -> float | None:
+    """Seconds in a duration as Go and Protobuf write it: `1h2m3.5s`, `4ms`, `17s`."""
+    found = _DURATION.findall(text)
+    if not found or "".join(number + unit for number, unit in found) != text:
+        return None
+    return sum(float(number) * UNITS[unit] for number, unit in found)
+
+
+def date(headers: Mapping[str, str]) -> float | None:
+    """The Unix time at which a response was made, by its own `Date`."""
+    return _http_date(headers.get("date", ""))
+
+
+def in_words(message: str, now: float | None) -> Reset | None:
+    """What a sentence says: `try again in 6m0s`, `retry after 26 seconds`, `on 2026-12-01 at 00:00 UTC`."""
+    if day := _ON_A_DAY.search(message):
+        return reset(f"{day[1]}T{day[2]}:00Z", now)
+    if (found := _IN_WORDS.search(message)) is None:
+        return None
+    text = found[1] + (found[2][0].lower() if found[2] else found[3] or "s")  # a bare number is seconds
+    return reset(text.rstrip("."), now)
+
+
+def used_up(headers: Mapping[str, str], now: float | None) -> Reset | None:
+    """The last reset of those limits of which nothing is left; names of headers are lower case.
+
+    A limit is a pair `…reset…` and `…remaining…`, or a window `…-reset-at` and `…-used-percent`. One that doesn't say
+    what is left of it counts where no other does. Sources: the rate limit pages of OpenAI, Groq, Anthropic and
+    OpenRouter; codex-api/src/rate_limits.rs in openai/codex.
+    """
+    empty: list[Reset] = []
+    unsaid: list[Reset] = []
+    for name, value in headers.items():
+        if "reset" not in name or "retry" in name or (found := reset(value, now)) is None:
+            continue
+        left = _left(name, headers)
+        if left is None:
+            unsaid.append(found)
+        elif left <= 0:
+            empty.append(found)
+    return max(empty or unsaid, key=lambda each: (each.at or 0.0, each.seconds or 0.0), default=None)
+
+
+def _left(name: str, headers: Mapping[str, str]) -> float | None:
+    """What is left of the limit whose reset has this name; None where nothing says so."""
+    remaining = headers.get(name.replace("reset", "remaining"), "").strip()
+    if _NUMBER.fullmatch(remaining):
+        return float(remaining)
+    used = headers.get(name.replace("reset-at", "used-percent"), "").strip() if "reset-at" in name else ""
+    return FULL - float(used) if _NUMBER.fullmatch(used) else None
+
+
+def _after(seconds: float, now: float | None) -> Reset | None:
+    """`seconds` is not below 0 here but where a field holds such a number."""
+    if not 0 <= seconds < EARLIEST_TIME:
+        return None
+    at = None if now is None else now + seconds
+    return Reset(seconds, at if at is not None and 0 <= at <= LATEST_TIME else None)
+
+
+def _at(at: float, now: float | None) -> Reset | None:
+    if not isfinite(at) or not 0 <= at <= LATEST_TIME:
+        return None
+    return Reset(None if now is None else max(0.0, at - now), at)
+
+
+def _time(text: str) -> float | None:
+    try:
+        time = datetime.fromisoformat(text)
+    except ValueError:
+        return _http_date(text)
+    return None if time.tzinfo is None else time.timestamp()
+
+
+def _http_date(text: str) -> float | None:
+    try:
+        time = parsedate_to_datetime(text)
+        return None if time.tzinfo is None else time.timestamp()
+    except (ValueError, TypeError, OverflowError):
+        return None

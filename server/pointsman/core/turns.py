@@ -1,0 +1,58 @@
+"""Puts the turns of a conversation into the order that every provider wants: each tool call followed by its result.
+
+A chat may have been cancelled before a tool had answered, or its result comes after something else was said. Some
+providers refuse that, others don't, and a conversation may change between them. Must never know who is asked.
+"""
+
+from __future__ import annotations
+
+import msgspec
+
+from pointsman.core.chat import Conversation, Message, Notice, ToolCallPart, ToolResultPart
+
+NO_RESULT = "There is no result: the tool was not called."
+MOVED = Notice("toolResult", "A result was moved up to the tool call that it answers.")
+MISSING = Notice("toolCall", "A tool call without a result was given one that says so.")
+
+
+def settled(conversation: Conversation) -> tuple[Conversation, list[Notice]]:
+    """The conversation with a result behind each call, moved up or made up, and what to tell of that.
+
+    Results that answer no call stay where they are.
+    """
+    turns, told = list(conversation.messages), dict[Notice, None]()
+    for number in reversed(range(len(turns))):
+        calls = [part.id for part in turns[number].parts if isinstance(part, ToolCallPart)]
+        unanswered = [id for id in calls if id not in _answered(turns, number + 1)]
+        if not unanswered:
+            continue
+        results = [_taken(turns, number + 1, id) for id in unanswered]
+        told |= {MISSING if result is None else MOVED: None for result in results}
+        made = [result or ToolResultPart(id, NO_RESULT, True) for id, result in zip(unanswered, results, strict=True)]
+        turns.insert(number + 1, Message("tool", tuple(made)))
+    return (msgspec.structs.replace(conversation, messages=tuple(turns)), list(told)) if told else (conversation, [])
+
+
+def _answered(turns: list[Message], start: int) -> set[str]:
+    """The calls that are answered right here, before anything else is said."""
+    found = set[str]()
+    for turn in turns[start:]:
+        for part in turn.parts:
+            if not isinstance(part, ToolResultPart):
+                return found
+            found.add(part.tool_call_id)
+    return found
+
+
+def _taken(turns: list[Message], start: int, id: str) -> ToolResultPart | None:
+    """The result of a call that comes later, taken out of there; an id that is called again belongs to that call."""
+    for number in range(start, len(turns)):
+        parts = turns[number].parts
+        for part in parts:
+            if isinstance(part, ToolCallPart) and part.id == id:
+                return None
+            if isinstance(part, ToolResultPart) and part.tool_call_id == id:
+                rest = tuple(other for other in parts if other is not part)
+                turns[number : number + 1] = [msgspec.structs.replace(turns[number], content=rest)] if rest else []
+                return part
+    return None

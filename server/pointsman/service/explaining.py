@@ -1,0 +1,71 @@
+"""What would become of a chat, target by target, without asking any.
+
+Must never send anything, nor call a hook of a plugin.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from msgspec import Struct
+
+from pointsman.core.catalogue import Catalogue
+from pointsman.core.chat import Conversation, Notice
+from pointsman.core.errors import ErrorData, PointsmanError
+from pointsman.core.routing import Plan, Target
+from pointsman.core.turns import settled
+from pointsman.wire import Wires
+
+
+class ExplainedTarget(Struct, frozen=True, rename="camel", omit_defaults=True):
+    """One way that would be tried: what it could not carry over, or the error that would keep it from being asked."""
+
+    model: str
+    provider: str
+    notices: Sequence[Notice]
+    error: ErrorData | None = None
+
+
+class SkippedTarget(Struct, frozen=True, rename="camel"):
+    """One way that would be left out, and why."""
+
+    model: str
+    provider: str
+    reason: str
+
+
+class Explanation(Struct, frozen=True, rename="camel"):
+    """Where a name leads: `spec` is the name made independent of who asks, `rule` how it was understood.
+
+    `targets` would be tried in this order, the next when one fails; none left means that a chat would end at once.
+    """
+
+    spec: str
+    rule: str
+    targets: list[ExplainedTarget]
+    skipped: list[SkippedTarget]
+
+
+def explain(catalogue: Catalogue, plan: Plan, wires: Wires, conversation: Conversation | None) -> Explanation:
+    """A plan in words; with a conversation, what each of its targets would make of it."""
+    return Explanation(
+        spec=plan.route.spec,
+        rule=plan.route.rule,
+        targets=[_explained(catalogue, target, wires, conversation) for target in plan.targets],
+        skipped=[SkippedTarget(target.model, target.provider, reason) for target, reason in plan.skipped],
+    )
+
+
+def _explained(
+    catalogue: Catalogue, target: Target, wires: Wires, conversation: Conversation | None
+) -> ExplainedTarget:
+    if conversation is None:
+        return ExplainedTarget(target.model, target.provider, [])
+    provider = catalogue.providers[target.provider]
+    try:
+        conversation, mended = settled(conversation)
+        _, notices = wires[provider.wire].request(provider, target.model, conversation)
+    except PointsmanError as error:
+        error.provider = error.provider or provider.id
+        return ExplainedTarget(target.model, target.provider, [], error.data())
+    return ExplainedTarget(target.model, target.provider, [*mended, *notices])

@@ -1,0 +1,73 @@
+"""What tokens cost: each kind of token at its own rate, and long requests at theirs."""
+
+from __future__ import annotations
+
+import msgspec
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from pointsman.core.chat import Usage
+from pointsman.core.pricing import Price, PriceTier, cost
+
+PLAIN = Price(3.0, 15.0, "genai-prices")
+CACHED = Price(3.0, 15.0, "genai-prices", 0.3, 3.75)
+TIERED = Price(
+    1.0,
+    2.0,
+    "genai-prices",
+    0.5,
+    tiers=(PriceTier(200_000, 2.0, 4.0, 1.0), PriceTier(500_000, 10.0, 20.0)),
+)
+
+
+def used(
+    into: int, out: int, cached: int | None = None, written: int | None = None, thought: int | None = None
+) -> Usage:
+    return Usage(into, out, True, cached, written, thought)
+
+
+@pytest.mark.parametrize(
+    ("price", "usage", "usd"),
+    [
+        (PLAIN, used(0, 0), 0.0),
+        (PLAIN, used(1_000_000, 0), 3.0),
+        (PLAIN, used(0, 1_000_000), 15.0),
+        (PLAIN, used(1000, 100), 0.0045),
+        (PLAIN, used(0, 100, thought=90), 0.0015),  # the output includes the reasoning
+        (PLAIN, used(1000, 0, cached=400, written=100), 0.003),  # no rate of their own
+        (CACHED, used(1000, 0), 0.003),
+        (CACHED, used(1000, 0, cached=1000), 0.0003),
+        (CACHED, used(1000, 0, written=1000), 0.00375),
+        (CACHED, used(1000, 0, cached=500, written=200), (300 * 3 + 500 * 0.3 + 200 * 3.75) / 1e6),
+        (CACHED, used(100, 0, cached=500), 500 * 0.3 / 1e6),  # odd counts make no negative costs
+        (Price(0.0, 0.0, "up"), used(1000, 1000), 0.0),
+        (Price(2.0, 2.0, "up", 0.0, 0.0), used(1000, 0, cached=600, written=400), 0.0),
+        (TIERED, used(200_000, 100_000), 0.2 + 0.2),
+        (TIERED, used(200_001, 100_000), 0.400002 + 0.4),
+        (TIERED, used(400_000, 0, cached=400_000), 0.4),
+        (TIERED, used(600_000, 100_000, cached=600_000), 6.0 + 2.0),
+    ],
+)
+def test_what_tokens_cost(price: Price, usage: Usage, usd: float) -> None:
+    found = cost(usage, price)
+    assert found.usd == pytest.approx(usd)
+    assert (found.exact, found.source) == (False, price.source)
+
+
+COUNT = st.integers(0, 10**7)
+
+
+@given(COUNT, COUNT, COUNT | st.none(), COUNT | st.none(), st.sampled_from([PLAIN, CACHED, TIERED]))
+def test_a_cost_is_never_below_nothing(
+    into: int, out: int, cached: int | None, written: int | None, price: Price
+) -> None:
+    assert cost(used(into, out, cached, written), price).usd >= 0
+
+
+def test_how_a_price_is_written() -> None:
+    assert msgspec.to_builtins(PLAIN) == {
+        "inputUsdPerMillion": 3.0,
+        "outputUsdPerMillion": 15.0,
+        "source": "genai-prices",
+    }

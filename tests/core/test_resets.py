@@ -1,0 +1,156 @@
+"""When it is worth asking again: durations, times and numbers, in headers and in sentences."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from pointsman.core.resets import LATEST_TIME, Reset, date, duration, in_words, reset, used_up
+
+NOON = 1795003200.0
+"""2026-11-18 12:00:00 UTC."""
+
+
+@pytest.mark.parametrize(
+    ("text", "seconds"),
+    [
+        ("6m0s", 360.0),
+        ("4ms", 0.004),
+        ("1h2m3.5s", 3723.5),
+        ("17s", 17.0),
+        ("1d", 86400.0),
+        ("250us", 0.00025),
+        ("250µs", 0.00025),
+        ("5ns", 5e-9),
+        ("", None),
+        ("7", None),
+        ("s", None),
+        ("1s ", None),
+        ("1s2", None),
+        ("-1s", None),
+        ("٣s", None),
+        ("1 s", None),
+    ],
+)
+def test_a_duration(text: str, seconds: float | None) -> None:
+    assert duration(text) == (None if seconds is None else pytest.approx(seconds))
+
+
+@pytest.mark.parametrize(
+    ("value", "seconds", "time"),
+    [
+        (7, 7.0, "2026-11-18T12:00:07Z"),
+        ("7", 7.0, "2026-11-18T12:00:07Z"),
+        (0, 0.0, "2026-11-18T12:00:00Z"),
+        (1.5, 1.5, "2026-11-18T12:00:01Z"),
+        ("17s", 17.0, "2026-11-18T12:00:17Z"),
+        (NOON + 60, 60.0, "2026-11-18T12:01:00Z"),
+        (int(NOON + 60) * 1000, 60.0, "2026-11-18T12:01:00Z"),
+        (f"{int(NOON + 60) * 1000}", 60.0, "2026-11-18T12:01:00Z"),
+        (NOON - 60, 0.0, "2026-11-18T11:59:00Z"),
+        ("2026-11-18T13:00:00Z", 3600.0, "2026-11-18T13:00:00Z"),
+        ("2026-11-18T13:00:00+01:00", 0.0, "2026-11-18T12:00:00Z"),
+        ("Wed, 18 Nov 2026 12:02:00 GMT", 120.0, "2026-11-18T12:02:00Z"),
+    ],
+)
+def test_every_form_is_a_wait_and_a_time(value: Any, seconds: float, time: str) -> None:
+    found = reset(value, NOON)
+    assert found is not None
+    assert (found.seconds, found.time) == (seconds, time)
+    blind = reset(value, None)
+    assert blind in {Reset(seconds, None), Reset(None, found.at)}, "without a clock only what was said is known"
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        None, True, False, "", "soon", [], {}, b"7", -1, "-1", float("nan"), float("inf"), "inf", "1e3", 10**30,
+        LATEST_TIME * 1001, f"{10**9}s", "2026-11-18T13:00:00", "Wed, 18 Nov 2026 12:02:00 -0000",
+        "Wed, 99 Nov 2026 12:02:00 GMT", "0001-01-01T00:00:00+23:00",
+    ],
+)  # fmt: skip
+def test_what_is_no_time_is_none(value: Any) -> None:
+    assert reset(value, NOON) is None
+
+
+@given(st.text(max_size=30) | st.integers() | st.floats() | st.datetimes().map(lambda time: time.isoformat() + "Z"))
+def test_whatever_is_said_can_be_told(value: Any) -> None:
+    if found := reset(value, NOON):
+        assert found.seconds is not None
+        assert found.seconds >= 0
+        assert found.time
+        assert found.time.endswith("Z")
+
+
+@pytest.mark.parametrize(
+    ("message", "seconds"),
+    [
+        ("Please try again in 6m0s. Visit …", 360.0),
+        ("Please try again in 20ms.", 0.02),
+        ("please retry after 26 seconds.", 26.0),
+        ("Please retry in 17.25s.", 17.25),
+        ("Try again in 2 minutes", 120.0),
+        ("Try again in 1 hour", 3600.0),
+        ("Retry after 5.", 5.0),
+        ("access on 2026-11-18 at 12:01 UTC.", 60.0),
+        ("Try again in 1.2.3s", 1.2),
+        ("Try again in 5 lives", None),
+        ("Try again in 2 days", 172800.0),
+        ("on 2026-13-45 at 12:01 UTC", None),
+        ("Try again in a moment", None),
+        ("", None),
+    ],
+)
+def test_a_wait_told_in_a_sentence(message: str, seconds: float | None) -> None:
+    found = in_words(message, NOON)
+    assert (found and found.seconds) == seconds
+
+
+@pytest.mark.parametrize(
+    ("headers", "seconds"),
+    [
+        ({}, None),
+        ({"x-ratelimit-reset-requests": "6m0s"}, 360.0),
+        ({"x-ratelimit-reset": "later"}, None),
+        ({"x-ratelimit-reset-requests": "6m0s", "x-ratelimit-remaining-requests": "0"}, 360.0),
+        ({"x-ratelimit-reset-requests": "6m0s", "x-ratelimit-remaining-requests": "1"}, None),
+        ({"x-ratelimit-reset-requests": "6m0s", "x-ratelimit-remaining-requests": "some"}, 360.0),
+        (
+            {
+                "x-ratelimit-reset-requests": "6m0s",
+                "x-ratelimit-reset-tokens": "1s",
+                "x-ratelimit-remaining-tokens": "0",
+            },
+            1.0,
+        ),
+        ({"a-ratelimit-a-reset": "1s", "a-ratelimit-b-reset": "3s", "a-ratelimit-c-reset": "2s"}, 3.0),
+        ({"x-codex-primary-reset-at": f"{NOON + 5:.0f}", "x-codex-primary-used-percent": "100"}, 5.0),
+        ({"x-codex-primary-reset-at": f"{NOON + 5:.0f}", "x-codex-primary-used-percent": "99"}, None),
+        ({"x-codex-primary-reset-at": f"{NOON + 5:.0f}", "x-codex-primary-used-percent": "most"}, 5.0),
+        ({"retry-after-reset": "1s"}, None),
+    ],
+)
+def test_the_last_reset_of_what_is_used_up(headers: dict[str, str], seconds: float | None) -> None:
+    found = used_up(headers, NOON)
+    assert (found and found.seconds) == seconds
+
+
+def test_the_date_of_a_response() -> None:
+    assert date({"date": "Wed, 18 Nov 2026 12:00:00 GMT"}) == NOON
+    assert date({"date": "today"}) is None
+    assert date({}) is None
+
+
+def test_a_wait_beyond_the_last_year_has_no_time() -> None:
+    now = date({"date": "Fri, 31 Dec 9999 23:59:59 GMT"})
+    found = reset("100", now)
+    assert found == Reset(100.0, None)
+    assert found.time is None
+
+
+@pytest.mark.parametrize("value", [10**400, -(10**400), "9" * 400, "9" * 400 + "s"])
+def test_a_number_beyond_all_bounds_says_nothing(value: object) -> None:
+    assert reset(value, NOON) is None

@@ -1,0 +1,70 @@
+"""Tool calls and their results in the order that every provider wants."""
+
+from __future__ import annotations
+
+import pytest
+
+from pointsman.core.chat import Conversation, Message, Notice, Part, TextPart, ToolCallPart, ToolResultPart
+from pointsman.core.turns import MISSING, MOVED, NO_RESULT, settled
+
+ASK = Message("user", "go")
+ON = Message("user", "go on")
+
+
+def calls(*ids: str) -> Message:
+    return Message("assistant", tuple(ToolCallPart(id, "f", {}) for id in ids))
+
+
+def results(*ids: str, role: str = "tool", also: tuple[Part, ...] = ()) -> Message:
+    parts = (*(ToolResultPart(id, f"of {id}") for id in ids), *also)
+    return Message("user", parts) if role == "user" else Message("tool", parts)
+
+
+def made(*ids: str) -> Message:
+    return Message("tool", tuple(ToolResultPart(id, NO_RESULT, True) for id in ids))
+
+
+FINE = {
+    "no tools": (ASK, Message("assistant", "x"), ON),
+    "answered": (ASK, calls("a"), results("a"), ON),
+    "one by one": (ASK, calls("a", "b"), results("b"), results("a"), ON),
+    "with words behind": (ASK, calls("a", "b"), results("a", "b", role="user", also=(TextPart("so"),))),
+    "an id that comes again": (ASK, calls("a"), results("a"), calls("a"), results("a")),
+    "an answer to nothing": (ASK, results("z")),
+}
+
+
+@pytest.mark.parametrize("case", FINE)
+def test_what_is_in_order_stays_as_it_is(case: str) -> None:
+    conversation = Conversation(FINE[case])
+    assert settled(conversation) == (conversation, [])
+
+
+MENDED: dict[str, tuple[tuple[Message, ...], tuple[Message, ...], list[Notice]]] = {
+    "too late": ((ASK, calls("a"), ON, results("a")), (ASK, calls("a"), results("a"), ON), [MOVED]),
+    "one of two": (
+        (ASK, calls("a", "b"), results("b"), ON, results("a", "c")),
+        (ASK, calls("a", "b"), results("a"), results("b"), ON, results("c")),
+        [MOVED],
+    ),
+    "never": ((ASK, calls("a"), ON), (ASK, calls("a"), made("a"), ON), [MISSING]),
+    "at the end": ((ASK, calls("a")), (ASK, calls("a"), made("a")), [MISSING]),
+    "the later one is not the earlier one's": (
+        (ASK, calls("a"), ON, calls("a"), results("a")),
+        (ASK, calls("a"), made("a"), ON, calls("a"), results("a")),
+        [MISSING],
+    ),
+    "both": (
+        (ASK, calls("a", "b"), ON, results("b")),
+        (ASK, calls("a", "b"), Message("tool", (*made("a").parts, *results("b").parts)), ON),
+        [MISSING, MOVED],
+    ),
+}
+
+
+@pytest.mark.parametrize("case", MENDED)
+def test_what_is_not_is_mended_and_told(case: str) -> None:
+    given, wanted, told = MENDED[case]
+    mended, notices = settled(Conversation(given))
+    assert (mended.messages, notices) == (wanted, told)
+    assert settled(mended) == (mended, [])

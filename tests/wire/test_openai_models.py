@@ -1,0 +1,40 @@
+"""The list of models as OpenAI gives it, as others do, and where there is none."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from pointsman.core.catalogue import Provider
+from pointsman.core.errors import BadReply
+from pointsman.wire.openai_models import models, models_request
+
+ACME = Provider(id="acme", base_url="https://acme.example/v1", headers={"X-Team": "blue"})
+LISTED = [{"id": "big", "name": "Big", "context_length": 8000}, {"id": "small", "context_window": 4000}]
+
+
+@pytest.mark.parametrize("body", [{"object": "list", "data": LISTED}, LISTED], ids=["in an object", "bare"])
+def test_a_list_is_read_however_it_is_wrapped(body: object) -> None:
+    found = models(ACME, json.dumps(body).encode())
+    assert [(model.model, model.name, model.context_window) for model in found.models] == [
+        ("acme:big", "Big", 8000),
+        ("acme:small", "small", 4000),
+    ]
+    assert found.next is None
+
+
+@pytest.mark.parametrize("body", [b"", b"<html>", b"{}", b'{"models": []}', b'["big"]', b'{"data": [1]}'])
+def test_what_is_no_list_is_told(body: bytes) -> None:
+    with pytest.raises(BadReply, match="can't be read"):
+        models(ACME, body)
+
+
+def test_where_there_is_no_list_none_is_asked_for() -> None:
+    request = models_request(ACME)
+    assert request
+    assert (request.url, request.headers["X-Team"]) == ("https://acme.example/v1/models", "blue")
+    bare = Provider(id="acme", base_url="https://acme.example/v1", model_list="none")
+    assert models_request(bare) is None
+    public = Provider(id="acme", base_url="https://acme.example/v1", model_list="public")
+    assert models_request(public)
