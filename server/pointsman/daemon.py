@@ -92,6 +92,7 @@ def _end(log: QueueListener) -> None:
 
 async def _serve(where: Places, lock: Lock, starter: _Starter) -> None:
     from pointsman.edge.process import notify_service_manager, raise_file_limit
+    from pointsman.rpc.language import warm_up
     from pointsman.rpc.session import Session
     from pointsman.service.app import build
 
@@ -100,6 +101,7 @@ async def _serve(where: Places, lock: Lock, starter: _Starter) -> None:
     app = build(where)
     loop = asyncio.get_running_loop()
     loop.slow_callback_duration = 0.01  # seconds; asyncio looks at it, and logs, in its debug mode alone
+    warm_up()
     await app.middlewares.start()
     app.watch()
     server = await loop.create_unix_server(lambda: Session(app, check_peer), sock=listen(where))

@@ -19,7 +19,7 @@ NOTICED_WITHIN = 5.0
 _TOOK = re.compile(r"^Executing (.*) took (\d+\.\d+) seconds$", re.DOTALL)
 _COROUTINE = re.compile(r"coro=<([\w.<>]+\(\)).*?(pointsman/[\w/]+\.py:\d+)", re.DOTALL)
 _HANDLE = re.compile(r"<\w+ (\S+)")
-_START = "_serve()"
+_START = "_serve_and_end()"
 
 
 @dataclass(frozen=True)

@@ -115,13 +115,13 @@ def test_stamps_are_found_however_the_stream_was_cut() -> None:
 
 
 def test_slow_callbacks_are_read_from_the_log() -> None:
-    place = "running at /somewhere/pointsman/daemon.py"
+    start, place = "_serve_and_end()", "running at /somewhere/pointsman/daemon.py"
     lines = [
-        {"logger": "asyncio", "message": f"Executing <Task coro=<_serve() {place}:79> cb=[]> took 0.200 seconds"},
+        {"logger": "asyncio", "message": f"Executing <Task coro=<{start} {place}:79> cb=[]> took 0.200 seconds"},
         {"logger": "asyncio", "message": "Executing <Handle T.read() created at x.py:1> took 0.011 seconds"},
         {"logger": "pointsman.daemon", "message": "leaving: 0 chats run"},
     ]
     assert read_log("\n".join(map(json.dumps, lines))) == [
-        Slow("_serve(), up to pointsman/daemon.py:79", 200, starting=True),
+        Slow("_serve_and_end(), up to pointsman/daemon.py:79", 200, starting=True),
         Slow("T.read()", 11, starting=False),
     ]

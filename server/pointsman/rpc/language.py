@@ -103,6 +103,13 @@ class _Server(LanguageServer):
         """Nothing: upstream shows it to the person at the editor."""
 
 
+def warm_up() -> None:
+    """Does once what the first `initialize` of all would wait for: how LSP's classes are read is only made by then."""
+    nobody = Language(lambda _: None, lambda _: ([], {}))
+    params = {"capabilities": {}, "clientInfo": {"name": ""}, "workspaceFolders": [{"uri": "file:///", "name": ""}]}
+    nobody.receive({"jsonrpc": "2.0", "id": 0, "method": "initialize", "params": params})
+
+
 class Language:
     """One client's LSP side. `send` takes the body of a message."""
 
