@@ -5,16 +5,20 @@ from __future__ import annotations
 import asyncio
 import gzip
 import json
-import shutil
 import ssl
-import subprocess
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
 import pytest_asyncio
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
+from cryptography.x509.oid import NameOID
 
 from pointsman.core.errors import (
     BadCertificate,
@@ -325,11 +329,13 @@ async def test_tls_against_a_plain_port(transport: HttpTransport) -> None:
 @pytest.fixture
 def certificate(tmp_path: Path) -> Path:
     """A key and a certificate that signs itself, in one file."""
-    if (openssl := shutil.which("openssl")) is None:
-        pytest.skip("no openssl here to make a certificate with")
+    key = ec.generate_private_key(ec.SECP256R1())
+    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "localhost")])
+    begin = datetime.now(UTC)
+    builder = x509.CertificateBuilder(name, name, key.public_key(), 1, begin, begin + timedelta(days=1))
+    private = key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
     pair = tmp_path / "pair.pem"
-    options = "req -x509 -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes -subj /CN=localhost -days 1"
-    subprocess.run([openssl, *options.split(), "-keyout", pair, "-out", pair], check=True, capture_output=True)
+    pair.write_bytes(private + builder.sign(key, hashes.SHA256()).public_bytes(Encoding.PEM))
     return pair
 
 

@@ -117,7 +117,7 @@ def problems_now(folder: str | None = None) -> tuple[str, list[dict[str, Any]]]:
     problems: list[dict[str, Any]] = []
 
     def hear(method: str, params: Any) -> None:
-        if method == "pointsman/configProblem":
+        if method == "pointsman/configProblem" and params not in problems:  # one may be told again
             problems.append(params)
 
     with Client(on_notification=hear, folder=folder) as client:
