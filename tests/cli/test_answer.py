@@ -12,6 +12,8 @@ from pointsman.cli.answer import AnswerPrinter, receipt
 STARTED = {"type": "started", "provider": "up", "model": "m", "account": "sk-…1234"}
 NOTICE = {"type": "notice", "about": "x", "text": "By the way."}
 FAILED = {"type": "attemptFailed", "model": "up:m", "error": {"message": "It broke."}}
+AGAIN = FAILED | {"next": "up:m"}
+UNENDED = FAILED | {"error": {"message": "model: x"}, "next": "b:n"}
 TOOL = {"type": "toolCall", "index": 0, "arguments": "{", "name": "look"}
 RESULT: dict[str, Any] = {
     "provider": "up",
@@ -56,7 +58,21 @@ def heard(capsys: pytest.CaptureFixture[str], *events: dict[str, Any]) -> tuple[
         ([thought("hm"), thought("m"), text("a")], "a\n", "hmm\n"),
         ([thought("hm"), NOTICE], "", "hm\nBy the way.\n"),
         ([text("a"), NOTICE, text("b")], "ab\n", "By the way.\n"),
-        ([FAILED, FAILED | {"next": "b:n"}], "", "up:m failed: It broke.\nup:m failed: It broke. Trying b:n.\n"),
+        ([FAILED], "", ""),  # the chat's own error says it
+        ([AGAIN], "", "up:m failed: It broke. Trying again.\n"),
+        ([AGAIN, AGAIN, FAILED], "", "up:m failed: It broke. Trying again.\nup:m failed 3 times.\n"),
+        (
+            [AGAIN, AGAIN, STARTED],
+            "",
+            "up:m failed: It broke. Trying again.\nup:m failed 2 times.\n→ up:m (sk-…1234)\n",
+        ),
+        (
+            [AGAIN, AGAIN | {"next": "b:n"}, FAILED | {"model": "b:n"}],
+            "",
+            "up:m failed: It broke. Trying again.\nup:m failed 2 times. Trying b:n.\n",
+        ),
+        ([FAILED | {"next": "b:n"}], "", "up:m failed: It broke. Trying b:n.\n"),
+        ([UNENDED], "", "up:m failed: model: x. Trying b:n.\n"),
         ([TOOL, TOOL | {"name": None}], "", "The model asks for the tool look.\n"),
         ([{"type": "usage"}, {"type": "of a newer daemon"}], "", ""),
         (

@@ -203,6 +203,13 @@ def test_a_model_can_be_asked_for_a_word(shell: Shell, upstream: Upstream) -> No
     assert (done.returncode, done.stdout.splitlines()[-1].split()) == (1, ["answers", "no"])
 
 
+def test_a_provider_may_be_unknown_for_a_mistake_in_the_file(shell: Shell) -> None:
+    shell.configure('[providers.corp]\nbase_url = "http://h"\nwire = "openai-caht"\n')
+    done = shell.run("providers", "test", "corp")
+    assert (done.returncode, done.stdout) == (1, "")
+    assert "pointsman.toml; mend them first." in done.stderr
+
+
 @pytest.mark.parametrize(
     ("words", "status", "said"),
     [
@@ -221,7 +228,7 @@ def test_a_model_can_be_asked_for_a_word(shell: Shell, upstream: Upstream) -> No
         (("edit", "echo", "nmae=x"), 1, "Did you mean `name`?"),
         (("edit", "echo", "base_url.x=1"), 1, "base_url"),
         (("remove", "ecko"), 1, "There is no provider 'ecko'. Did you mean echo"),
-        (("remove", "zzzzzzz"), 1, "There is no provider 'zzzzzzz'. There are: "),
+        (("remove", "zzzzzzz"), 1, "There is no provider 'zzzzzzz'. `pointsman providers` says which there are."),
         (("test",), 2, "Say which one, or `--all`"),
         (("test", "echo", "--all"), 2, "Say which one, or `--all`"),
         (("test", "--all", "--model", "x"), 2, "`--model` belongs to one provider"),

@@ -256,8 +256,8 @@ MISTAKES: dict[str, tuple[str, int | None, str, str]] = {
     "an unknown dialect": (
         '[providers.acme]\nwire = "openai-chta"',
         2,
-        "`wire`: Unknown wire 'openai-chta'; known: openai-chat",
-        EXAMPLE,
+        "`wire`: Unknown wire 'openai-chta'.",
+        "Did you mean `openai-chat`?",
     ),
     "a dialect that is no text": ("providers.acme.wire = []", 1, "`wire`: Expected `str`", EXAMPLE),
     "an unknown quirk": (
@@ -349,7 +349,8 @@ def test_the_file_that_is_named_is_the_one_with_the_mistake() -> None:
 def test_a_default_that_does_not_fit_is_told_where_the_provider_is() -> None:
     (problem,) = parse([Layer("u.toml", "[providers.x]\nbase_url = 'http://h'")], {"loud": LoudQuirks}).problems
     assert (problem.file, problem.line) == ("u.toml", 1)
-    assert "Unknown wire 'openai-chat'; known: loud" in problem.message
+    assert "Unknown wire 'openai-chat'." in problem.message
+    assert problem.hint == "Known here: loud."
 
 
 def test_the_wrong_line_is_not_taken_for_one_of_another_table() -> None:

@@ -140,7 +140,7 @@ WRONG: dict[str, tuple[dict[str, str], str]] = {
     "not a number": ({"ACME_TIMEOUT": "nan"}, "ACME_TIMEOUT: Expected"),
     "half a retry": ({"ACME_MAX_RETRIES": "2.5"}, "ACME_MAX_RETRIES: Expected `int`"),
     "too many retries": ({"ACME_MAX_RETRIES": "99"}, "ACME_MAX_RETRIES: Expected `int` <= 10"),
-    "a way that is none": ({"ACME_AUTH_MODE": "magic"}, "ACME_AUTH_MODE: Unknown scheme 'magic'; known: "),
+    "a way that is none": ({"ACME_AUTH_MODE": "magic"}, "ACME_AUTH_MODE: Unknown scheme 'magic'."),
 }
 
 
@@ -154,6 +154,13 @@ def test_a_wrong_variable_is_told_and_costs_only_itself(case: str) -> None:
     assert next(iter(variables)) in problem.hint
     plain = catalogue(USER, ACME_CUSTOM_HEADER_X="y")
     assert found.providers == plain.providers
+
+
+def test_a_wrong_word_of_a_variable_is_told_with_the_nearest() -> None:
+    (problem,) = catalogue(USER, ACME_AUTH_MODE="beerer").problems
+    assert problem.hint.startswith("Did you mean `bearer`? Correct ACME_AUTH_MODE where ")
+    (problem,) = catalogue(USER, ACME_AUTH_MODE="zzz").problems
+    assert problem.hint.startswith("Known here: ")
 
 
 def test_several_wrong_variables_are_all_told() -> None:
@@ -230,7 +237,7 @@ def test_a_provider_from_its_table() -> None:
         ({}, "missing required field `base_url`"),
         ({"base_url": "x"}, "Expected an absolute"),
         ({"base_url": "http://h", "tiemout": 1}, "unknown field `tiemout`"),
-        ({"base_url": "http://h", "auth": {"scheme": "odd"}}, "`auth.scheme`: Unknown scheme 'odd'; known: "),
+        ({"base_url": "http://h", "auth": {"scheme": "odd"}}, "`auth.scheme`: Unknown scheme 'odd'."),
     ],
 )
 def test_what_is_no_provider(table: dict[str, Any], words: str) -> None:

@@ -231,7 +231,7 @@ def test_the_nearest_names() -> None:
     assert nearest("gtp-4", ["gpt-4", "gpt-4-turbo", "claude"])[0] == "gpt-4"
     assert nearest("zzz", ["gpt-4"]) == []
     assert len(nearest("gpt", [f"gpt{n}" for n in range(9)])) == 5
-    assert nearest("x" * 10**8, ["gpt-4"]) == []
+    assert nearest("x" * 10**7, ["gpt-4"]) == []
 
 
 def test_a_plan_keeps_the_order_and_says_why_a_target_was_left_out() -> None:

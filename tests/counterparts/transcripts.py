@@ -1,6 +1,7 @@
 """The fixture `transcripts`: the folder of recorded provider streams, which lies outside of the checkout.
 
-It must never be written to. Its files are not published with the project: where they are absent, tests skip.
+It must never be written to. Its files are not published with the project: where they are absent, tests skip. Whatever
+uses them is marked `recorded`.
 """
 
 import os
@@ -8,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-_BESIDE_THE_CHECKOUT = Path(__file__).parents[3] / "shared" / "transcripts"
+_BESIDE_THE_CHECKOUT = Path(__file__).resolve().parents[3] / "shared" / "transcripts"
 
 
 @pytest.fixture(scope="session")
@@ -18,3 +19,14 @@ def transcripts() -> Path:
     if not folder.is_dir():
         pytest.skip("no recorded transcripts here: POINTSMAN_TRANSCRIPTS may name their folder")
     return folder
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    config.addinivalue_line("markers", "recorded: reads what real providers once sent, outside of the checkout")
+
+
+@pytest.hookimpl(tryfirst=True)  # before `-m` chooses
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    for item in items:
+        if "transcripts" in getattr(item, "fixturenames", ()):
+            item.add_marker("recorded")

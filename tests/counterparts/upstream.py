@@ -7,6 +7,7 @@ seconds: on one machine they compare between processes.
 
 import asyncio
 import json
+import ssl
 import threading
 import time
 from collections.abc import Callable, Generator, Iterator
@@ -223,7 +224,7 @@ def _dechunked(data: bytes) -> tuple[bytes, int] | None:
     return None
 
 
-async def _serve(upstream: Upstream, started: Future[Callable[[], object]]) -> None:
+async def _serve(upstream: Upstream, started: Future[Callable[[], object]], tls: ssl.SSLContext | None) -> None:
     """Serve until the function that `started` receives is called; that is safe from any thread."""
     loop, over = asyncio.get_running_loop(), asyncio.Event()
     connections: list[_Connection] = []
@@ -232,8 +233,9 @@ async def _serve(upstream: Upstream, started: Future[Callable[[], object]]) -> N
         connections.append(_Connection(upstream, len(connections)))
         return connections[-1]
 
-    server = await loop.create_server(connection, "127.0.0.1", 0, backlog=1024)
-    upstream.base_url = f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}/v1"
+    server = await loop.create_server(connection, "127.0.0.1", 0, backlog=1024, ssl=tls)
+    scheme = "https" if tls else "http"
+    upstream.base_url = f"{scheme}://127.0.0.1:{server.sockets[0].getsockname()[1]}/v1"
     started.set_result(partial(loop.call_soon_threadsafe, over.set))
     await over.wait()
     server.close()
@@ -242,10 +244,10 @@ async def _serve(upstream: Upstream, started: Future[Callable[[], object]]) -> N
 
 
 @contextmanager
-def serving() -> Generator[Upstream]:
+def serving(tls: ssl.SSLContext | None = None) -> Generator[Upstream]:
     """Serve on a free port until the block ends."""
     upstream, started = Upstream(), Future[Callable[[], object]]()
-    thread = threading.Thread(target=lambda: asyncio.run(_serve(upstream, started)), name="upstream")
+    thread = threading.Thread(target=lambda: asyncio.run(_serve(upstream, started, tls)), name="upstream")
     thread.start()
     stop = started.result(5)
     try:

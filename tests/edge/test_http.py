@@ -9,16 +9,10 @@ import ssl
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
-from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
 import pytest_asyncio
-from cryptography import x509
-from cryptography.hazmat.primitives import hashes
-from cryptography.hazmat.primitives.asymmetric import ec
-from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
-from cryptography.x509.oid import NameOID
 
 from pointsman.core.errors import (
     BadCertificate,
@@ -31,6 +25,7 @@ from pointsman.core.errors import (
 from pointsman.core.http import Request
 from pointsman.edge.http import HttpTransport
 from pointsman.edge.response import Response
+from tests.counterparts import certificate
 from tests.counterparts.scripts import Reply
 from tests.counterparts.upstream import Upstream
 
@@ -326,21 +321,8 @@ async def test_tls_against_a_plain_port(transport: HttpTransport) -> None:
         await refuse(transport, request, ConnectFailed, "does not speak TLS", "http://")
 
 
-@pytest.fixture
-def certificate(tmp_path: Path) -> Path:
-    """A key and a certificate that signs itself, in one file."""
-    key = ec.generate_private_key(ec.SECP256R1())
-    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "localhost")])
-    begin = datetime.now(UTC)
-    builder = x509.CertificateBuilder(name, name, key.public_key(), 1, begin, begin + timedelta(days=1))
-    private = key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
-    pair = tmp_path / "pair.pem"
-    pair.write_bytes(private + builder.sign(key, hashes.SHA256()).public_bytes(Encoding.PEM))
-    return pair
-
-
-async def test_a_certificate_that_nobody_vouches_for(transport: HttpTransport, certificate: Path) -> None:
+async def test_a_certificate_that_nobody_vouches_for(transport: HttpTransport, tmp_path: Path) -> None:
     tls = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    tls.load_cert_chain(certificate)
+    tls.load_cert_chain(certificate.make(tmp_path / "pair.pem"))
     async with answering(OK + b"\r\n", tls) as port:
         await refuse(transport, Request("GET", f"https://localhost:{port}/"), BadCertificate, "who it is", "CA")

@@ -45,6 +45,37 @@ LITERALS = {
 }
 """The only strings in the code that equal a provider's id, by file, and why none of them asks who the provider is."""
 
+HARMLESS = {
+    r"https?://\S+": "the address of a source",
+    r"\b(openai-chat|openai-responses|anthropic-messages|gemini-generate|ollama-chat|bedrock-converse)\b": "a dialect",
+    r"\bclick\.echo\b": "click's way to print",
+    r"\btogether\b": "the word",
+    r"\b(gemini-(\[|\d)|deepseek-[rv])|\banthropic\.claude-": "a family of models, in a pattern",
+    r"\banthropic-version\b|\bpublishers/anthropic\b|\bvertex-(2023|\"\))": "what the API itself writes",
+    r"\becho:(?!echo)|\bopenai/codex\b|\bxai\|": "a URL's scheme, a repository, the beginning of a key",
+}
+"""What `grep -w` takes for a provider's id and is none."""
+WORDS = {
+    "cli/alias.py": {"openrouter": "an example in the help"},
+    "cli/completion.py": {"echo": "the shell's, in an example"},
+    "cli/config.py": {"echo": "the shell's, in an example", "openrouter": "an example in the help"},
+    "cli/demo.py": {"echo": "what is shown offline; `pointsman demo` uses it as a person would, by its name"},
+    "cli/main.py": {"echo": "an example in the help"},
+    "cli/models.py": {"ollama": "an example in the help"},
+    "cli/providers.py": {"openrouter": "an example in the help"},
+    "cli/use.py": {"openrouter": "an example in the help"},
+    "edge/aws.py": LITERALS["edge/aws.py"],
+    "edge/transport.py": LITERALS["edge/transport.py"],
+    "rpc/examples.py": LITERALS["rpc/examples.py"] | dict.fromkeys(("deepseek", "echo"), "the same"),
+    "rpc/reference.py": dict.fromkeys(
+        ("anthropic", "azure", "bedrock", "deepseek", "lmstudio", "openai", "openrouter", "vertex"),
+        "docs/configuration.md shows it in a file of a user; nothing runs that",
+    ),
+    "wire/__init__.py": {"echo": "the dialect of that name"},
+    "wire/echo.py": LITERALS["wire/echo.py"],
+}
+"""All else that it finds in the server, by file, and why it stands there."""
+
 
 # What comes with Pointsman
 
@@ -250,6 +281,19 @@ def test_no_code_names_a_provider() -> None:
 def test_the_look_at_the_code_sees_what_it_should() -> None:
     code = 'def f(provider):\n    """echo"""\n    return provider.id == "groq" or provider in {"xai"} or f"{x}zai"\n'
     assert literals(ast.parse(code)) & {"echo", "groq", "xai", "zai"} == {"groq", "xai", "zai"}
+
+
+def words(text: str) -> set[str]:
+    """The ids that `grep -w` finds, besides what is harmless."""
+    for pattern in HARMLESS:
+        text = re.sub(pattern, "", text)
+    return {id for id in IDS if re.search(rf"(?<!\w){re.escape(id)}(?!\w)", text)}
+
+
+def test_grep_finds_no_provider() -> None:
+    named = {str(file.relative_to(SERVER)): words(file.read_text("utf-8")) for file in sorted(SERVER.rglob("*.py"))}
+    assert {file: ids for file, ids in named.items() if ids} == {file: set(ids) for file, ids in WORDS.items()}
+    assert words("# as groq does, at https://xai.example/zai: openai-chat, together") == {"groq"}
 
 
 # A provider that nobody has heard of

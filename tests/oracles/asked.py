@@ -47,7 +47,6 @@ def conversation(
     detail: Literal["auto", "low", "high"] | None = None,
     strict: bool | None = None,
     tool_choice: Any = None,
-    provider: str | None = None,
     failed: bool = False,
     cache: bool = False,
 ) -> Conversation:
@@ -57,7 +56,7 @@ def conversation(
     return Conversation(
         (
             Message("user", (TextPart(QUESTION), ImagePart("image/png", PNG, detail=detail))),
-            Message("assistant", answer, provider=provider),
+            Message("assistant", answer),
             Message("tool", (ToolResultPart(call.id, RESULT, is_error=failed),), cache=cache),
         ),
         TERSE,

@@ -12,6 +12,7 @@ from typing import Any
 
 import click
 
+from pointsman.cli.client import in_words
 from pointsman.cli.failures import CANCELLED, FAILED, translated
 from pointsman.cli.terminal import is_terminal, note, styled, visible
 
@@ -36,6 +37,8 @@ class AnswerPrinter:
         self._text_ends = "\n"
         self._silence_told = 0.0
         self._waiting_width = 0
+        self._failed: tuple[str, str] | None = None
+        self._times = 0
 
     def hear(self, method: str, params: Any) -> None:
         """Prints what a notification brings, if it is about the chat."""
@@ -53,13 +56,14 @@ class AnswerPrinter:
         self.close()
         note(receipt(result), dim=True)
         if error := result.get("error"):
-            note(f"pointsman: {' '.join(error['message'].split())} {translated(error['advice'])} [{error['code']}]")
+            note(f"pointsman: {' '.join(translated(in_words(error)).split())} [{error['code']}]")
         if resume := result.get("resume"):
             note(f"Go on with: {', '.join(f'--model {name}' for name in resume)}")
         return STATUS.get(result["stopReason"], 0)
 
     def close(self) -> None:
         """Ends the line that is open, so that another can follow; the answer's last line is ended in a pipe, too."""
+        self._tell_how_often()
         if self._open == "waiting":
             self._wipe()
         elif self._open == "reasoning":
@@ -85,12 +89,29 @@ class AnswerPrinter:
         click.echo(styled(visible(event["text"]), dim=True), nl=False, err=True)
 
     def _started(self, event: Mapping[str, Any]) -> None:
+        self._tell_how_often()
         account = f" ({event['account']})" if event.get("account") else ""
         self._note(f"→ {event['provider']}:{event['model']}{account}", dim=True)
 
     def _attempt_failed(self, event: Mapping[str, Any]) -> None:
-        then = f" Trying {event['next']}." if event.get("next") else ""
-        self._note(f"{event['model']} failed: {event['error']['message']}{then}", fg="yellow")
+        """What fails with the same words once more is counted; the last failure of all is told by the chat's error."""
+        said = (event["model"], event["error"]["message"])
+        if said == self._failed:
+            self._times += 1
+        else:
+            self._tell_how_often()
+            self._failed, self._times = said, 1
+        if then := event.get("next"):
+            if self._times == 1:
+                trying = "again" if then == event["model"] else then
+                self._note(in_words({"message": " failed: ".join(said), "advice": f"Trying {trying}."}), fg="yellow")
+            elif then != event["model"]:
+                self._tell_how_often(f" Trying {then}.")
+
+    def _tell_how_often(self, then: str = "") -> None:
+        if self._failed and self._times > 1:
+            self._note(f"{self._failed[0]} failed {self._times} times.{then}", fg="yellow")
+        self._failed, self._times = None, 0
 
     def _notice(self, event: Mapping[str, Any]) -> None:
         self._note(event["text"], fg="yellow")

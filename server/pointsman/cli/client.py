@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, nullcontext
 from pathlib import Path
 from types import TracebackType
@@ -24,10 +24,17 @@ class CallFailed(Exception):
     """The daemon answered with an error; `code`, `message` and `advice` are its own words."""
 
     def __init__(self, data: dict[str, Any]) -> None:
-        super().__init__(f"{data['message']} {data['advice']}")
+        super().__init__(in_words(data))
         self.code: str = data["code"]
         self.message: str = data["message"]
         self.advice: str = data["advice"]
+
+
+def in_words(data: Mapping[str, Any]) -> str:
+    """An error's message and advice as sentences: what a provider has said may have no end of its own."""
+    message: str = data["message"].strip()
+    ended = message.rstrip("\"'`)]}").endswith((".", "!", "?", "…"))
+    return f"{message}{'' if ended else '.'} {data['advice']}"
 
 
 class Client:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import click
 
-from pointsman.cli.client import Client
+from pointsman.cli.client import Client, in_words
 from pointsman.cli.failures import FAILED, translated
 from pointsman.cli.parameters import as_json, complete_provider
 from pointsman.cli.picker import narrowed
@@ -39,5 +39,5 @@ def models(query: tuple[str, ...], provider: str | None, refresh: bool, as_json:
         if not result["models"]:
             note("No model matches." if query else "No model is listed.")
     for failure in result["failures"]:
-        note(f"{failure['message']} {translated(failure['advice'])}", fg="yellow")
+        note(translated(in_words(failure)), fg="yellow")
     return FAILED if result["failures"] and not result["models"] else 0

@@ -14,7 +14,7 @@ HEAD = ("", "provider", "there", "key", "models", "says", "what is wrong")
 def show_trial(id: str, result: Mapping[str, Any]) -> None:
     """One provider: how it went, and what each step took."""
     if result["ok"]:
-        say(f"ok   {id}: {result['models']} models, {result['milliseconds']} ms")
+        say(f"ok   {id}: {_models(result['models'])}, {result['milliseconds']} ms")
     else:
         say(f"BAD  {id}: {result['error']['message']}")
     for step in result.get("steps", []):
@@ -40,6 +40,10 @@ def _row(mark: str, id: str, result: Mapping[str, Any]) -> tuple[str, ...]:
     models = str(result["models"]) if result["ok"] else ""
     wrong = "" if result["ok"] else result["error"]["message"]
     return mark, id, _time(steps.get("reach")), _time(steps.get("authenticate")), models, _time(steps.get("say")), wrong
+
+
+def _models(count: int) -> str:
+    return "1 model" if count == 1 else f"{count} models"
 
 
 def _time(step: Mapping[str, Any] | None) -> str:

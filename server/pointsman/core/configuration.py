@@ -27,11 +27,10 @@ from pointsman.core.catalogue import (
     Problem,
     Provider,
     Timeout,
-    nearest,
 )
 from pointsman.core.errors import ConfigError
 from pointsman.core.http import origin as origin_of
-from pointsman.core.mistakes import line_of, misfit, syntax
+from pointsman.core.mistakes import ANYTHING, line_of, misfit, syntax, unknown
 from pointsman.core.parameters import Parameter, example, fill, places
 from pointsman.core.routing import dead_ends
 from pointsman.core.variables import ORIGIN, variable_of
@@ -170,7 +169,8 @@ def build(
                 own_variables = reading.parameter_variables.get(id, {})
                 name, key = variable_of(id, path.strip("."), own_variables), path.split(".")[1]
                 message = f"{name}: {message.partition('`: ')[2] or message}"
-                hint = f"Correct {name} where your editor gets its environment from, and start the editor again."
+                known = "" if hint == ANYTHING else f"{hint} "
+                hint = f"{known}Correct {name} where your editor gets its environment from, and start the editor again."
                 if key not in {"base_url", "parameters"}:  # another place than the one that was meant is none
                     wrong[id, key] = Problem(origin, f"[providers.{id}] {message}", hint)
             line = _line(reading.texts.get(origin), id, path)
@@ -285,11 +285,9 @@ def _provider(id: str, table: dict[str, Any], quirks: Mapping[str, type[Struct]]
     _check_parameters(table.get("parameters"))
     provider = msgspec.convert({"id": id, **table}, Provider)
     if provider.wire not in quirks:
-        near = nearest(provider.wire, quirks) or sorted(quirks)
-        raise msgspec.ValidationError(f"Unknown wire {provider.wire!r}; known: {', '.join(near)} - at `$.wire`")
+        raise msgspec.ValidationError(f"{unknown('wire', provider.wire, quirks)} - at `$.wire`")
     if (scheme := provider.auth.scheme) not in schemes:
-        near = nearest(scheme, schemes) or sorted(schemes)
-        raise msgspec.ValidationError(f"Unknown scheme {scheme!r}; known: {', '.join(near)} - at `$.auth.scheme`")
+        raise msgspec.ValidationError(f"{unknown('scheme', scheme, schemes)} - at `$.auth.scheme`")
     template, url = provider.base_url, fill(provider.base_url, provider.parameters)
     provider = msgspec.structs.replace(provider, base_url=example(url, provider.parameters))  # to see whether it is one
     if not _is_absolute(provider.base_url):

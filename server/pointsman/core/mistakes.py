@@ -6,12 +6,18 @@ Must never decide what is wrong.
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 
 import msgspec
 from msgspec import Struct
 
 from pointsman.core.catalogue import Problem, nearest
+
+HINT = " → "
+"""What stands between what is wrong and what to do, where the two are told as one."""
+
+ANYTHING = "See docs/configuration.md for what belongs here."
+"""What to do where nothing better is known."""
 
 
 def syntax(origin: str, text: str, error: Exception) -> Problem:
@@ -23,6 +29,16 @@ def syntax(origin: str, text: str, error: Exception) -> Problem:
     )
 
 
+def unknown(what: str, name: str, known: Collection[str]) -> str:
+    """A value that is none of those that there are, as one message that `misfit` takes apart."""
+    return f"Unknown {what} {name!r}{HINT}{_nearest(name, known)}"
+
+
+def _nearest(name: str, known: Collection[str]) -> str:
+    near = nearest(name, known)
+    return f"Did you mean `{near[0]}`?" if near else f"Known here: {', '.join(known)}."
+
+
 def misfit(
     error: msgspec.ValidationError, structs: Mapping[str, type[Struct]], entry: str = ""
 ) -> tuple[str, str, str]:
@@ -32,15 +48,14 @@ def misfit(
     """
     message, _, path = str(error).partition(" - at `$")
     path = entry if entry and "[...]" in path else path.rstrip("`").split("[")[0]
-    unknown = re.search(r"unknown field `([^`]+)`", message)
-    if unknown is None:
+    field = re.search(r"unknown field `([^`]+)`", message)
+    if field is None:
         name = f"`{path.strip('.')}`: " if path else ""
-        return path, f"{name}{message}.", "See docs/configuration.md for what belongs here."
+        message, _, hint = message.partition(HINT)
+        return path, f"{name}{message}.", hint or ANYTHING
     struct = structs.get(path.strip("."), structs[path.strip(".").partition(".")[0]])
     names = [name for name in struct.__struct_fields__ if name not in {"id", "configured_by_user", "template"}]
-    near = nearest(unknown[1], names)
-    hint = f"Did you mean `{near[0]}`?" if near else f"Known here: {', '.join(names)}."
-    return f"{path}.{unknown[1]}", f"{message}.", hint
+    return f"{path}.{field[1]}", f"{message}.", _nearest(field[1], names)
 
 
 def line_of(text: str, path: str) -> int | None:

@@ -44,7 +44,9 @@ def provider_named(ctx: Context, id: str) -> Provider:
     providers = ctx.app.catalogues.of(ctx.client).providers
     if (found := providers.get(id)) is None:
         near = nearest(id, providers)
-        advice = f"Did you mean {', '.join(near)}?" if near else f"There are: {', '.join(sorted(providers))}."
+        advice = f"Did you mean {', '.join(near)}?" if near else "`pointsman/listProviders` says which there are."
+        if problems := ctx.app.problems(ctx.client):
+            advice = f"There are mistakes in {problems[0].file}; mend them first. {advice}"
         raise UnknownProvider(f"There is no provider {id!r}.", advice)
     return found
 
