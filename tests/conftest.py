@@ -11,7 +11,10 @@ pytest_plugins = [
     "tests.counterparts.llama",
     "tests.counterparts.aimock",
     "tests.counterparts.upstream",
+    "tests.counterparts.claude",
     "tests.counterparts.neighbour",
+    "tests.counterparts.desktop_keyring",
+    "tests.counterparts.oidc",
     "tests.counterparts.transcripts",
     "tests.living",
 ]

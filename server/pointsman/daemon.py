@@ -39,29 +39,33 @@ def main(*, detached: bool = False, ready_fd: int | None = None) -> int:
         clean[SCRUBBED] = "1"  # once: some systems put variables of their own into every process
         os.execve(sys.executable, [sys.executable, "-I", "-m", "pointsman", *sys.argv[1:]], clean)  # noqa: S606
     os.umask(0o077)
-    from pointsman.edge.process import detach
+    from pointsman.edge.process import detach, harden
 
     if detached:
         detach()
+    exposed = harden()  # before there is anything to be seen
     where, starter = places(os.environ), _Starter(ready_fd)
     try:
         lock = Lock.take(where)
     except EndpointError as error:
         return starter.tell_failure(error.code, error.message, error.advice)
     try:
-        return _live(where, lock, starter)
+        return _live(where, lock, starter, exposed)
     finally:
         with suppress(FileNotFoundError):
             os.unlink(where.socket)  # still ours: the lock is
         lock.release()
 
 
-def _live(where: Places, lock: Lock, starter: _Starter) -> int:
+def _live(where: Places, lock: Lock, starter: _Starter, exposed: str | None) -> int:
     """The daemon from its first log line to its last."""
     from pointsman.core.errors import PointsmanError
-    from pointsman.edge.log import start_log
+    from pointsman.edge.log import guard_last_words, start_log
 
     log = start_log(where.log, os.environ.get("POINTSMAN_LOG_LEVEL", "INFO"))
+    guard_last_words()
+    if exposed:
+        logging.getLogger(__name__).warning("%s", exposed)
     try:
         asyncio.run(_serve_and_end(where, lock, starter, log), debug=os.environ.get("POINTSMAN_DEBUG") == "1")
     except (EndpointError, PointsmanError) as error:
@@ -102,6 +106,7 @@ async def _serve(where: Places, lock: Lock, starter: _Starter) -> None:
     loop = asyncio.get_running_loop()
     loop.slow_callback_duration = 0.01  # seconds; asyncio looks at it, and logs, in its debug mode alone
     warm_up()
+    await app.vault.open()
     await app.middlewares.start()
     app.watch()
     server = await loop.create_unix_server(lambda: Session(app, check_peer), sock=listen(where))
@@ -122,12 +127,15 @@ async def _serve(where: Places, lock: Lock, starter: _Starter) -> None:
 
 
 async def _until_unneeded(app: App, asked: asyncio.Event) -> None:
-    """Returns when a signal asks for it, or when no client and no chat has needed it for as long as configured."""
+    """Returns when a signal asks for it, or when nobody has needed it for as long as configured.
+
+    Clients need it, and chats, and temporary sessions, which end with it.
+    """
     limit = app.catalogues.base.daemon.idle_exit
     loop = asyncio.get_running_loop()
     quiet_since: float | None = None
     while not asked.is_set():
-        if limit == "never" or len(app.clients) or app.chats.running:
+        if limit == "never" or len(app.clients) or app.chats.running or len(app.trials):
             quiet_since = None
         elif quiet_since is None:
             quiet_since = loop.time()

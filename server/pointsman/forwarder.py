@@ -8,6 +8,7 @@ from __future__ import annotations
 import _signal as signal  # type: ignore[import-not-found]  # the enums of `signal` itself take 4 ms
 import os
 from _socket import SHUT_WR
+from resource import RLIMIT_CORE, setrlimit
 from select import POLLERR, POLLHUP, POLLIN, POLLNVAL, POLLOUT, poll
 
 from pointsman.endpoint import EndpointError, dial
@@ -29,6 +30,7 @@ def main() -> int:
     """Connects, and relays until one side has left. Returns the exit status; stderr tells what went wrong."""
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, _leave)
+    _leave_no_core()
     try:
         _open_missing_streams()
         if os.isatty(STDIN):
@@ -164,6 +166,15 @@ def _working_directory() -> str:
         return os.getcwd()
     except OSError:
         return "/"  # it was deleted under us; the editor names its folders itself
+
+
+def _leave_no_core() -> None:
+    """Keeps the keys of the environment out of a core file. To hide them from the user's own programs would hide
+    nothing: the editor, whose environment it is, shows the same."""
+    try:
+        setrlimit(RLIMIT_CORE, (0, 0))
+    except (OSError, ValueError):
+        return
 
 
 def _say(text: str) -> None:

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pointsman.core.http import Request, again, origin, retry_after
+from pointsman.core.http import Request, again, origin, retry_after, shown, spoken
 
 DATE = "Wed, 21 Oct 2026 07:28:00 GMT"
 
@@ -84,3 +84,34 @@ def test_the_origin_of_a_url(url: str, expected: str) -> None:
 def test_a_request_shows_neither_headers_nor_body() -> None:
     shown = repr(Request("POST", "http://h/", {"authorization": "Bearer sk-secret"}, b"private words"))
     assert shown == "Request(method='POST', url='http://h/')"
+
+
+@pytest.mark.parametrize(
+    ("origin", "words"),
+    [
+        ("https://api.example.com:443", "https://api.example.com"),
+        ("http://api.example.com:80", "http://api.example.com"),
+        ("http://api.example.com:443", "http://api.example.com:443"),
+        ("http://[::1]:8080", "http://[::1]:8080"),
+        ("echo://localhost", "echo://localhost"),
+    ],
+)
+def test_an_origin_as_people_write_it(origin: str, words: str) -> None:
+    assert spoken(origin) == words
+
+
+@pytest.mark.parametrize(
+    ("url", "expected"),
+    [
+        ("https://h:1/v1/x", "https://h:1/v1/x"),
+        ("https://me:key@h:1/v1?key=k#f", "https://h:1/v1"),
+        ("https://h?key=k", "https://h"),
+        ("https://h#k", "https://h"),
+        ("https://me@you@h/a@b", "https://h/a@b"),
+        ("/v1/x?key=k", "/v1/x"),
+        ("//me:key@h/v1", "//h/v1"),
+        ("", ""),
+    ],
+)
+def test_a_url_is_shown_without_what_may_be_a_key(url: str, expected: str) -> None:
+    assert shown(url) == expected

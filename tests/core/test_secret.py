@@ -15,7 +15,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pointsman.core.environment import Environment
-from pointsman.core.secret import SHOWN, Secret
+from pointsman.core.secret import SHORTEST, SHOWN, Secret, alive, hide, hide_key_like
 
 VALUE = "sk-proj-0123456789abcdef"
 SECRET = Secret(VALUE)
@@ -90,10 +90,6 @@ def test_a_secret_is_a_value() -> None:
 # The environment
 
 
-def reveal(secrets: list[Secret]) -> list[str]:
-    return [secret.reveal() for secret in secrets]
-
-
 @pytest.mark.parametrize(
     ("variables", "expected"),
     [
@@ -102,7 +98,7 @@ def reveal(secrets: list[Secret]) -> list[str]:
         ({"K": ""}, []),
         ({"K_1": "a", "K_2": "b"}, ["a", "b"]),
         ({"K": "x", "K_1": "a", "K_2": "b"}, ["x", "a", "b"]),
-        ({"K": "a", "K_1": "a", "K_2": "b"}, ["a", "b"]),
+        ({"K": "a", "K_1": "a", "K_2": "b"}, ["a", "a", "b"]),
         ({"K_1": "a", "K_3": "c"}, ["a"]),
         ({"K_1": "a", "K_2": "", "K_3": "c"}, ["a"]),
         ({"K_0": "z", "K_2": "b"}, []),
@@ -111,7 +107,7 @@ def reveal(secrets: list[Secret]) -> list[str]:
     ],
 )
 def test_a_variable_and_its_numbered_kin(variables: dict[str, str], expected: list[str]) -> None:
-    assert reveal(Environment(variables).numbered("K")) == expected
+    assert [secret.reveal() for _, secret in Environment(variables).numbered("K")] == expected
 
 
 def test_an_environment_gives_secrets_and_shows_none() -> None:
@@ -128,3 +124,61 @@ def test_an_environment_does_not_change_with_what_it_was_made_of() -> None:
     environment = Environment(variables)
     variables["K"] = "b"
     assert environment.secret("K") == Secret("a")
+
+
+# Taking them out of what is said
+
+
+def test_one_that_somebody_holds_is_hidden_wherever_it_stands() -> None:
+    held = Secret("a-key-that-is-held")
+    assert hide(f"<{held.reveal()}> {held.reveal()}x") == "<a-key-th…> a-key-th…x"
+    assert held in alive()
+
+
+def test_one_that_nobody_holds_is_forgotten() -> None:
+    value = "a-key-for-a-moment"
+    Secret(value)
+    assert value not in [secret.reveal() for secret in alive()]
+    assert hide(value) == value
+
+
+def test_equal_ones_are_one() -> None:
+    first, second = Secret("equal-ones"), Secret("equal-ones")
+    assert first is second
+    del first
+    assert hide("equal-ones") == "equal…", "the other still holds it"
+    assert second
+
+
+@pytest.mark.parametrize(("length", "hidden"), [(SHORTEST - 1, False), (SHORTEST, True)])
+def test_a_short_one_is_left_alone(length: int, hidden: bool) -> None:
+    held = Secret("zyxwvutsrq"[:length])
+    assert (held.reveal() not in hide(f"- {held.reveal()} -")) is hidden
+
+
+def test_of_one_within_another_nothing_is_left() -> None:
+    outer, inner = Secret("outer-inner-secret-outer"), Secret("inner-secret")
+    assert hide("outer-inner-secret-outer inner-secret") == "outer-in… inner-…"
+    assert outer
+    assert inner
+
+
+def test_those_that_are_given_are_hidden_alone() -> None:
+    held, other = Secret("one-that-is-held"), Secret("one-that-is-given")
+    assert hide(f"{held.reveal()} {other.reveal()}", [other]) == "one-that-is-held one-that…"
+
+
+def test_what_looks_like_a_key_is_hidden_whosever_it_is() -> None:
+    assert hide_key_like("sk-nobodys-own-key", []) == "sk-n…"
+    assert hide("sk-nobodys-own-key", []) == "sk-nobodys-own-key"
+
+
+def test_an_environment_keeps_its_secrets_alive() -> None:
+    environment = Environment(
+        {"A_KEY": "value-of-a-key", "B_TOKEN_2": "value-of-b", "PATH": "value-of-path", "C": "value-of-c"}
+    )
+    found = [secret.reveal() for secret in alive()]
+    assert {"value-of-a-key", "value-of-b"} <= set(found), "by their names"
+    assert not {"value-of-path", "value-of-c"} & set(found)
+    assert environment.secret("C") is environment.secret("C")
+    assert "value-of-c" in [secret.reveal() for secret in alive()]

@@ -20,7 +20,7 @@ from tests.living import Home, command_of, environment_of, provider
 KEY, PROMPT = "canary-key-5f1c", "canary-prompt-77aa"
 NOBODY = 65534
 
-as_root = pytest.mark.skipif(os.geteuid() != 0, reason="only root can act as two users")
+as_root = pytest.mark.skipif(os.geteuid() != 0, reason="only root can act as two users, and look into the daemon")
 
 STRANGER = """if True:
     import os, socket, sys
@@ -66,6 +66,7 @@ async def test_all_that_it_makes_is_for_its_owner_alone(home: Home) -> None:
     assert set(files.values()) == {0o600}, files
 
 
+@as_root
 async def test_nothing_listens_on_the_network(home: Home, upstream: Upstream) -> None:
     home.configure(provider("up", upstream.base_url))
     editor = await home.connect()
@@ -94,6 +95,7 @@ def _listening() -> Iterator[str]:
                 yield fields[9]
 
 
+@as_root
 async def test_the_daemon_inherits_nobodys_keys(home: Home) -> None:
     keys = {"OPENAI_API_KEY": KEY, "CORP_LLM_KEY": KEY, "SECRET": KEY, "SSH_AUTH_SOCK": "/run/keys"}
     await home.connect(variables=keys)

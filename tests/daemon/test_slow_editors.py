@@ -92,9 +92,10 @@ async def test_long_replies_wait_for_their_reader(home: Home, upstream: Upstream
     home.configure(provider("up", upstream.base_url))
     editor, watching = await home.connect(), await home.connect()
     upstream.script("/v1/chat/completions", replace(long_answer, delay=0))
+    begun = (await watching.status())["memory"]
     chat = editor.chat("up:any", stream=False)
     await chat.answer()
-    await watching.status(lambda status: status["memory"] < 96 * MEBIBYTE)
+    await watching.status(lambda status: status["memory"] - begun < 48 * MEBIBYTE)
     deaf = await never_reading(home, "on the socket")
     before = resident(home.pid)
     for number in range(100):

@@ -72,7 +72,7 @@ FAILURES: dict[str, tuple[Reply | None, str, int | None, str]] = {
     "too often": (Reply(b"{}", status=429, headers={"retry-after": "7"}), "RateLimited", 429, "429"),
     "trouble": (Reply(b"oops", status=500), "Overloaded", 500, "500"),
     "a page for people": (Reply(b"<html>Welcome</html>"), "BadReply", None, "can't be read"),
-    "another dialect": (Reply(b'{"models": [{"name": "m"}]}'), "BadReply", None, "can't be read"),
+    "another dialect": (Reply(b'{"tags": [{"name": "m"}]}'), "BadReply", None, "can't be read"),
     "half an answer": (Reply(b'{"data": []}' * 99, cut=5), "Interrupted", None, "broke"),
     "a way elsewhere": (Reply(status=302, headers={"location": "http://127.0.0.1:9/"}), "BadReply", 302, "302"),
 }  # fmt: skip

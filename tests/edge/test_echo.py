@@ -53,7 +53,7 @@ async def test_a_scheme_leads_to_its_transport() -> None:
     out = transports()
     head, body = await out.fetch(Request("POST", "echo://x", body=b"a\nb\n"), 1.0)
     assert (head.status, body) == (200, b"a\nb\n")
-    assert {"http", "https", "echo"} == set(out.by_scheme)
+    assert {"http", "https", "echo", "program"} == set(out.by_scheme)
     await out.close()
 
 

@@ -4,15 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import gzip
-import json
 import ssl
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from collections.abc import Awaitable, Callable
 from pathlib import Path
 
 import pytest
-import pytest_asyncio
 
 from pointsman.core.errors import (
     BadCertificate,
@@ -24,32 +21,14 @@ from pointsman.core.errors import (
 )
 from pointsman.core.http import Request
 from pointsman.edge.http import HttpTransport
-from pointsman.edge.response import Response
 from tests.counterparts import certificate
 from tests.counterparts.scripts import Reply
 from tests.counterparts.upstream import Upstream
+from tests.edge.http_asking import OK, answering, chat, refuse, transport, whole
+
+__all__ = ["transport"]  # a fixture
 
 NOTICED_WITHIN = 0.1  # seconds
-
-
-@pytest_asyncio.fixture
-async def transport(monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[HttpTransport]:
-    for name in ("http_proxy", "https_proxy", "all_proxy"):
-        monkeypatch.delenv(name, raising=False)
-        monkeypatch.delenv(name.upper(), raising=False)
-    transport = HttpTransport()
-    yield transport
-    await transport.close()
-
-
-def chat(upstream: Upstream, model: str) -> Request:
-    body = json.dumps({"model": model, "stream": True}).encode()
-    return Request("POST", f"{upstream.base_url}/chat/completions", {"content-type": "application/json"}, body)
-
-
-async def whole(context: AbstractAsyncContextManager[Response]) -> tuple[int, bytes]:
-    async with context as response:
-        return response.head.status, b"".join([chunk async for chunk in response.chunks])
 
 
 # What goes out and comes back
@@ -105,6 +84,14 @@ async def test_a_connection_is_kept_and_a_cookie_is_not(transport: HttpTransport
         await whole(transport.stream(Request("GET", f"{upstream.base_url}/x"), 2.0))
     assert [request.connection for request in upstream.requests] == [0, 0]
     assert upstream.requests[1].header("cookie") is None
+
+
+async def test_what_must_be_heard_once_has_a_connection_of_its_own(
+    transport: HttpTransport, upstream: Upstream
+) -> None:
+    for alone in (False, True, True, False):
+        await whole(transport.stream(Request("GET", f"{upstream.base_url}/models", alone=alone), 2.0))
+    assert [request.connection for request in upstream.requests] == [0, 1, 2, 0]
 
 
 async def test_a_proxy_of_the_environment_is_used(upstream: Upstream, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -212,17 +199,6 @@ async def test_what_fails_inside_is_passed_on_as_it_is(transport: HttpTransport,
 # Errors: each is ours, and says what happened
 
 
-async def refuse(
-    transport: HttpTransport, request: Request, kind: type[PointsmanError], *words: str, connect: float = 2.0
-) -> PointsmanError:
-    with pytest.raises(PointsmanError) as refused:
-        await whole(transport.stream(request, connect))
-    assert type(refused.value) is kind, refused.value
-    for word in words:
-        assert word in str(refused.value)
-    return refused.value
-
-
 async def test_nobody_listens(transport: HttpTransport) -> None:
     await refuse(transport, Request("GET", "http://127.0.0.1:1/"), ConnectFailed, "127.0.0.1:1", "Start the server")
 
@@ -253,31 +229,6 @@ async def test_no_connection_in_time(transport: HttpTransport) -> None:
         began = time.monotonic()
         await refuse(transport, Request("GET", f"https://127.0.0.1:{port}/"), TimedOut, "0.2 seconds", connect=0.2)
         assert 0.2 <= time.monotonic() - began < 10
-
-
-@asynccontextmanager
-async def answering(answer: bytes | None, tls: ssl.SSLContext | None = None) -> AsyncIterator[int]:
-    """A server that gives everybody the same bytes and hangs up; without any, it only waits."""
-    served: list[tuple[asyncio.StreamWriter, asyncio.Task[None] | None]] = []
-
-    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        served.append((writer, asyncio.current_task()))
-        await reader.read(1)
-        if answer is None:
-            await reader.read()
-        else:
-            writer.write(answer)
-        writer.close()
-
-    server = await asyncio.start_server(serve, "127.0.0.1", 0, ssl=tls)
-    async with server:
-        yield server.sockets[0].getsockname()[1]
-    for writer, task in served:
-        writer.transport.abort()
-        await asyncio.gather(*filter(None, [task]), writer.wait_closed(), return_exceptions=True)
-
-
-OK = b"HTTP/1.1 200 OK\r\n"
 
 
 @pytest.mark.parametrize(

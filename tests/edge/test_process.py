@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import resource
 import socket
 import subprocess
 import sys
@@ -55,3 +57,59 @@ def test_where_nobody_asked_nobody_is_told(monkeypatch: pytest.MonkeyPatch, addr
     if address is not None:
         monkeypatch.setenv("NOTIFY_SOCKET", address)
     notify_service_manager("READY=1")
+
+
+# Nobody looks into it
+
+SEEN = "print(resource.getrlimit(resource.RLIMIT_CORE), ctypes.CDLL(None).prctl(3, 0, 0, 0, 0))"
+on_linux = pytest.mark.skipif(sys.platform != "linux", reason="what it asks for is Linux's own")
+
+
+@on_linux
+def test_it_can_not_be_looked_into_and_leaves_no_core() -> None:
+    assert run(f"import ctypes\n{SEEN}")[-1] == "1"
+    assert run(f"import ctypes\nprint(harden())\n{SEEN}") == ["None", "(0,", "0)", "0"]
+
+
+@on_linux
+def test_what_could_not_be_done_is_said() -> None:
+    fails = "import ctypes\nctypes.CDLL = lambda *_, **__: type('C', (), {'prctl': lambda *_: -1})()"
+    assert run(f"{fails}\nprint(harden())")[:5] == ["the", "process", "can", "be", "looked"]
+    lacks = "import ctypes\nctypes.CDLL = lambda *_, **__: object()"
+    assert run(f"{lacks}\nprint(harden())")[:5] == ["the", "process", "may", "leave", "a"]
+
+
+def test_elsewhere_it_does_no_harm() -> None:
+    assert run("sys.platform = 'darwin'\nprint(harden())\nprint(resource.getrlimit(resource.RLIMIT_CORE))") == [
+        "None",
+        "(0,",
+        "0)",
+    ]
+
+
+@on_linux
+@pytest.mark.skipif(os.geteuid() == 0, reason="root may look into everything")
+def test_another_process_of_the_user_sees_nothing() -> None:
+    """Its environment and its memory; a process that is not hardened shows both."""
+    for hardened, seen in (("", True), ("harden()", False)):
+        code = f"from pointsman.edge.process import harden\n{hardened}\nprint(1, flush=True)\ninput()"
+        with subprocess.Popen([sys.executable, "-c", code], stdin=subprocess.PIPE, stdout=subprocess.PIPE) as process:
+            assert process.stdout
+            process.stdout.readline()
+            assert os.access(f"/proc/{process.pid}/environ", os.R_OK) is seen
+            process.kill()
+
+
+@on_linux
+@pytest.mark.parametrize("hardened", [False, True])
+def test_a_crash(tmp_path: Path, hardened: bool) -> None:
+    """One that is not hardened leaves its memory in a file, where the system puts such files beside the process."""
+    name = Path("/proc/sys/kernel/core_pattern").read_text().strip()
+    if "/" in name or name.startswith("|") or resource.getrlimit(resource.RLIMIT_CORE)[1] == 0:
+        pytest.skip("the system puts no core files here")
+    code = "import os, resource\nfrom pointsman.edge.process import harden\n"
+    code += "resource.setrlimit(resource.RLIMIT_CORE, (resource.getrlimit(resource.RLIMIT_CORE)[1],) * 2)\n"
+    code += f"os.chdir({str(tmp_path)!r})\n" + ("harden()\n" if hardened else "") + "os.kill(os.getpid(), 11)"
+    done = subprocess.run([sys.executable, "-c", code], check=False, timeout=30)
+    assert done.returncode == -11
+    assert bool(list(tmp_path.iterdir())) is not hardened

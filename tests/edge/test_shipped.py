@@ -29,7 +29,7 @@ EXPECTED = {
     *("openai", "anthropic", "gemini", "vertex", "vertex-anthropic", "azure", "bedrock", "openrouter", "xai"),
     *("qwen-direct", "deepseek", "groq", "mistral", "cohere", "together", "fireworks", "cerebras", "moonshot", "zai"),
     *("perplexity", "nvidia", "huggingface", "github-models", "poe", "ollama", "ollama-cloud", "lmstudio"),
-    *("llamacpp", "vllm", "jan", "echo", "openai-responses"),
+    *("llamacpp", "vllm", "jan", "echo", "openai-responses", "claude-code-max"),
 }
 SHARED: dict[str, set[str]] = {"OPENAI_API_KEY": {"openai", "openai-responses"}}
 """Variables that more than one provider is meant to read a key from."""
@@ -56,6 +56,10 @@ HARMLESS = {
 }
 """What `grep -w` takes for a provider's id and is none."""
 WORDS = {
+    "cli/accounts.py": {"chatgpt": "an example in the help"},
+    "cli/audit.py": {"openrouter": "an example in the help"},
+    "cli/keys.py": {"openrouter": "an example in the help"},
+    "cli/try_.py": {"openrouter": "an example in the help"},
     "cli/alias.py": {"openrouter": "an example in the help"},
     "cli/completion.py": {"echo": "the shell's, in an example"},
     "cli/config.py": {"echo": "the shell's, in an example", "openrouter": "an example in the help"},
@@ -106,7 +110,9 @@ def test_each_says_what_people_need(id: str) -> None:
 @pytest.mark.parametrize("id", IDS)
 def test_each_is_reached_safely(id: str) -> None:
     provider = CATALOGUE.providers[id]
-    if provider.kind != "local":
+    if provider.auth.scheme == "program":
+        assert provider.base_url.startswith("program://")
+    elif provider.kind != "local":
         assert provider.base_url.startswith("https://") or provider.base_url.startswith("{"), "or the user says it all"
         assert provider.auth.scheme not in {"none", "optional-key"}
     for page in (provider.links.docs, provider.links.keys, provider.links.status):
@@ -116,7 +122,7 @@ def test_each_is_reached_safely(id: str) -> None:
 @pytest.mark.parametrize("id", IDS)
 def test_each_names_where_its_key_is(id: str) -> None:
     provider = CATALOGUE.providers[id]
-    if provider.auth.scheme not in {"none", "oauth", "passthrough", "gcp"}:
+    if provider.auth.scheme not in {"none", "oauth", "passthrough", "gcp", "program"}:
         assert provider.auth.variables
     assert all(re.fullmatch(r"[A-Z][A-Z0-9_]*", name) for name in provider.auth.variables)
 
@@ -159,6 +165,7 @@ SHORT_NAMES = {
     "qwen-direct": {"qwen3-32b": "qwen3-32b-instruct"},
     "ollama": {"llama3.1": "llama3.1", "qwen3-coder": "qwen3-coder"},
     "lmstudio": {"local-model": "local-model"},
+    "claude-code-max": {"claude-sonnet-4": "claude-sonnet-4"},
 }
 
 
@@ -179,6 +186,7 @@ REFUSED: list[tuple[str, str, set[str]]] = [
     ("openai", "o3", SAMPLING | {"stop", "parallelToolCalls"}),
     ("azure", "o3", SAMPLING | {"stop", "parallelToolCalls"}),
     ("openai-responses", "gpt-5.4", {"frequencyPenalty", "stop"}),
+    ("chatgpt", "gpt-5.5", {"temperature", "frequencyPenalty", "stop"}),
     ("moonshot", "kimi-k2.6", {"temperature"}),
     ("moonshot", "kimi-k2-thinking", set()),
     ("xai", "grok-4", {"frequencyPenalty", "stop", "reasoningEffort"}),

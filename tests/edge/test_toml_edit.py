@@ -266,3 +266,31 @@ def test_what_can_not_be_edited_is_refused(case: str) -> None:
         edited(text, path, {"name": "N"})
     assert words in caught.value.message
     assert caught.value.advice
+
+
+def test_a_list_that_loses_some_keeps_the_comments_of_the_others() -> None:
+    text = """\
+[p]
+keys = [
+    # the old one
+    "a",  # mine
+    "b",  # Ann's
+    { c = ["d"] },  # for fun
+]  # all of them
+x = 1
+"""
+    assert (
+        edited(text, ["p"], {"keys": ["b", {"c": ["d"]}]})
+        == """\
+[p]
+keys = [
+    # the old one
+    "b",  # Ann's
+    { c = ["d"] },  # for fun
+]  # all of them
+x = 1
+"""
+    )
+    assert edited('k = ["a", "b", "a"]\n', [], {"k": ["a"]}) == 'k = ["a"]\n'
+    assert edited('k = ["a", "b"]\n', [], {"k": ["b", "a"]}) == 'k = ["b", "a"]\n'
+    assert edited('k = ["a", "b"]\n', [], {"k": []}) == "k = []\n"

@@ -14,8 +14,8 @@ from tests.counterparts.aimock import AImock
 from tests.oracles.asked import refused_or_answered, sent, started_at
 
 ACME = Provider(id="acme", name="Acme", base_url="https://acme.example")
-PLAYED = [wire for wire in WIRES if wire not in {"echo", "bedrock-converse"}]
-"""The dialects that aimock plays; its streams of Bedrock are none."""
+PLAYED = [wire for wire in WIRES if wire not in {"bedrock-converse", "claude-program", "echo"}]
+"""The dialects that aimock plays: its streams of Bedrock are none, and two are asked by no HTTP."""
 
 
 @pytest.mark.parametrize("wire", PLAYED)

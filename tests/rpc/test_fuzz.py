@@ -21,7 +21,7 @@ from tests.living import Home, provider, resident
 
 EXAMPLES, FRAMES = 500, 20
 MOST_LEFT = 16 * 2**20
-WITHIN = 5.0
+WITHIN = 10.0
 SETTINGS = settings(
     deadline=None,
     max_examples=EXAMPLES,

@@ -14,20 +14,32 @@ from typing import Any
 import msgspec
 import pytest
 
-from pointsman.core import catalogue, chat, errors, models, plugin, pricing, receipt, selection, trial
-from pointsman.rpc import commands, examples, handbook, schema, types
+from pointsman.core import catalogue, chat, errors, models, plugin, pricing, receipt, selection, trial, windows
+from pointsman.rpc import (
+    account_types,
+    commands,
+    examples,
+    handbook,
+    key_types,
+    plan_types,
+    schema,
+    session_types,
+    types,
+    vault_types,
+)
 from pointsman.rpc.methods import METHODS, NOTIFICATIONS
 from pointsman.rpc.render import lua, reached, references, typescript
 from pointsman.rpc.terminal import COMMANDS
 from pointsman.service import chats as chats_service
-from pointsman.service import explaining
+from pointsman.service import explaining, login, trials
 from pointsman.service import selection as selection_service
 
 DOCUMENT = schema.protocol()
 PAGE = handbook.markdown(DOCUMENT)
 DECLARING = (
-    *(types, chat, receipt, selection, errors, models, catalogue, plugin, pricing, trial),
-    *(chats_service, selection_service, explaining),
+    *(types, account_types, key_types, plan_types, session_types, vault_types),
+    *(trials, chat, receipt, selection, errors, models, catalogue, plugin, pricing, trial, windows),
+    *(chats_service, selection_service, explaining, login),
 )
 TOLD = {name: told for told, name in NOTIFICATIONS.items()}
 

@@ -14,6 +14,7 @@ from typing import Any, cast
 
 import msgspec
 
+from pointsman.core import network
 from pointsman.core.catalogue import Catalogue
 from pointsman.core.chat import AttemptFailed, Conversation, Event, Finished, Message, Started, TextDelta
 from pointsman.core.configuration import Layer, parse
@@ -92,7 +93,9 @@ class Scripted:
         return [value and value.removeprefix("Bearer ") for value in found]
 
     @asynccontextmanager
-    async def stream(self, request: Request, connect: float) -> AsyncIterator[Response]:
+    async def stream(
+        self, request: Request, connect: float, egress: network.Egress = network.ORDINARY
+    ) -> AsyncIterator[Response]:
         """Plays."""
         number = len(self.requests)
         self.requests.append(request)
@@ -129,6 +132,19 @@ class Ear:
     def tell(self, notification: Any) -> None:
         """Keeps it."""
         self.heard.append(notification)
+
+    def show(self, text: str, *, warning: bool = False) -> None:
+        """Keeps it."""
+        self.heard.append(text)
+
+    async def ask(self, text: str, choices: Sequence[str]) -> str | None:
+        """Nobody is there to answer."""
+        self.heard.append(text)
+        return None
+
+    async def open_page(self, url: str) -> bool:
+        """There is no browser."""
+        return False
 
     def hang_up(self) -> None:
         """Remembers that."""

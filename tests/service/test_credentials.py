@@ -37,6 +37,8 @@ def acme(auth: Auth | None = None, **more: Any) -> Provider:
         (acme(keys=("env:ONE", "env:ONE", "plain", "plain")), {"ONE": "1", "ONE_1": "x"}, ["1", "plain"]),
         (acme(keys=("env:ONE",)), {"ACME_KEY": "a"}, []),
         (acme(keys=("", "env:")), {"ACME_KEY": "a"}, []),
+        (acme(keys=("env:ONE",), api_key="plain"), {"ONE": "1"}, ["plain", "1"]),
+        (acme(keys=("!OAUTH",)), {"ACME_KEY": "a", "ACME_KEY_1": "!OAUTH"}, ["a"]),
     ],
 )
 def test_the_keys_of_a_connection(provider: Provider, variables: dict[str, str], keys: list[str]) -> None:
@@ -217,7 +219,7 @@ def test_nothing_of_the_daemon_s_own_is_taken(
     [
         (cloud("aws"), MissingKey, ["Set AWS_ACCESS_KEY_ID and", "AWS_PROFILE", "or CLOUD_KEY alone"]),
         (cloud("gcp"), MissingKey, ["gcloud auth application-default login", "GOOGLE_APPLICATION_CREDENTIALS"]),
-        (cloud("oauth"), SignInNeeded, ["has none for it yet", "another provider"]),
+        (cloud("oauth"), SignInNeeded, ["nothing says how", "`auth.oauth`", "another provider"]),
         (cloud("passthrough"), MissingKey, ["comes with each chat", "`credentials`, under 'acme-x'"]),
     ],
 )

@@ -27,6 +27,7 @@ from pointsman.core.chat import (
     ToolCallPart,
     Usage,
     UsageReport,
+    WindowsSeen,
 )
 from pointsman.core.errors import (
     BadReply,
@@ -59,7 +60,7 @@ def parts_of(readings: Sequence[Reading]) -> list[Part]:
     """The answer that comes of it, as it goes into the next request."""
     answer = Answer()
     for reading in readings:
-        if not isinstance(reading, StopSeen | ErrorSeen):
+        if not isinstance(reading, StopSeen | ErrorSeen | WindowsSeen):
             answer.add(reading)
     return list(answer.message().parts)
 

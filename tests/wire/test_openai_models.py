@@ -24,10 +24,16 @@ def test_a_list_is_read_however_it_is_wrapped(body: object) -> None:
     assert found.next is None
 
 
-@pytest.mark.parametrize("body", [b"", b"<html>", b"{}", b'{"models": []}', b'["big"]', b'{"data": [1]}'])
+@pytest.mark.parametrize("body", [b"", b"<html>", b"{}", b'{"models": 1}', b'["big"]', b'{"data": [1]}'])
 def test_what_is_no_list_is_told(body: bytes) -> None:
     with pytest.raises(BadReply, match="can't be read"):
         models(ACME, body)
+
+
+def test_a_list_under_another_name_leaves_out_what_is_hidden() -> None:
+    shown = {"slug": "big", "display_name": "Big", "visibility": "list"}
+    found = models(ACME, json.dumps({"models": [shown, {"slug": "internal", "visibility": "hide"}]}).encode())
+    assert [(model.model, model.name) for model in found.models] == [("acme:big", "Big")]
 
 
 def test_where_there_is_no_list_none_is_asked_for() -> None:

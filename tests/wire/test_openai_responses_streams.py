@@ -25,6 +25,7 @@ from pointsman.core.chat import (
     ToolCallDelta,
     Usage,
     UsageReport,
+    WindowsSeen,
 )
 from pointsman.core.errors import (
     BadReply,
@@ -55,7 +56,7 @@ def answer(readings: Sequence[Reading]) -> Message:
     """The message that readings make, as the daemon gathers it."""
     gathered = Answer()
     for reading in readings:
-        if not isinstance(reading, StopSeen | ErrorSeen):
+        if not isinstance(reading, StopSeen | ErrorSeen | WindowsSeen):
             gathered.add(reading)
     return gathered.message()
 

@@ -194,9 +194,27 @@ RESPONDED = often(
     response=often(usage=JSON, error=JSON, incomplete_details=JSON),
     error=JSON,
 )
+PRINTED = often(
+    type=st.sampled_from(["stream_event", "stream_event", "assistant", "result", "rate_limit_event", "system", "odd"]),
+    subtype=st.sampled_from(["init", "success", "error_during_execution"]),
+    event=TOLD,
+    error=st.sampled_from(["authentication_failed", "rate_limit", "odd"]),
+    is_error=st.booleans(),
+    api_error_status=st.integers(399, 530),
+    result=st.text(max_size=3),
+    usage=often(input_tokens=st.integers(0, 9), output_tokens=st.integers(0, 9)),
+    total_cost_usd=st.floats(0, 1),
+    rate_limit_info=often(
+        status=st.sampled_from(["allowed", "rejected"]),
+        resetsAt=JSON,
+        rateLimitType=st.just("five_hour"),
+        utilization=st.floats(allow_nan=False, allow_infinity=False),
+        unifiedWindows=often(five_hour=often(utilization=st.floats(0, 2), resetsAt=st.integers(0))),
+    ),
+)
 LINE = often(text=st.text(max_size=3), stop=st.just("end"), usage=JSON)
 EVENTS = st.builds(lambda value: b"data: " + json.dumps(value).encode() + b"\n\n", CHUNK | RESPONDED | TOLD | JSON)
-LINES = st.builds(lambda value: json.dumps(value).encode() + b"\n", LINE | JSON)
+LINES = st.builds(lambda value: json.dumps(value).encode() + b"\n", LINE | PRINTED | JSON)
 
 
 @EACH

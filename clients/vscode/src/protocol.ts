@@ -13,6 +13,17 @@ export const methods = {
   attachChat: "pointsman/attachChat",
   cancelChat: "pointsman/cancelChat",
   listChats: "pointsman/listChats",
+  setKey: "pointsman/setKey",
+  removeKey: "pointsman/removeKey",
+  listKeys: "pointsman/listKeys",
+  adoptKey: "pointsman/adoptKey",
+  signIn: "pointsman/signIn",
+  signOut: "pointsman/signOut",
+  listAccounts: "pointsman/listAccounts",
+  createSession: "pointsman/createSession",
+  activateSession: "pointsman/activateSession",
+  clearSession: "pointsman/clearSession",
+  listSessions: "pointsman/listSessions",
   getProvider: "pointsman/getProvider",
   getConfig: "pointsman/getConfig",
   setProvider: "pointsman/setProvider",
@@ -23,6 +34,12 @@ export const methods = {
   testProvider: "pointsman/testProvider",
   trustWorkspace: "pointsman/trustWorkspace",
   status: "pointsman/status",
+  vaultStatus: "pointsman/vaultStatus",
+  rotateVault: "pointsman/rotateVault",
+  exportVault: "pointsman/exportVault",
+  importVault: "pointsman/importVault",
+  discardVault: "pointsman/discardVault",
+  audit: "pointsman/audit",
 } as const;
 
 export const notifications = {
@@ -30,6 +47,8 @@ export const notifications = {
   selectionChanged: "pointsman/selectionChanged",
   providersChanged: "pointsman/providersChanged",
   chatsChanged: "pointsman/chatsChanged",
+  sessionsChanged: "pointsman/sessionsChanged",
+  signInCode: "pointsman/signInCode",
   configProblem: "pointsman/configProblem",
 } as const;
 
@@ -73,6 +92,52 @@ export interface Methods {
   /** Lists the chats of all clients, for attaching. */
   "pointsman/listChats": { params: Nothing; result: ListChatsResult };
   /**
+   * Stores a key, sealed, after it was tried, unless `test` is false.
+   *
+   * It is shown to the address that the provider has for this connection now, and to no other.
+   */
+  "pointsman/setKey": { params: SetKeyParams; result: SetKeyResult };
+  /** Removes a stored key for good. */
+  "pointsman/removeKey": { params: RemoveKeyParams; result: RemoveKeyResult };
+  /** Lists the keys and accounts of every source, as this connection sees them: masked, and with their origin. */
+  "pointsman/listKeys": { params: ListKeysParams; result: ListKeysResult };
+  /**
+   * Moves the keys of a provider that stand in plain text in the user's file into the vault.
+   *
+   * They are stored for the address that the files name. Comments of the file stay.
+   */
+  "pointsman/adoptKey": { params: AdoptKeyParams; result: AdoptKeyResult };
+  /**
+   * Signs in to a provider; the reply comes when the person has finished, within ten minutes.
+   *
+   * The page is opened by the editor that asked (`window/showDocument`); where it can't, and with a code for another
+   * device, it is told `pointsman/signInCode`, or shows a message if it does not speak our protocol. Signing in again to
+   * the same account takes the place of the old sign-in. `$/cancelRequest` ends it; so does beginning another one for
+   * the same provider.
+   */
+  "pointsman/signIn": { params: SignInParams; result: AccountInfo };
+  /** Ends an account's tokens at its provider, where it has a place for that, and forgets them here in any case. */
+  "pointsman/signOut": { params: SignOutParams; result: SignOutResult };
+  /** Lists the accounts that have signed in, and whether each can be used now; never a token. */
+  "pointsman/listAccounts": { params: ListAccountsParams; result: ListAccountsResult };
+  /**
+   * Begins a temporary session with a key, which is kept in memory alone and forgotten when its time is over.
+   *
+   * It does nothing until it is activated, or named in a chat's `session`.
+   */
+  "pointsman/createSession": { params: CreateSessionParams; result: CreateSessionResult };
+  /**
+   * Puts a temporary session in front of whatever is configured or stored for its provider, at a scope.
+   *
+   * The narrowest scope wins. Activated again, the session moves; another that was active there for the same provider
+   * rests until it is activated again, or ends. Every client is told.
+   */
+  "pointsman/activateSession": { params: ActivateSessionParams; result: SessionInfo };
+  /** Ends a temporary session at once and forgets its key. Chats that run finish with it. Every client is told. */
+  "pointsman/clearSession": { params: ClearSessionParams; result: ClearSessionResult };
+  /** Lists all temporary sessions with the seconds that each has left; never a key, nor a token. */
+  "pointsman/listSessions": { params: Nothing; result: ListSessionsResult };
+  /**
    * Gives all that is configured for a provider, and which layer each value comes from.
    *
    * Keys and headers stay hidden.
@@ -113,6 +178,39 @@ export interface Methods {
   "pointsman/trustWorkspace": { params: TrustParams; result: TrustResult };
   /** Tells how the daemon is, and who is connected. */
   "pointsman/status": { params: Nothing; result: StatusResult };
+  /**
+   * Tells which key the stored credentials are sealed with, where that lies, and which of them are damaged.
+   *
+   * A vault that could not be opened is tried once more: its keyring may have been unlocked.
+   */
+  "pointsman/vaultStatus": { params: Nothing; result: VaultStatusResult };
+  /**
+   * Makes a new key and seals every stored credential with it, all or none.
+   *
+   * The new key goes into the first place that takes one: `POINTSMAN_VAULT_KEY`, the keyring, a file.
+   */
+  "pointsman/rotateVault": { params: Nothing; result: VaultStatusResult };
+  /**
+   * Gives all stored credentials as the text of a file for another machine, sealed by a passphrase.
+   *
+   * A token of an account should live on one machine alone: many providers end both when two use it.
+   */
+  "pointsman/exportVault": { params: ExportVaultParams; result: ExportVaultResult };
+  /** Takes in the credentials of an exported file, all or none. One that is stored here and differs is replaced. */
+  "pointsman/importVault": { params: ImportVaultParams; result: ImportVaultResult };
+  /**
+   * Removes for good what nobody can open: the damaged credentials, or with `all` every one, where the key is lost.
+   *
+   * A vault whose keyring is only locked is left alone.
+   */
+  "pointsman/discardVault": { params: DiscardVaultParams; result: DiscardVaultResult };
+  /**
+   * Lists what has happened to stored credentials, the newest first, and which client did it.
+   *
+   * Events are `added` `usedFirst` `refreshed` `refused` `signedIn` `signedOut` `rotated` `exported` `imported`
+   * `removed`; the last 10,000 are kept.
+   */
+  "pointsman/audit": { params: AuditParams; result: AuditResult };
 }
 
 /** What a notification of the daemon carries, by its name. */
@@ -125,6 +223,17 @@ export interface Notifications {
   "pointsman/providersChanged": ProvidersChanged;
   /** A chat has begun, found its provider, or ended. */
   "pointsman/chatsChanged": ChatsChanged;
+  /**
+   * A temporary session was begun, put somewhere, or has ended: all that there are now, and the one that ended.
+   *
+   * The daemon shows the message of one that ended to the person by `window/showMessage`, too.
+   */
+  "pointsman/sessionsChanged": SessionsChanged;
+  /**
+   * The page on which a sign-in goes on: to be opened in a browser on this machine; or, with a `userCode`, on any
+   * device, where that code is typed in until `expiresAt`. `complete` is the same page with the code in it already.
+   */
+  "pointsman/signInCode": SignInCode;
   /** A mistake in a configuration file: where, what, and what to do. `line` counts from 1. */
   "pointsman/configProblem": Problem;
 }
@@ -150,7 +259,17 @@ export type ErrorCode =
   | "MissingKey"
   | "MissingSetting"
   | "MissingExtra"
+  | "ProgramMissing"
   | "SignInNeeded"
+  | "SignInFailed"
+  | "KeyUnreadable"
+  | "WrongOrigin"
+  | "UnknownCredential"
+  | "UnknownSession"
+  | "SessionExpired"
+  | "VaultError"
+  | "VaultLocked"
+  | "WrongVaultKey"
   | "ProviderError"
   | "InvalidKey"
   | "RateLimited"
@@ -176,6 +295,48 @@ export type ErrorCode =
   | "NotGreeted"
   | "NotInitialized"
   | "RequestCancelled";
+
+/**
+ * An account that has signed in. `account` is its label, unique among those of its provider.
+ *
+ * `expiresAt` is when the access token ends, which is renewed by itself; `lastRefreshAt` when it came. `signInNeeded`
+ * says that only a new sign-in helps, `reason` why; `wrongOrigin` that it signed in for another address than the one
+ * that the provider has now; `unknownProvider` that there is no such provider for this connection any more.
+ */
+export interface AccountInfo {
+  id: string;
+  provider: string;
+  account: string;
+  state: "ready" | "signInNeeded" | "unknownProvider" | "wrongOrigin";
+  addedAt: string;
+  lastRefreshAt: string;
+  expiresAt?: string;
+  reason?: string;
+}
+
+/**
+ * A session by its token, and where it is to be active.
+ *
+ * `scope` absent: the window, for a client that gave a `windowId`; else global. `baseUrl` leads to another address of
+ * the same origin.
+ */
+export interface ActivateSessionParams {
+  token: string;
+  scope?: Scope;
+  baseUrl?: string;
+}
+
+/** A provider whose keys stand in plain text in the user's file. */
+export interface AdoptKeyParams {
+  /** 1 to 200 characters */
+  provider: string;
+}
+
+/** The keys as they are stored now, and the file that they stood in. */
+export interface AdoptKeyResult {
+  keys: KeyInfo[];
+  file: string;
+}
 
 /** Follow a chat from behind the event numbered `after`; -1 for all of it. `stream` false: only the result. */
 export interface AttachParams {
@@ -205,6 +366,29 @@ export interface AttemptFailed {
   model: string;
   error: ErrorData;
   next?: string;
+}
+
+/** Something that happened to a credential. `account` is the label that people know it by. */
+export interface AuditEvent {
+  at: string;
+  event: string;
+  provider: string;
+  account: string;
+  client?: string;
+  /** absent: `""` */
+  detail?: string;
+}
+
+/** How many events, and of which provider; of all without one. */
+export interface AuditParams {
+  /** 1 to 10000; absent: `100` */
+  limit?: number;
+  provider?: string;
+}
+
+/** The newest event first. */
+export interface AuditResult {
+  events: AuditEvent[];
 }
 
 /**
@@ -250,6 +434,7 @@ export interface ChatEvents {
  * `chatId` is a new UUID; the daemon makes one when it is absent. `stream` false: no events, only the result.
  * `detach` is how many seconds the chat runs on unwatched; absent: 60 for a client that gave a `windowId`, else 0.
  * `credentials` are keys by provider, for this chat alone: never stored, shown or sent to another provider.
+ * `session` is the token of a temporary session that this chat alone is to be asked with, active or not.
  */
 export interface ChatParams {
   /** at least 1 */
@@ -270,6 +455,7 @@ export interface ChatParams {
   detach?: number;
   /** absent: none */
   credentials?: Record<string, string>;
+  session?: string;
 }
 
 /** A chat by its id. */
@@ -326,6 +512,25 @@ export interface ChatsChanged {
   chat: ChatSummary;
 }
 
+/**
+ * A session by its token or its id, or the one of a `provider` that is active at a `scope` of this connection.
+ *
+ * Without `scope`, the provider's that is in effect here.
+ */
+export interface ClearSessionParams {
+  token?: string;
+  id?: string;
+  provider?: string;
+  scope?: Scope;
+}
+
+/** The session that has ended; its key is forgotten. */
+export interface ClearSessionResult {
+  id: string;
+  provider: string;
+  account: string;
+}
+
 /** One connection. */
 export interface ClientInfo {
   client: string;
@@ -349,9 +554,52 @@ export interface Cost {
 }
 
 /**
+ * A key to be tried for a while.
+ *
+ * `credentials` is the key, or the key by the provider's id, as for a chat. It is sent to the origin of `baseUrl`, or
+ * else to that which the provider has now, and nowhere else.
+ */
+export interface CreateSessionParams {
+  provider: string;
+  credentials: string | Record<string, string>;
+  /** 0.02 to 1440; absent: `60` */
+  minutes?: number;
+  baseUrl?: string;
+}
+
+/** The session, which does nothing yet. `token` lets its holder use it, and is not said again; `id` names it. */
+export interface CreateSessionResult {
+  token: string;
+  id: string;
+  provider: string;
+  account: string;
+  expiresAt: string;
+}
+
+/** A stored credential that is left out, and why. What it says of itself may be damaged, too. */
+export interface DamagedRecord {
+  id: string;
+  provider: string;
+  label: string;
+  reason: string;
+}
+
+/** `all` is needed where the key is lost: then nothing that is stored is left. */
+export interface DiscardVaultParams {
+  /** absent: `false` */
+  all?: boolean;
+}
+
+/** How many credentials were removed that nobody could open. */
+export interface DiscardVaultResult {
+  removed: number;
+}
+
+/**
  * `initializationOptions.pointsman`: who the client is.
  *
- * A `windowId` is random, and kept by the client through reloads.
+ * A `windowId` is random, and kept by the client through reloads. `remote`: the person's browser runs on another
+ * machine than the editor, so that signing in needs a code for another device.
  */
 export interface EditorOptions {
   client?: string;
@@ -360,6 +608,17 @@ export interface EditorOptions {
   windowId?: string;
   /** absent: `false` */
   workspaceTrusted?: boolean;
+  /** absent: `false` */
+  remote?: boolean;
+}
+
+/** A session that is over. `message` says to a person what that means for this connection. */
+export interface EndedSession {
+  id: string;
+  provider: string;
+  account: string;
+  reason: "cleared" | "expired";
+  message: string;
 }
 
 /**
@@ -400,12 +659,17 @@ export interface ExplainRouteParams {
   options?: Options;
 }
 
-/** One way that would be tried: what it could not carry over, or the error that would keep it from being asked. */
+/**
+ * One way that would be tried: what it could not carry over, or the error that would keep it from being asked.
+ *
+ * `temporary` is the session whose key it would be asked with, where one is in front.
+ */
 export interface ExplainedTarget {
   model: string;
   provider: string;
   notices: Notice[];
   error?: ErrorData;
+  temporary?: TemporaryKey;
 }
 
 /**
@@ -418,6 +682,20 @@ export interface Explanation {
   rule: string;
   targets: ExplainedTarget[];
   skipped: SkippedTarget[];
+}
+
+/** What the file is to be sealed by. */
+export interface ExportVaultParams {
+  /** 1 to 1024 characters */
+  passphrase: string;
+}
+
+/** `content` is the text of the file; the client writes it, so that only its owner can read it. */
+export interface ExportVaultResult {
+  content: string;
+  records: number;
+  accounts: number;
+  leftOut: number;
 }
 
 /** A document: `data` in base64 with its `mediaType` and perhaps a `name`, or a `url`. */
@@ -486,6 +764,60 @@ export interface ImagePart {
   detail?: "auto" | "high" | "low";
 }
 
+/** The text of an exported file, and what opens it. */
+export interface ImportVaultParams {
+  /** 1 to 16777216 characters */
+  content: string;
+  /** 1 to 1024 characters */
+  passphrase: string;
+}
+
+/** What became of each credential in the file. */
+export interface ImportVaultResult {
+  records: ImportedRecord[];
+}
+
+/** A credential that came with an import. */
+export interface ImportedRecord {
+  provider: string;
+  label: string;
+  kind: "key" | "oauth";
+  origin: string;
+  outcome: "added" | "replaced" | "thereAlready";
+}
+
+/**
+ * A key or an account of a provider, as this connection sees it; never the key itself.
+ *
+ * `source`: a `variable` of the environment, a `file`, a `command`, plain text of the `configuration`, `stored` by
+ * Pointsman, an `account` that has signed in, or `chat` for a key that comes with each chat. `name` is that of the
+ * variable, the file, the program or, of what is stored, its label. `account` is a mask, absent where the key has not
+ * been looked up yet. `origin` is the only place that it is shown to; absent: wherever this connection asks. `usable`
+ * says whether that is where the provider is now; `note` says why it is not, or what else is amiss.
+ */
+export interface KeyInfo {
+  provider: string;
+  source: "account" | "chat" | "command" | "configuration" | "file" | "stored" | "variable";
+  stored: boolean;
+  usable: boolean;
+  /** absent: `""` */
+  name?: string;
+  account?: string;
+  origin?: string;
+  addedAt?: string;
+  note?: string;
+  trial?: KeyTrial;
+}
+
+/** How a key did when it was tried: up to the first step that failed. */
+export interface KeyTrial {
+  ok: boolean;
+  milliseconds: number;
+  /** absent: none */
+  steps?: Step[];
+  error?: ErrorData;
+}
+
 /** Pages for people, named where they help. */
 export interface Links {
   docs?: string;
@@ -493,9 +825,33 @@ export interface Links {
   status?: string;
 }
 
+/** Of one provider, or of all. */
+export interface ListAccountsParams {
+  provider?: string;
+}
+
+/** Accounts, in the order in which they first signed in. */
+export interface ListAccountsResult {
+  accounts: AccountInfo[];
+}
+
 /** Every chat that runs, and those that finished in the last ten minutes; the latest first. */
 export interface ListChatsResult {
   chats: ChatSummary[];
+}
+
+/** Of one provider, or of all; with `test`, each key that can be used is tried. */
+export interface ListKeysParams {
+  /** 1 to 200 characters */
+  provider?: string;
+  /** absent: `false` */
+  test?: boolean;
+}
+
+/** Every key of every source, in the order of the providers; `error` says why what is stored can't be opened. */
+export interface ListKeysResult {
+  keys: KeyInfo[];
+  error?: ErrorData;
 }
 
 /** Of one provider, or of all; `refresh` asks the providers anew. */
@@ -514,6 +870,11 @@ export interface ListModelsResult {
 /** Every provider that is configured, and those that come with Pointsman. */
 export interface ListProvidersResult {
   providers: ProviderInfo[];
+}
+
+/** All temporary sessions, the one that ends first at the top. */
+export interface ListSessionsResult {
+  sessions: SessionInfo[];
 }
 
 /**
@@ -591,6 +952,15 @@ export interface Options {
 /** A part of a message. Pass over one whose `type` you do not know. */
 export type Part = TextPart | ImagePart | FilePart | ReasoningPart | ToolCallPart | ToolResultPart;
 
+/** How much of a provider's plan is used, as `listProviders` says it too. `name` is the one for people. */
+export interface PlanInfo {
+  provider: string;
+  name: string;
+  windows: Window[];
+  remaining?: number;
+  resetsAt?: string;
+}
+
 /** One plugin that is installed. `problem` says why it is off, or what went wrong with it last. */
 export interface PluginInfo {
   name: string;
@@ -637,7 +1007,11 @@ export interface Problem {
 
 /**
  * One provider as this connection can use it. `active` is the one that the selection leads to,
- * `offline` a server on this machine that does not run.
+ * `offline` a server on this machine that does not run. `temporary` is there while a temporary session is in front.
+ *
+ * `windows` are those of its plan, as far as one is known: counted here by requests, or told by the provider.
+ * `remaining` requests are left by what is counted here, and `resetsAt` is when more of it comes back; of several
+ * accounts, those of the one of which most is left.
  */
 export interface ProviderInfo {
   id: string;
@@ -652,6 +1026,11 @@ export interface ProviderInfo {
   /** absent: none */
   features?: string[];
   defaultModel?: string;
+  temporary?: SessionInfo;
+  remaining?: number;
+  resetsAt?: string;
+  /** absent: none */
+  windows?: Window[];
 }
 
 /** What sort of service a provider is. */
@@ -712,6 +1091,18 @@ export interface ReasoningPart {
   text: string;
   signature?: string;
   opaque?: unknown;
+}
+
+/** A stored key by its label; without one, the only one that there is. */
+export interface RemoveKeyParams {
+  /** 1 to 200 characters */
+  provider: string;
+  label?: string;
+}
+
+/** The key that is no longer stored. */
+export interface RemoveKeyResult {
+  key: KeyInfo;
 }
 
 /**
@@ -788,6 +1179,36 @@ export interface ServerOptions {
   windowTaken?: boolean;
 }
 
+/**
+ * A temporary session. `account` is what may be seen of its key; its token is told to nobody but who began it.
+ *
+ * `scope` is where it is active, absent while it is not; `windowId` or `workspace` says for which. `inEffect`: it is
+ * what this connection's requests to the provider are asked with. `baseUrl` is there where it leads elsewhere.
+ */
+export interface SessionInfo {
+  id: string;
+  provider: string;
+  account: string;
+  expiresAt: string;
+  secondsLeft: number;
+  inEffect: boolean;
+  createdBy: string;
+  scope?: Scope;
+  windowId?: string;
+  workspace?: string;
+  baseUrl?: string;
+}
+
+/**
+ * A temporary session was begun, put somewhere, or has ended: all that there are now, and the one that ended.
+ *
+ * The daemon shows the message of one that ended to the person by `window/showMessage`, too.
+ */
+export interface SessionsChanged {
+  sessions: SessionInfo[];
+  ended?: EndedSession;
+}
+
 /** A short name for a model; null removes it. `ifRevision`: only if the file is still the one that was looked at. */
 export interface SetAliasParams {
   /** 1 to 200 characters */
@@ -803,6 +1224,30 @@ export interface SetDefaultParams {
 }
 
 /**
+ * A key to be stored, for the address that the provider has for this connection.
+ *
+ * Under a label that is there already it takes that key's place. `test` false stores it without trying it first.
+ */
+export interface SetKeyParams {
+  /** 1 to 200 characters */
+  provider: string;
+  /** 1 to 65536 characters */
+  key: string;
+  /** 1 to 200 characters */
+  label?: string;
+  /** absent: `true` */
+  test?: boolean;
+}
+
+/** The key as it is stored; how it did, if it was tried; and variables of this connection that hold one as well. */
+export interface SetKeyResult {
+  key: KeyInfo;
+  trial?: KeyTrial;
+  /** absent: none */
+  variables?: string[];
+}
+
+/**
  * Values of a provider, named as in TOML; only those given are changed, and null removes one.
  *
  * `test` false saves without trying. `ifRevision`: only if the file is still the one that was looked at.
@@ -814,6 +1259,50 @@ export interface SetProviderParams {
   /** absent: `true` */
   test?: boolean;
   ifRevision?: string;
+}
+
+/**
+ * The page on which a sign-in goes on: to be opened in a browser on this machine; or, with a `userCode`, on any
+ * device, where that code is typed in until `expiresAt`. `complete` is the same page with the code in it already.
+ */
+export interface SignInCode {
+  provider: string;
+  url: string;
+  userCode?: string;
+  complete?: string;
+  expiresAt?: string;
+}
+
+/**
+ * A provider to sign in to. `flow` absent: by a browser on this machine, or by a code for another device where the
+ * client is `remote` or the provider has nothing else.
+ *
+ * `label` is a name of your own for the account; absent: what the provider calls it. `account` is one that is stored
+ * already and signs in anew; that is seen by itself where the provider names its accounts.
+ */
+export interface SignInParams {
+  provider: string;
+  flow?: "browser" | "device";
+  /** 1 to 100 characters */
+  label?: string;
+  account?: string;
+}
+
+/** A provider, and which of its accounts, by its label or its id; absent: the only one. */
+export interface SignOutParams {
+  provider: string;
+  account?: string;
+}
+
+/**
+ * The account is gone from here. `revoked`: its tokens have ended at the provider, too; `error` says what kept
+ * that from happening, and is absent where the provider has no place for it.
+ */
+export interface SignOutResult {
+  provider: string;
+  account: string;
+  revoked: boolean;
+  error?: ErrorData;
 }
 
 /** One way that would be left out, and why. */
@@ -831,7 +1320,11 @@ export interface Started {
   account?: string;
 }
 
-/** The daemon and what it is doing. `memory` is its resident set in bytes; `plugins` are those of other packages. */
+/**
+ * The daemon and what it is doing. `memory` is its resident set in bytes; `plugins` are those of other packages.
+ *
+ * `plans` are those of which anything is known.
+ */
 export interface StatusResult {
   version: string;
   protocol: number;
@@ -849,6 +1342,7 @@ export interface StatusResult {
   providers: number;
   problems: number;
   plugins: PluginInfo[];
+  plans: PlanInfo[];
 }
 
 /**
@@ -885,6 +1379,17 @@ export interface SwitchModelParams {
   /** absent: `false` */
   temporary?: boolean;
   ifRevision?: number;
+}
+
+/**
+ * A temporary session that stands before what is configured for a provider.
+ *
+ * `session` is its short id, `account` what people may see of its key; `expiresAt` is RFC 3339 in UTC.
+ */
+export interface TemporaryKey {
+  session: string;
+  account: string;
+  expiresAt: string;
 }
 
 /** A piece of the answer. */
@@ -983,8 +1488,42 @@ export interface UsageReport {
   cost?: Cost;
 }
 
+/**
+ * The vault: which key seals it and where that lies, never the key itself.
+ *
+ * `records` counts the credentials that can be used; all of them, while it can't be opened, and `error` says why.
+ * `key` is a name that tells one key from another.
+ */
+export interface VaultStatusResult {
+  state: "empty" | "locked" | "open" | "wrongKey";
+  records: number;
+  file: string;
+  damaged: DamagedRecord[];
+  notes: string[];
+  source?: "environment" | "file" | "keyring";
+  where?: string;
+  key?: string;
+  error?: ErrorData;
+}
+
 /** A heartbeat: the model has been silent for so many seconds. */
 export interface Waiting {
   type: "waiting";
   seconds: number;
+}
+
+/**
+ * How much of one window of a plan is used, in percent.
+ *
+ * `used` and `limit` are requests, where they are counted here. `resetsAt` is when some of it comes back, RFC 3339 in
+ * UTC. `source` says who counts: `counted` here, from the requests that went through this daemon; or the `provider`.
+ */
+export interface Window {
+  name: string;
+  usedPercent: number;
+  source: "counted" | "provider";
+  used?: number;
+  limit?: number;
+  resetsAt?: string;
+  account?: string;
 }

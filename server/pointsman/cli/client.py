@@ -47,12 +47,14 @@ class Client:
         window: str | None = None,
         within: float | None = None,
         folder: str | None = None,
+        remote: bool = False,
         on_notification: OnNotification | None = None,
     ) -> None:
         """Connects, and starts the daemon if it may. Raises EndpointError.
 
         `within` is how many seconds the daemon has to be reached, and then for each answer; without it, an answer may
-        take as long as it takes. `folder` is the workspace; without it, where we are.
+        take as long as it takes. `folder` is the workspace; without it, where we are. `remote`: the person's browser is
+        on another machine.
         """
         folder = folder or current_folder()
         connection = connect(os.environ, folder or "/", may_start=may_start, deadline=within or STARTS_WITHIN)
@@ -63,7 +65,7 @@ class Client:
         self._arrived: list[dict[str, Any]] = []
         self._number = 0
         self._told = on_notification
-        options = {"client": "pointsman", "clientVersion": VERSION, "windowId": window}
+        options = {"client": "pointsman", "clientVersion": VERSION, "windowId": window, "remote": remote}
         self.call(
             "initialize",
             {

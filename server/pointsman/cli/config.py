@@ -14,6 +14,7 @@ import click
 
 from pointsman.cli.client import CallFailed, Client, current_folder
 from pointsman.cli.failures import FAILED, Failure
+from pointsman.cli.keys import in_plain_text
 from pointsman.cli.parameters import as_json
 from pointsman.cli.tables import leaves, show_values
 from pointsman.cli.terminal import note, print_json, say
@@ -64,6 +65,7 @@ def check(as_json: bool) -> int:
     """
     with Client() as client:
         client.call("pointsman/reloadConfig")
+        plain = in_plain_text(client.call("pointsman/listKeys")["keys"])
     file, problems = problems_now()
     if as_json:
         print_json({"problems": problems})
@@ -73,6 +75,8 @@ def check(as_json: bool) -> int:
             note(f"     → {problem['hint']}")
         if not problems:
             say(f"{file} reads well." if os.path.exists(file) else f"{file} is not there; nothing is wrong.")  # noqa: PTH110
+        for id in plain:
+            note(f"A key of {id} stands in plain text. Move it: `pointsman keys adopt {id}`.", fg="yellow")
     return FAILED if problems else 0
 
 

@@ -10,10 +10,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from pointsman.cli.client import CallFailed, Client
-from pointsman.cli.settings import carries_a_secret
 from pointsman.core.catalogue import SCHEMES, Provider
 from pointsman.core.configuration import parse
 from pointsman.core.errors import PluginFailed
+from pointsman.core.sources import Plain, carries_a_secret
 from pointsman.edge.files import FOLDER, definitions, layer, shipped
 from pointsman.endpoint import VERSION, EndpointError, Places, is_held, places, private_directory, read_lock, skew
 from pointsman.wire import quirks_of
@@ -42,7 +42,7 @@ Check = Callable[[Places], Iterator[Finding]]
 def examine(environment: Mapping[str, str]) -> list[Finding]:
     """Every finding, in the order in which one thing depends on the next."""
     where = places(environment)
-    checks: tuple[Check, ...] = (_folder, _lock, _socket, _answer, _log, _plugins_and_configuration)
+    checks: tuple[Check, ...] = (_folder, _lock, _socket, _answer, _vault, _log, _plugins_and_configuration)
     return [finding for check in checks for finding in _findings(check, where)]
 
 
@@ -124,6 +124,28 @@ def _answer(where: Places) -> Iterator[Finding]:
     yield Finding("daemon", True, f"It answers; {len(status['clients']) - 1} other clients are connected.")
 
 
+def _vault(where: Places) -> Iterator[Finding]:
+    if "POINTSMAN_ENDPOINT" not in os.environ and not (is_held(where) and read_lock(where)):
+        return
+    try:
+        with Client(may_start=False) as client:
+            status = client.call("pointsman/vaultStatus")
+    except (EndpointError, CallFailed):
+        return  # what is wrong with the daemon has been told; an older one does not know the method
+    if error := status.get("error"):
+        yield Finding("vault", False, error["message"], error["advice"])
+        return
+    for each in status["damaged"]:
+        what = " ".join(filter(None, (each["provider"], each["label"])))
+        text = f"The stored credential {what!r} is left out. {each['reason']}"
+        yield Finding("vault", False, text, "Enter it anew; `pointsman vault discard` removes what is left of it.")
+    for note in status["notes"]:
+        yield Finding("vault", True, note)
+    if status["state"] == "open":
+        text = f"{status['records']} stored credentials are sealed with the key in {status['where']}."
+        yield Finding("vault", True, text)
+
+
 def _log(where: Places) -> Iterator[Finding]:
     path = Path(where.log)
     if not path.exists():
@@ -164,6 +186,9 @@ def _configuration(where: Places, plugins: Plugins) -> Iterator[Finding]:
     if open_to_others and any(_holds_a_key(provider) for provider in catalogue.providers.values()):
         text = f"{where.config_file} holds a key, and others may read it."
         yield Finding("configuration", False, text, f"Run `chmod 600 {where.config_file}`, or name variables instead.")
+    for id in (provider.id for provider in catalogue.providers.values() if _in_plain_text(provider)):
+        text = f"A key of {id} stands in plain text. Move it: `pointsman keys adopt {id}`."
+        yield Finding("configuration", True, text)
     for problem in problems:
         line = f":{problem.line}" if problem.line else ""
         yield Finding("configuration", False, f"{problem.file}{line}: {problem.message}", problem.hint)
@@ -173,5 +198,8 @@ def _configuration(where: Places, plugins: Plugins) -> Iterator[Finding]:
 
 def _holds_a_key(provider: Provider) -> bool:
     """Whether a secret itself stands there, not the name of its variable."""
-    literal = any(key and not key.startswith("env:") for key in provider.keys)
-    return literal or any(map(carries_a_secret, provider.headers))
+    return _in_plain_text(provider) or any(map(carries_a_secret, provider.headers))
+
+
+def _in_plain_text(provider: Provider) -> bool:
+    return any(isinstance(source, Plain) for source in provider.sources)

@@ -9,6 +9,7 @@ import click
 from pointsman.cli.client import Client
 from pointsman.cli.failures import NO_DAEMON, Failure
 from pointsman.cli.parameters import as_json
+from pointsman.cli.plans import show_plans
 from pointsman.cli.tables import show_status
 from pointsman.cli.terminal import print_json
 from pointsman.endpoint import is_held, places, stop
@@ -69,6 +70,7 @@ def status(as_json: bool) -> int:
         print_json({**result, "selection": selection})
     else:
         show_status(result, selection)
+        show_plans(result["plans"])
     return 0
 
 

@@ -13,18 +13,23 @@ import click
 
 from pointsman.cli import completion as completion_module
 from pointsman.cli import failures, lifecycle
+from pointsman.cli.accounts import accounts, login, logout
 from pointsman.cli.alias import alias
+from pointsman.cli.audit import audit
 from pointsman.cli.chat import chat
 from pointsman.cli.chats import chats
 from pointsman.cli.client import CallFailed
 from pointsman.cli.completion import completion
 from pointsman.cli.config import config
 from pointsman.cli.explain import explain
+from pointsman.cli.keys import keys
 from pointsman.cli.log import log
 from pointsman.cli.models import models
 from pointsman.cli.providers import providers
 from pointsman.cli.trust import trust
+from pointsman.cli.try_ import sessions, try_
 from pointsman.cli.use import use
+from pointsman.cli.vault import vault
 from pointsman.endpoint import VERSION, EndpointError
 
 NAME = "pointsman"
@@ -109,6 +114,9 @@ def cli() -> None:
 
 for command in (
     *(chat, use, explain, models, alias, providers, chats, config, trust),
+    *(login, logout, accounts),
+    *(keys, try_, sessions),
+    *(vault, audit),
     *(lifecycle.status, lifecycle.stop_, lifecycle.restart, lifecycle.doctor, log),
     *(lifecycle.connect, lifecycle.daemon, lifecycle.service, completion, lifecycle.demo),
 ):

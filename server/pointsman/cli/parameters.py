@@ -78,6 +78,20 @@ def complete_chat(client: Client) -> Iterable[tuple[str, str]]:
         yield chat["chatId"], chat["title"]
 
 
+@_completion
+def complete_account(client: Client) -> Iterable[tuple[str, str]]:
+    """The accounts that have signed in."""
+    for account in client.call("pointsman/listAccounts")["accounts"]:
+        yield account["account"], account["provider"]
+
+
+@_completion
+def complete_session(client: Client) -> Iterable[tuple[str, str]]:
+    """The ids of the temporary keys."""
+    for session in client.call("pointsman/listSessions")["sessions"]:
+        yield session["id"], f"{session['provider']} {session['account']}"
+
+
 def _providers(client: Client) -> list[dict[str, Any]]:
     found: list[dict[str, Any]] = client.call("pointsman/listProviders")["providers"]
     return found

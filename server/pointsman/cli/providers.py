@@ -5,6 +5,7 @@ Must never take a key: a command line is read by every program of the same user.
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Mapping
 from typing import Any
 
@@ -14,9 +15,10 @@ from pointsman.cli.client import CallFailed, Client
 from pointsman.cli.failures import FAILED, Failure
 from pointsman.cli.names import must_be_id
 from pointsman.cli.parameters import as_json, complete_provider
+from pointsman.cli.plans import show_plans
 from pointsman.cli.settings import refuse_secrets, table_of
 from pointsman.cli.tables import show_providers
-from pointsman.cli.terminal import print_json, say
+from pointsman.cli.terminal import is_terminal, print_json, say
 from pointsman.cli.trials import show_trial, show_trials
 
 no_test = click.option("--no-test", is_flag=True, help="Save it without trying it first.")
@@ -45,6 +47,8 @@ def providers(ctx: click.Context, as_json: bool) -> int:
         print_json(result)
     else:
         show_providers(result["providers"])
+        if is_terminal(sys.stdout):
+            show_plans(result["providers"])
     return 0
 
 

@@ -12,13 +12,15 @@ from typing import Any
 
 import click
 
+from pointsman.core.sources import ACCOUNT, FILE, carries_a_secret
+from pointsman.core.sources import VARIABLE as FROM_VARIABLE
+
 SECRET = {"keys", "key", "api_key"}
-SECRET_HEADER = re.compile("authorization|cookie|api[-_]?key|token|secret|password", re.IGNORECASE)
-"""Headers that carry what nobody else may know."""
 VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 NO_KEYS = (
-    "A key on a command line can be read by every program of yours, and stays in the shell's history. Put it into a "
-    'variable, and name that: `auth.env=CORP_KEY`, or `keys=["env:CORP_KEY_1", "env:CORP_KEY_2"]`.'
+    "A key on a command line can be read by every program of yours, and stays in the shell's history. Store it with "
+    "`pointsman keys add`; or put it into a variable, and name that: `auth.env=CORP_KEY`, or "
+    '`keys=["env:CORP_KEY_1", "env:CORP_KEY_2"]`.'
 )
 
 
@@ -66,11 +68,6 @@ def refuse_secrets(table: Mapping[str, Any], key_header: str | None = None) -> N
             raise click.UsageError(NO_HEADER.format(name, name))
 
 
-def carries_a_secret(header: str) -> bool:
-    """Whether a header of that name is there to prove who asks."""
-    return SECRET_HEADER.search(header) is not None
-
-
 def _value(text: str) -> Any:
     if not text:
         return None
@@ -81,11 +78,17 @@ def _value(text: str) -> Any:
 
 
 def _names_variables(value: Any) -> bool:
-    """Whether this is no key, but says where one stands."""
-    return all(
-        str(source).startswith("env:") and VARIABLE.fullmatch(str(source).removeprefix("env:"))
-        for source in _each(value)
-    )
+    """Whether this is no key, but says where one comes from."""
+    return all(_names_a_source(each) for each in _each(value))
+
+
+def _names_a_source(written: Any) -> bool:
+    if isinstance(written, Mapping):
+        return True  # a program: the daemon says what is wrong with it, if anything
+    text = str(written)
+    if text.startswith(FROM_VARIABLE):
+        return VARIABLE.fullmatch(text.removeprefix(FROM_VARIABLE)) is not None
+    return text == ACCOUNT or text.startswith((f"{FILE}/", f"{FILE}~/"))
 
 
 def _each(value: Any) -> list[Any]:

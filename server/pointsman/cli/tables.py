@@ -11,6 +11,7 @@ from datetime import datetime
 from typing import Any
 
 from pointsman.cli.terminal import is_terminal, print_table, say
+from pointsman.core.http import spoken
 
 Row = tuple[str, ...]
 MOST_NAMES = 3
@@ -46,7 +47,7 @@ def show_route(route: Mapping[str, Any]) -> None:
         if "error" in target:
             rows.append(_way("can't", target, target["error"]["message"]))
             continue
-        first, *more = [notice["text"] for notice in target["notices"]] or [""]
+        first, *more = [*_asked_with(target), *(notice["text"] for notice in target["notices"])] or [""]
         rows.append(_way(str(number), target, first))
         rows += [("", "", text) for text in more]
     rows += [_way("skipped", way, way["reason"]) for way in route["skipped"]]
@@ -60,8 +61,10 @@ def chosen(selection: Mapping[str, Any]) -> str:
 
 def show_providers(providers: Sequence[Mapping[str, Any]]) -> None:
     """One line a provider: whether it could be used, what it has, and where it is."""
-    rows = [(p["id"], p["name"], p["state"], _names(p), p["baseUrl"]) for p in providers]
+    rows = [(p["id"], f"{_sign(p)}{p['name']}", _state(p), _names(p), p["baseUrl"]) for p in providers]
     print_table(("id", "name", "state", "models", "where"), rows)
+    for sign in sorted(set(filter(None, map(_sign, providers)))):
+        _legend(sign)
 
 
 def show_models(models: Sequence[Mapping[str, Any]]) -> None:
@@ -97,6 +100,87 @@ def show_chats(chats: Sequence[Mapping[str, Any]]) -> None:
     print_table(("id", "state", "model", "begun by", "at", "about"), rows)
 
 
+def show_sessions(sessions: Sequence[Mapping[str, Any]]) -> None:
+    """One line a temporary key, the one that ends first at the top, with the time that it has left."""
+    rows = [
+        (
+            session["id"],
+            session["provider"],
+            session["account"],
+            _left(session["secondsLeft"]),
+            session.get("workspace") or session.get("scope", "not active"),
+            "in use here" if session["inEffect"] else "",
+            session.get("baseUrl", ""),
+            session["createdBy"],
+        )
+        for session in sessions
+    ]
+    print_table(("id", "provider", "key", "left", "for", "now", "at", "begun by"), rows)
+
+
+def show_keys(keys: Sequence[Mapping[str, Any]]) -> None:
+    """One line a key: where it comes from, what may be seen of it, where it goes, and what is amiss."""
+    watched = is_terminal(sys.stdout)
+    rows = [
+        (
+            key["provider"],
+            (KEY_SIGNS.get(key["source"], "") if watched else "") + KEY_SOURCES[key["source"]],
+            key.get("name", ""),
+            key.get("account", ""),
+            spoken(key["origin"]) if key.get("origin") else "",
+            "yes" if key["usable"] else "no",
+            key.get("note", ""),
+        )
+        for key in keys
+    ]
+    print_table(("provider", "from", "name", "key", "goes to", "used", "note"), rows)
+    signs = {KEY_SIGNS[key["source"]] for key in keys if key["source"] in KEY_SIGNS}
+    for sign in sorted(signs):
+        _legend(sign)
+
+
+KEY_SOURCES = {
+    "variable": "variable",
+    "file": "file",
+    "command": "program",
+    "configuration": "plain text",
+    "stored": "stored",
+    "account": "account",
+    "chat": "each chat",
+}
+SIGNED_IN, EACH_CHAT = "🔐 ", "↪ "
+KEY_SIGNS = {"account": SIGNED_IN, "chat": EACH_CHAT}
+LEGEND = {
+    SIGNED_IN: "asked by an account that has signed in",
+    EACH_CHAT: "the key comes with each chat, and is never kept",
+}
+
+
+def show_accounts(accounts: Sequence[Mapping[str, Any]]) -> None:
+    """One line an account: whether it can be used, and how old its token is."""
+    rows = [
+        (
+            account["provider"],
+            f"{SIGNED_IN}{account['account']}",
+            ACCOUNT_STATES[account["state"]],
+            local(account["expiresAt"]) if "expiresAt" in account else "",
+            local(account["lastRefreshAt"]),
+        )
+        for account in accounts
+    ]
+    print_table(("provider", "account", "state", "token until", "last renewed"), rows)
+    if accounts:
+        _legend(SIGNED_IN)
+
+
+ACCOUNT_STATES = {
+    "ready": "ready",
+    "signInNeeded": "sign in again",
+    "wrongOrigin": "for another address",
+    "unknownProvider": "no such provider",
+}
+
+
 def show_aliases(aliases: Mapping[str, str], origins: Mapping[str, str]) -> None:
     """One line an alias, and the layer that it comes from."""
     rows = [(name, to, _from(origins.get(f"aliases.{name}", ""))) for name, to in sorted(aliases.items())]
@@ -129,6 +213,35 @@ def local(time: str) -> str:
         return datetime.fromisoformat(time).astimezone().strftime("%Y-%m-%d %H:%M:%S")
     except ValueError:
         return time
+
+
+def _state(provider: Mapping[str, Any]) -> str:
+    """Whether a provider can be used, and for how long by a temporary key."""
+    mark = provider.get("temporary")
+    return f"{provider['state']}, temporary key {_left(mark['secondsLeft'])}" if mark else str(provider["state"])
+
+
+def _asked_with(target: Mapping[str, Any]) -> list[str]:
+    mark = target.get("temporary")
+    return [f"asked with the temporary key {mark['account']} until {local(mark['expiresAt'])}"] if mark else []
+
+
+def _left(seconds: int) -> str:
+    """A time that runs out: 1:05:09, 29:41, 0:07."""
+    minutes, seconds = divmod(seconds, 60)
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours}:{minutes:02}:{seconds:02}" if hours else f"{minutes}:{seconds:02}"
+
+
+def _sign(provider: Mapping[str, Any]) -> str:
+    """What marks how a provider is asked."""
+    return SIGNED_IN if provider["auth"]["oauth"] else EACH_CHAT if provider["auth"]["scheme"] == "passthrough" else ""
+
+
+def _legend(sign: str) -> None:
+    """What a sign means, for people."""
+    if is_terminal(sys.stdout):
+        say(f"{sign}{LEGEND[sign]}")
 
 
 def _client(client: Mapping[str, Any]) -> Row:

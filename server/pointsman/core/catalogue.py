@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Annotated as Says
 from typing import Any, Literal, get_args
@@ -11,7 +11,11 @@ from urllib.parse import urlencode, urljoin
 
 from msgspec import Meta, Struct
 
+from pointsman.core.network import PROXY, Egress, Network, Tls, egress, named
+from pointsman.core.oauth import OAuth
 from pointsman.core.parameters import Parameter, places, said
+from pointsman.core.secret import Secret
+from pointsman.core.sources import Source, Written, sources
 
 LONGEST_NAME = 200
 """Characters of a wrong name that are compared with right ones: a name of megabytes would take seconds."""
@@ -19,11 +23,15 @@ LONGEST_NAME = 200
 Seconds = Says[float, Meta(gt=0, le=366 * 86400)]
 Count = Says[int, Meta(ge=1)]
 Kind = Literal["universal-gateway", "direct-api", "plan-based", "local", "custom"]
-Scheme = Literal["none", "optional-key", "bearer", "header", "oauth", "passthrough", "aws", "gcp"]
+Scheme = Literal["none", "optional-key", "bearer", "header", "oauth", "passthrough", "aws", "gcp", "program"]
 SCHEMES: frozenset[str] = frozenset(get_args(Scheme))
 """Those that are ours; a plugin may add another."""
 Feature = Literal["streaming", "tools", "images", "files", "reasoning", "json", "caching", "search"]
 """What a provider's dialect and service can do at all; a model of it may do less."""
+
+
+COMPUTED = frozenset({"id", "configured_by_user", "template", "written_for", "network", "temporary"})
+"""Fields of a provider that no file says."""
 
 
 class Auth(Struct, frozen=True, forbid_unknown_fields=True):
@@ -35,11 +43,12 @@ class Auth(Struct, frozen=True, forbid_unknown_fields=True):
             extra_json_schema={"enum": list(get_args(Scheme))},
             description="`optional-key` sends a key only if there is one; `oauth` wants a sign-in; `passthrough` takes "
             "the key that comes with each chat; `aws` signs with AWS credentials; `gcp` is Google's application "
-            "default; a plugin may add another",
+            "default; `program` leaves it to the program that is run; a plugin may add another",
         ),
     ] = "bearer"
     env: Says[str | tuple[str, ...], Meta(description="variables that may hold a key, also as `NAME_1`, …")] = ()
     header: Says[str, Meta(description="the header that carries the key, for the scheme `header`")] = "x-api-key"
+    oauth: Says[OAuth | None, Meta(description="how an account signs in; the scheme `oauth` uses it")] = None
 
     @property
     def variables(self) -> tuple[str, ...]:
@@ -64,12 +73,30 @@ class Links(Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True)
 
 
 class Limits(Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
-    """How many requests a plan gives, where its provider does not say so in its answers."""
+    """How many requests a plan gives, and where answers say so themselves. They are shown, and stop nothing."""
 
     requests_per_minute: Says[Count | None, Meta(description="requests a minute")] = None
     weekly: Says[Count | None, Meta(description="requests in seven days")] = None
     rolling: Says[Count | None, Meta(description="requests in any `window_hours`")] = None
     window_hours: Says[float, Meta(gt=0, le=744, description="the length of that window, in hours")] = 5.0
+    headers: Says[
+        Says[str, Meta(pattern="^[A-Za-z][A-Za-z0-9-]*$")] | None,
+        Meta(
+            description="how the names of headers begin in which answers say how much of the plan is used: "
+            "`…-primary-used-percent`, `…-primary-window-minutes`, `…-primary-reset-at`, and `…-secondary-…`",
+        ),
+    ] = None
+
+
+class TemporaryKey(Struct, frozen=True, rename="camel"):
+    """A temporary session that stands before what is configured for a provider.
+
+    `session` is its short id, `account` what people may see of its key; `expiresAt` is RFC 3339 in UTC.
+    """
+
+    session: str
+    account: str
+    expires_at: str
 
 
 class Provider(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
@@ -82,8 +109,17 @@ class Provider(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     base_url: Says[str, Meta(description="where it is, up to what the dialect adds; may contain `{PARAMETER}`")]
     parameters: Says[dict[str, Parameter], Meta(description="what stands in `base_url` for each `{PARAMETER}`")] = {}
     auth: Says[Auth, Meta(description="how a request proves who asks")] = Auth(scheme="optional-key")
-    keys: Says[tuple[str, ...], Meta(description="keys to take turns with: `env:NAME`, or a key itself")] = ()
+    keys: Says[
+        tuple[Written, ...],
+        Meta(
+            description="where keys to take turns with come from: `env:NAME`, `file:PATH`, `{ command = […] }` that "
+            "prints one, `!OAUTH` for a signed-in account, or a key itself"
+        ),
+    ] = ()
+    api_key: Says[Written | None, Meta(description="short for one of `keys`")] = None
     headers: Says[dict[str, str], Meta(description="headers of every request")] = {}
+    proxy: Says[str | None, Meta(description=f"{PROXY}; over `network.proxy`, also for this machine's own")] = None
+    tls: Says[Tls, Meta(description="certificates for TLS")] = Tls()
     default_model: Says[str | None, Meta(description="the model that the provider's name alone stands for")] = None
     models: Says[tuple[str, ...], Meta(description="models to list besides those that it lists itself")] = ()
     aliases: Says[dict[str, str], Meta(description="its own short names for models")] = {}
@@ -109,11 +145,29 @@ class Provider(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     configured_by_user: bool = False
     template: str = ""
     """The `base_url` as it was written, where parameters have been filled into it."""
+    written_for: str | None = None
+    """The origin that the files name, where the connection's environment leads to another; empty if they name none.
+    What is written in them is shown nowhere else."""
+    network: Network = Network()
+    """The way to all providers."""
+
+    @property
+    def egress(self) -> Egress:
+        """The way that its requests take."""
+        return egress(self.network, self.proxy, self.tls)
+
+    temporary: TemporaryKey | None = None
+    """The session in whose view it stands: then its key alone is sent, and no other is looked up."""
 
     @property
     def title(self) -> str:
         """The name for people."""
         return self.name or self.id
+
+    @property
+    def sources(self) -> tuple[Source, ...]:
+        """Where its keys come from, as far as that is configured."""
+        return sources((self.api_key, *self.keys))
 
     @property
     def missing(self) -> tuple[str, ...]:
@@ -176,7 +230,8 @@ class Catalogue:
 
     `origins` maps the path of a value (`providers.corp.base_url`) to its layer.
 
-    `default` is the user's own, `project_default` that of a trusted project file.
+    `default` is the user's own, `project_default` that of a trusted project file. `secrets` are all that stand in the
+    files themselves: while the catalogue lives, nobody reads them anywhere.
     """
 
     providers: Mapping[str, Provider]
@@ -185,8 +240,20 @@ class Catalogue:
     default: str | None = None
     project_default: str | None = None
     daemon: Daemon = field(default_factory=Daemon)
+    network: Network = field(default_factory=Network)
     problems: tuple[Problem, ...] = ()
     origins: Mapping[str, str] = field(default_factory=dict)
+    secrets: tuple[Secret, ...] = ()
+
+
+def named_files(catalogue: Catalogue, origin: str) -> Iterator[tuple[str, str, str]]:
+    """The files for TLS that a layer names: the path of the value, the field, and the file."""
+    tables: list[tuple[str, Tls | Network]] = [("network", catalogue.network)]
+    tables += [(f"providers.{id}.tls", provider.tls) for id, provider in catalogue.providers.items()]
+    for at, table in tables:
+        for name, file in named(table):
+            if catalogue.origins.get(f"{at}.{name}") == origin:
+                yield f"{at}.{name}", name, file
 
 
 def nearest(name: str, valid: Iterable[str]) -> list[str]:

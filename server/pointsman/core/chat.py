@@ -11,6 +11,7 @@ import msgspec
 from msgspec import UNSET, Meta, Struct, UnsetType
 
 from pointsman.core.errors import ErrorData, PointsmanError
+from pointsman.core.windows import Window
 
 StopReason = Literal["end", "length", "toolCalls", "contentFilter", "cancelled", "interrupted"]
 
@@ -283,7 +284,13 @@ class Seal(Struct, frozen=True):
     index: int | None = None
 
 
-Reading = TextDelta | ReasoningDelta | ToolCallDelta | Notice | UsageReport | Seal | StopSeen | ErrorSeen
+class WindowsSeen(Struct, frozen=True):
+    """A dialect's word of how much of the plan is used, as the provider says. Never on the wire."""
+
+    windows: tuple[Window, ...]
+
+
+Reading = TextDelta | ReasoningDelta | ToolCallDelta | Notice | UsageReport | Seal | WindowsSeen | StopSeen | ErrorSeen
 """What a dialect reads out of a stream."""
 
 

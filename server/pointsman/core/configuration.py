@@ -28,12 +28,18 @@ from pointsman.core.catalogue import (
     Provider,
     Timeout,
 )
+from pointsman.core.elsewhere import left_behind, settled
 from pointsman.core.errors import ConfigError
 from pointsman.core.http import origin as origin_of
 from pointsman.core.mistakes import ANYTHING, line_of, misfit, syntax, unknown
+from pointsman.core.network import Network, Tls, proxy_mistake
+from pointsman.core.oauth import OAuth
 from pointsman.core.parameters import Parameter, example, fill, places
 from pointsman.core.routing import dead_ends
-from pointsman.core.variables import ORIGIN, variable_of
+from pointsman.core.secret import hide_key_like
+from pointsman.core.sources import Command, mistake
+from pointsman.core.variables import KEY, ORIGIN, prefix, variable_of
+from pointsman.core.written_secrets import written_secrets
 
 
 class _File(Struct, forbid_unknown_fields=True):
@@ -47,19 +53,25 @@ class _File(Struct, forbid_unknown_fields=True):
     chains: dict[str, tuple[str, ...]] = {}
     providers: dict[str, dict[str, Any]] = {}
     daemon: Daemon = Daemon()
+    network: Network = Network()
 
 
 _STRUCTS: dict[str, type[Struct]] = {
     "": Provider,
     "auth": Auth,
+    "auth.oauth": OAuth,
     "timeout": Timeout,
     "links": Links,
     "limits": Limits,
+    "tls": Tls,
     "parameters": Parameter,
+    "keys": Command,
+    "api_key": Command,
 }
 """What the tables within a provider's table must fit; its `quirks` are the dialect's business."""
 
 
+SHIPPED = "shipped:"
 LayerKind = Literal["shipped", "dropped", "user", "project"]
 CHOICES = {"default", "aliases", "chains"}
 """All that a project file may say: it chooses, and never redirects."""
@@ -105,6 +117,16 @@ class Reading:
             env = table.get("auth", {}).get("env", ()) if isinstance(table.get("auth"), dict) else ()
             names |= {env} if isinstance(env, str) else set(env)
         return names
+
+    @property
+    def key_variables(self) -> Mapping[str, tuple[str, ...]]:
+        """By provider, the variables that may hold a key of it."""
+        owned, found = self.owned_variables, {}
+        for id, table in self.providers.items():
+            env = table["auth"].get("env", ()) if isinstance(table.get("auth"), dict) else ()
+            pattern = prefix(id) + KEY
+            found[id] = (env,) if isinstance(env, str) else tuple(env) or (() if pattern in owned else (pattern,))
+        return found
 
     @property
     def parameter_variables(self) -> Mapping[str, Mapping[str, tuple[str, ...]]]:
@@ -159,8 +181,12 @@ def build(
     wrong: dict[tuple[str, str], Problem] = {}
     for id, own in file.providers.items():
         try:
-            set_here = {"configured_by_user": id in reading.by_user, "template": ""}
-            providers[id] = _provider(id, own | set_here, quirks, schemes)
+            set_here = {"configured_by_user": id in reading.by_user, "template": "", "written_for": None, "network": {}}
+            found = _provider(id, own | set_here | {"temporary": None}, quirks, schemes)
+            _check_passthrough(found, origins)
+            found = msgspec.structs.replace(found, network=file.network)
+            providers[id] = settled(found, reading.providers.get(id), origins if variables else {})
+            problems += filter(None, [left_behind(providers[id], reading.providers.get(id))])
         except msgspec.ValidationError as error:
             structs = _STRUCTS | {"quirks": quirks.get(str(own.get("wire", "openai-chat")), Struct)}
             path, message, hint = misfit(error, structs)
@@ -180,8 +206,8 @@ def build(
             id: {key: value for key, value in table.items() if (id, key) not in wrong}
             for id, table in variables["providers"].items()
         }
-        found = build(reading, quirks, {"providers": right}, schemes)
-        return replace(found, problems=(*found.problems, *wrong.values()))
+        mended = build(reading, quirks, {"providers": right}, schemes)
+        return replace(mended, problems=(*mended.problems, *wrong.values()))
     catalogue = Catalogue(
         providers=providers,
         aliases=file.aliases,
@@ -189,12 +215,15 @@ def build(
         default=file.default,
         project_default=reading.project_default,
         daemon=file.daemon,
+        network=file.network,
         origins=origins,
+        secrets=written_secrets(merged, origins),
     )
     for path, dead_end in dead_ends(catalogue):
         line = line_of(reading.texts.get(origins[path], ""), path)
         problems.append(Problem(origins[path], dead_end.message, dead_end.advice, line))
-    return replace(catalogue, problems=tuple(problems))
+    told = (msgspec.structs.replace(each, message=hide_key_like(each.message)) for each in problems)
+    return replace(catalogue, problems=tuple(told))
 
 
 def parse(layers: Iterable[Layer], quirks: Mapping[str, type[Struct]], schemes: Set[str] = SCHEMES) -> Catalogue:
@@ -256,10 +285,12 @@ def _fitting(layer: Layer, table: dict[str, Any]) -> tuple[dict[str, Any], list[
         entries = [{name: inner} for name, inner in value.items()] if isinstance(value, dict) and value else [value]
         for entry in entries:
             try:
-                msgspec.convert({key: entry}, _File)
+                if wrong := msgspec.convert({key: entry}, _File).network.mistake:
+                    raise msgspec.ValidationError(f"{wrong[1]} - at `$.network.{wrong[0]}`")
             except msgspec.ValidationError as error:
                 name = next(iter(entry), "") if isinstance(entry, dict) else ""
-                path, message, hint = misfit(error, {"": _File, "daemon": Daemon}, f".{key}.{name}")
+                structs: dict[str, type[Struct]] = {"": _File, "daemon": Daemon, "network": Network}
+                path, message, hint = misfit(error, structs, f".{key}.{name}")
                 problem = Problem(layer.origin, message, hint, line_of(layer.text, path.strip(".")))
                 problems += [problem] if problem not in problems else []
             else:
@@ -301,9 +332,39 @@ def _provider(id: str, table: dict[str, Any], quirks: Mapping[str, type[Struct]]
     except msgspec.ValidationError as error:
         message, _, path = str(error).partition(" - at `$")
         raise msgspec.ValidationError(f"{message} - at `$.quirks{path or '`'}") from None
+    _check_parts(provider)
     if provider.auth.scheme == "aws" and "region" not in provider.parameters:
         raise msgspec.ValidationError("`aws` signs for a region: say it as `parameters.region` - at `$.auth.scheme`")
     return msgspec.structs.replace(provider, base_url=url, template=template if places(template) else "")
+
+
+def _check_parts(provider: Provider) -> None:
+    """Refuses what each part for itself can't be."""
+    for table, part in (("auth.oauth", provider.auth.oauth), ("tls", provider.tls)):
+        if part and (wrong := part.mistake):
+            raise msgspec.ValidationError(f"{wrong[1]} - at `$.{table}.{wrong[0]}`")
+    said = (
+        ("proxy", provider.proxy and proxy_mistake(provider.proxy)),
+        ("api_key", mistake((provider.api_key,))),
+        ("keys", mistake(provider.keys)),
+    )
+    for name, words in said:
+        if words:
+            raise msgspec.ValidationError(f"{words} - at `$.{name}`")
+
+
+def _check_passthrough(provider: Provider, origins: Mapping[str, str]) -> None:
+    """Refuses keys beside a scheme that takes the key of each chat. What a shipped definition names is only unused."""
+    if provider.auth.scheme != "passthrough":
+        return
+    said = [name for name in ("keys", "api_key") if getattr(provider, name)]
+    if provider.auth.env and not origins.get(f"providers.{provider.id}.auth.env", SHIPPED).startswith(SHIPPED):
+        said.append("auth.env")
+    if said:
+        raise msgspec.ValidationError(
+            f"`passthrough` takes the key that comes with each chat, so `{said[0]}` can't stand beside it; leave one "
+            "of them out - at `$.auth.scheme`"
+        )
 
 
 def _check_parameters(raw: Any) -> None:

@@ -5,18 +5,28 @@ Must never be stored, logged or shown, nor reach another connection.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping
 
 from pointsman.core.secret import Secret
 
+NAMES_A_SECRET = re.compile(r"(?:^|_)(?:KEY|TOKEN|SECRET|PASSWORD|PASSWD)(?:_\d+)?$", re.IGNORECASE)
+
 
 class Environment:
-    """Variables by name; a key comes out as `Secret`, and only what is asked for as a setting comes out as text."""
+    """Variables by name; a key comes out as `Secret`, and only what is asked for as a setting comes out as text.
 
-    __slots__ = ("__weakref__", "_values")
+    What is a secret by its name, or was asked for as one, stays a secret for as long as the connection lives.
+    """
+
+    __slots__ = ("__weakref__", "_secrets", "_values")
 
     def __init__(self, values: Mapping[str, str] | None = None) -> None:
         self._values = dict(values or {})
+        self._secrets: dict[str, Secret] = {}
+        for name in self:
+            if NAMES_A_SECRET.search(name):
+                self.secret(name)
 
     def __iter__(self) -> Iterator[str]:
         """The names of all variables that are set to something."""
@@ -28,17 +38,22 @@ class Environment:
 
     def secret(self, name: str) -> Secret | None:
         """One variable that is a secret, None when it is not set or empty."""
-        value = self._values.get(name)
-        return Secret(value) if value else None
+        if (known := self._secrets.get(name)) is None and (value := self._values.get(name)):
+            known = self._secrets[name] = Secret(value)
+        return known
 
-    def numbered(self, name: str) -> list[Secret]:
-        """A variable and its numbered kin (`NAME`, `NAME_1`, `NAME_2`, … up to the first gap), without repeats."""
-        found = [self.secret(name)]
+    def numbered(self, name: str) -> list[tuple[str, Secret]]:
+        """A variable and its numbered kin (`NAME`, `NAME_1`, `NAME_2`, … up to the first gap), each with its name."""
+        found = [(name, self.secret(name))]
         number = 1
         while more := self.secret(f"{name}_{number}"):
-            found.append(more)
+            found.append((f"{name}_{number}", more))
             number += 1
-        return list(dict.fromkeys(secret for secret in found if secret is not None))
+        return [(each, secret) for each, secret in found if secret is not None]
+
+    def for_program(self, *without: str) -> dict[str, str]:
+        """All of it but some, for a program that runs on behalf of this connection."""
+        return {name: value for name, value in self._values.items() if name not in without}
 
     def __repr__(self) -> str:
         return f"Environment({len(self._values)} variables)"

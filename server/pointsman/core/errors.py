@@ -17,7 +17,16 @@
     │   ├── MissingKey            the provider wants a key and none is configured
     │   ├── MissingSetting        nobody has said a part of the provider's address: a region, a project, an endpoint
     │   ├── MissingExtra          what this way to be known to a provider needs is not installed
-    │   └── SignInNeeded          the account behind a profile or a sign-in must sign in again
+    │   ├── ProgramMissing        the program that a provider is asked by is not installed
+    │   ├── SignInNeeded          the account behind a profile or a sign-in must sign in (again)
+    │   ├── SignInFailed          a sign-in was begun and came to nothing
+    │   ├── KeyUnreadable         a file or a program that should give the key gives none
+    │   ├── WrongOrigin           what is stored was entered for another place than the one that would be asked
+    │   ├── UnknownCredential     nothing of that name is stored
+    │   ├── UnknownSession        no temporary session of that token is known
+    │   │   └── SessionExpired    its time is over
+    │   └── VaultError            what is stored can't be opened
+    │       └── VaultLocked · WrongVaultKey
     ├── ProviderError             a provider answered, and the answer is an error
     │   ├── InvalidKey · RateLimited · QuotaExhausted · Overloaded · ModelNotFound
     │   └── BadRequest · ContextTooLong · ContentRefused · Interrupted · BadReply
@@ -34,6 +43,8 @@ from __future__ import annotations
 from typing import ClassVar, Literal
 
 import msgspec
+
+from pointsman.core.secret import hide
 
 Remedy = Literal["retry", "key", "target"]
 
@@ -93,11 +104,11 @@ class PointsmanError(Exception):
         return type(self).__name__
 
     def data(self) -> ErrorData:
-        """This error as clients see it."""
+        """This error as clients see it: no secret that is known stands in it, whoever was quoted."""
         return ErrorData(
             code=self.code,
-            message=self.message,
-            advice=self.advice,
+            message=hide(self.message),
+            advice=hide(self.advice),
             retryable=bool(self.remedies) or any(cause.remedies for cause in self.causes),
             retry_after=self.retry_after,
             provider=self.provider,
@@ -215,10 +226,68 @@ class MissingExtra(CredentialError):
     default_advice = "Install Pointsman with the extra that the message names, then run `pointsman restart`."
 
 
+class ProgramMissing(CredentialError):
+    """The program that a provider is asked by is not installed, or not where this connection's PATH leads."""
+
+    default_advice = "Install it, or name it by its whole path in the provider's `base_url`: `program:///path/to/it`."
+
+
 class SignInNeeded(CredentialError):
     """An account can't be used as it is: its sign-in has ended, or what is kept of it can't be read."""
 
+    remedies: ClassVar[tuple[Remedy, ...]] = ("key", "target")
     default_advice = "Sign in again with the tool that you signed in with, then ask again."
+
+
+class SignInFailed(CredentialError):
+    """A sign-in was begun and came to nothing: refused, cancelled, or never finished."""
+
+    default_advice = "Begin the sign-in again; nothing has changed."
+
+
+class KeyUnreadable(CredentialError):
+    """The file or the program that a provider's key should come from gives none."""
+
+    remedies: ClassVar[tuple[Remedy, ...]] = ("key", "target")
+    default_advice = "Mend that, or name another source for the key; `pointsman keys` lists all there are."
+
+
+class WrongOrigin(CredentialError):
+    """What is stored for this provider was entered for another origin, and is never sent elsewhere."""
+
+    default_advice = "Enter the key anew for this address, if it is the right one; else correct `base_url`."
+
+
+class UnknownCredential(CredentialError):
+    """Nothing of that name is stored."""
+
+    default_advice = "See what is stored with `pointsman keys` and `pointsman accounts`."
+
+
+class UnknownSession(CredentialError):
+    """No temporary session of that token is known: it was ended, or the daemon has been restarted since."""
+
+    default_advice = "Begin a new one with `pointsman/createSession`."
+
+
+class SessionExpired(UnknownSession):
+    """The time of a temporary session is over; what was configured before holds again."""
+
+
+class VaultError(CredentialError):
+    """What is stored can't be opened. It is all still there."""
+
+    default_advice = "`pointsman vault status` says which key it is sealed with, and where that was looked for."
+
+
+class VaultLocked(VaultError):
+    """The key of the vault can't be had now: the keyring is locked or does not answer."""
+
+    default_advice = "Unlock your keyring (signing in to the desktop usually does), then try again."
+
+
+class WrongVaultKey(VaultError):
+    """The key that was found is not the one that the vault is sealed with, or none was found at all."""
 
 
 class ProviderError(PointsmanError):
@@ -313,6 +382,8 @@ class TransportError(PointsmanError):
 
     remedies: ClassVar[tuple[Remedy, ...]] = ("retry", "target")
     default_advice = "Check the network and the provider's base URL, then try again."
+    unsent = False
+    """Whether nothing of the request can have reached the provider, so that it is surely as if it had not been sent."""
 
 
 class ConnectFailed(TransportError):
@@ -329,4 +400,7 @@ class BadCertificate(TransportError):
     """TLS could not be verified."""
 
     remedies: ClassVar[tuple[Remedy, ...]] = ("target",)
-    default_advice = "If a company proxy inspects TLS, add its CA certificate to the system's trust store."
+    default_advice = (
+        "If a company proxy inspects TLS, add its CA certificate to the system's trust store, or name its file as `ca` "
+        "under [network] in pointsman.toml."
+    )

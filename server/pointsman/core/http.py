@@ -11,12 +11,17 @@ from pointsman.core.resets import Reset, date, reset
 
 @dataclass(frozen=True)
 class Request:
-    """One request. `url` is absolute; `headers` carry no credential before `edge.authorise` has seen it."""
+    """One request. `url` is absolute; `headers` carry no credential before `edge.authorise` has seen it.
+
+    `alone` sends it on a connection of its own: one that is kept open may be closed by the other side at that very
+    moment, and then nobody knows whether the request was heard.
+    """
 
     method: str
     url: str
     headers: Mapping[str, str] = field(default_factory=dict, repr=False)
     body: bytes = field(default=b"", repr=False)
+    alone: bool = field(default=False, repr=False)
 
 
 @dataclass(frozen=True)
@@ -35,6 +40,12 @@ def origin(url: str) -> str:
     return f"{parts.scheme}://{f'[{host}]' if ':' in host else host}" + (f":{port}" if port else "")
 
 
+def spoken(origin: str) -> str:
+    """An origin as people write it: without the port that goes without saying."""
+    scheme, _, rest = origin.partition("://")
+    return f"{scheme}://{rest.removesuffix({'http': ':80', 'https': ':443'}.get(scheme, ' '))}"
+
+
 def retry_after(headers: Mapping[str, str]) -> float | None:
     """Seconds that a response asks to wait before its request is sent again."""
     asked = again(headers)
@@ -51,3 +62,11 @@ def again(headers: Mapping[str, str]) -> Reset | None:
     now = date(headers)
     milliseconds = reset(f"{headers.get('retry-after-ms', '').strip()}ms", now)
     return milliseconds or reset(headers.get("retry-after", ""), now)
+
+
+def shown(url: str) -> str:
+    """A URL as people may see it: without a name, a password, a query or a fragment, which may hold a key."""
+    bare = url.partition("?")[0].partition("#")[0]
+    scheme, slashes, rest = bare.partition("//")
+    place, slash, path = rest.partition("/")
+    return f"{scheme}//{place.rpartition('@')[2]}{slash}{path}" if slashes else bare

@@ -11,7 +11,7 @@ from collections.abc import Collection, Mapping
 import msgspec
 from msgspec import Struct
 
-from pointsman.core.catalogue import Problem, nearest
+from pointsman.core.catalogue import COMPUTED, Problem, nearest
 
 HINT = " → "
 """What stands between what is wrong and what to do, where the two are told as one."""
@@ -54,7 +54,7 @@ def misfit(
         message, _, hint = message.partition(HINT)
         return path, f"{name}{message}.", hint or ANYTHING
     struct = structs.get(path.strip("."), structs[path.strip(".").partition(".")[0]])
-    names = [name for name in struct.__struct_fields__ if name not in {"id", "configured_by_user", "template"}]
+    names = [name for name in struct.__struct_fields__ if name not in COMPUTED]
     return f"{path}.{field[1]}", f"{message}.", _nearest(field[1], names)
 
 

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from dataclasses import dataclass, field
 from typing import Literal
 
 from msgspec import Struct
+
+from pointsman.core.http import Request
 
 Name = Literal["reach", "authenticate", "list", "say"]
 Outcome = Literal["ok", "failed", "skipped"]
@@ -20,3 +24,12 @@ class Step(Struct, frozen=True, rename="camel", omit_defaults=True):
     outcome: Outcome
     milliseconds: int
     detail: str | None = None
+
+
+@dataclass(frozen=True)
+class Check:
+    """A request that costs nothing and makes a step by itself; `detail` says in words what was answered."""
+
+    step: Name
+    request: Request
+    detail: Callable[[bytes], str] = field(compare=False)

@@ -2,7 +2,8 @@
 
 `{PROVIDER}_BASE_URL`, `_AUTH_MODE`, `_API_VERSION`, `_CUSTOM_HEADER_*`, `_TIMEOUT` and `_MAX_RETRIES` work for
 every provider (`-` in an id is `_` in a name); a `FOO_API_KEY` with a `FOO_BASE_URL` makes a provider `foo` of chat
-completions. A definition may name further variables, for the parameters of its base URL.
+completions. A definition may name further variables, for the parameters of its base URL. `!OAUTH` where a key would be
+asks for a signed-in account.
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ from typing import Any
 
 from pointsman.core.catalogue import Timeout
 from pointsman.core.environment import Environment
+from pointsman.core.sources import ACCOUNT
 
 ORIGIN = "environment"
 KEY = "_API_KEY"
@@ -41,11 +43,13 @@ def overlay(
     providers: Collection[str],
     owned: Collection[str],
     parameters: Mapping[str, Mapping[str, Sequence[str]]] | None = None,
+    keys: Mapping[str, Sequence[str]] | None = None,
 ) -> dict[str, Any]:
     """The layer: for each provider that variables say something about, its part of a `providers` table.
 
     `owned` are the variables that a definition names as its own: they make no provider, whatever they are called.
-    `parameters` gives, by provider and parameter, the variables that may say it.
+    `parameters` gives, by provider and parameter, the variables that may say it; `keys`, by provider, those that may
+    hold its key.
     """
     names = set(environment)
     made = {
@@ -60,6 +64,9 @@ def overlay(
             if id not in providers:
                 table["auth"] = {"scheme": "bearer"} | table.get("auth", {})
             tables[id] = table
+    for id, holding in (keys or {}).items():
+        if any(environment.setting(name) == ACCOUNT for name in holding):
+            tables.setdefault(id, {})["api_key"] = ACCOUNT
     for id, variables in (parameters or {}).items():
         for name, candidates in variables.items():
             if said := [value for each in candidates if (value := environment.setting(each))]:

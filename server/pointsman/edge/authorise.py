@@ -5,14 +5,18 @@ Must never log, nor let a secret out in an error: `redact` takes it out of what 
 
 from __future__ import annotations
 
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from dataclasses import replace
 from urllib.parse import urlsplit
 
 from pointsman.core.catalogue import Provider
 from pointsman.core.errors import CredentialError, PointsmanError
 from pointsman.core.http import Request
-from pointsman.core.secret import Secret
+from pointsman.core.secret import Secret, hide
 from pointsman.edge.credential import Credential, Fetch
+from pointsman.edge.response import Response
+from pointsman.edge.transport import Transports
 
 SAFE_ALONE = {
     "aws": "Correct `base_url`, or use credentials that sign instead.",
@@ -27,7 +31,7 @@ async def authorise(request: Request, provider: Provider, credential: Credential
 
     `fetch` is for what has to be asked first: a token. Raises CredentialError, ProviderError or TransportError.
     """
-    way, auth = credential.way, provider.auth
+    way = credential.way
     if way is not None:
         if not way.signs:
             _check_safe(request, provider)
@@ -35,8 +39,31 @@ async def authorise(request: Request, provider: Provider, credential: Credential
     if credential.key is None:
         return request
     _check_safe(request, provider)
-    own, key = auth.scheme == "header", credential.key.reveal()
-    name, value = (auth.header, key) if own else ("authorization", f"Bearer {key}")
+    return with_key(request, provider, credential.key)
+
+
+@asynccontextmanager
+async def asked(
+    request: Request, provider: Provider, credential: Credential, transports: Transports
+) -> AsyncIterator[Response]:
+    """Sends a request with what the scheme wants on it, and gives the response.
+
+    One that is refused (401) is sent once more, where the credential may have been renewed meanwhile. Raises what
+    `authorise` raises.
+    """
+    transports = transports.along(provider.egress)
+    for last in (False, True):
+        ready = await authorise(request, provider, credential, transports.fetch)
+        async with transports.stream(ready, provider.timeout.connect) as response:
+            if last or response.head.status != 401 or not credential.turned_down():
+                yield response
+                return
+
+
+def with_key(request: Request, provider: Provider, key: Secret) -> Request:
+    """The request with a key where the provider wants it."""
+    own, value = provider.auth.scheme == "header", key.reveal()
+    name, value = (provider.auth.header, value) if own else ("authorization", f"Bearer {value}")
     return replace(request, headers={**request.headers, name: value})
 
 
@@ -51,6 +78,7 @@ def redact(error: PointsmanError, credential: Credential | None) -> PointsmanErr
     """Takes the secrets out of an error's words: some providers quote the key they refuse."""
     for secret in credential.secrets if credential else ():
         error.message, error.advice = _without(error.message, secret), _without(error.advice, secret)
+    error.message, error.advice = hide(error.message), hide(error.advice)  # those of others, in headers and URLs
     return error
 
 

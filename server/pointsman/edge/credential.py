@@ -7,11 +7,12 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 from pointsman.core.catalogue import Provider
 from pointsman.core.http import Head, Request
 from pointsman.core.secret import Secret
+from pointsman.core.stored import Record
 
 Fetch = Callable[[Request, float], Awaitable[tuple[Head, bytes]]]
 """Sends a request, with so many seconds for the connection, and reads the answer: `Transports.fetch`."""
@@ -40,18 +41,32 @@ class Way(Protocol):
         ...
 
 
+@runtime_checkable
+class Renewable(Way, Protocol):
+    """A way whose proof may be over before its time, and had anew: an account by OAuth."""
+
+    def turned_down(self) -> bool:
+        """What was put on the last request was refused (HTTP 401); whether the next one brings something else."""
+        ...
+
+
 @dataclass(frozen=True)
 class Credential:
-    """One way to be known to a provider; neither a key nor a way where none is needed."""
+    """One way to be known to a provider; neither a key nor a way where none is needed.
+
+    `temporary`: it is the key of a temporary session, and reads as one. `record` is the stored credential that it is.
+    """
 
     key: Secret | None = None
     way: Way | None = None
+    temporary: bool = False
+    record: Record | None = None
 
     @property
     def account(self) -> str | None:
         """What people may see of it."""
         if self.key is not None:
-            return self.key.mask()
+            return f"temporary {self.key.mask()}" if self.temporary else self.key.mask()
         return self.way.account if self.way is not None else None
 
     @property
@@ -60,3 +75,7 @@ class Credential:
         if self.key is not None:
             return (self.key,)
         return self.way.secrets if self.way is not None else ()
+
+    def turned_down(self) -> bool:
+        """It was refused (HTTP 401); whether asking once more with it may go better."""
+        return isinstance(self.way, Renewable) and self.way.turned_down()

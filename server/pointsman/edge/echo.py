@@ -7,6 +7,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
 from pointsman.core.http import Head, Request
+from pointsman.core.network import ORDINARY, Egress
 from pointsman.edge.response import Response
 
 
@@ -14,7 +15,7 @@ class EchoTransport:
     """Answers from the request itself; its header `pace` gives the seconds between two lines."""
 
     @asynccontextmanager
-    async def stream(self, request: Request, connect: float) -> AsyncIterator[Response]:
+    async def stream(self, request: Request, connect: float, egress: Egress = ORDINARY) -> AsyncIterator[Response]:
         """The lines of the body as a response."""
         yield Response(Head(200), _lines(request.body, float(request.headers.get("pace", "0"))))
 

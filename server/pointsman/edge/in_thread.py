@@ -27,6 +27,13 @@ class InThread(Generic[T]):
             self._running = _begun(work)
         return await asyncio.shield(self._running)
 
+    async def came_to_an_end(self) -> bool:
+        """Waits for the work that runs; whether it gave something. False at once where none runs."""
+        if self._running is None or self._running.done():
+            return False
+        await asyncio.wait({self._running})
+        return not self._running.cancelled() and self._running.exception() is None
+
 
 def _begun(work: Callable[[], T]) -> asyncio.Future[T]:
     loop = asyncio.get_running_loop()

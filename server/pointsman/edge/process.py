@@ -9,6 +9,9 @@ import socket
 import sys
 from pathlib import Path
 
+SET_DUMPABLE = 4
+"""PR_SET_DUMPABLE of prctl(2)."""
+
 
 def resident_memory() -> int:
     """The resident set in bytes; where the system does not tell it, the largest that it has been."""
@@ -49,3 +52,19 @@ def notify_service_manager(state: str) -> None:
     with contextlib.suppress(OSError), socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM | socket.SOCK_CLOEXEC) as out:
         out.connect("\0" + address[1:] if address.startswith("@") else address)
         out.send(state.encode("ascii"))
+
+
+def harden() -> str | None:
+    """Lets no other process of the user look into this one, and lets it leave no core file: there are keys in it.
+
+    Gives what could not be done. What it runs later can be looked into again: the system undoes it for a new program.
+    """
+    import ctypes  # noqa: PLC0415 - only the daemon needs it
+
+    try:
+        resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+        if sys.platform == "linux" and ctypes.CDLL(None, use_errno=True).prctl(SET_DUMPABLE, 0, 0, 0, 0):
+            return f"the process can be looked into: {os.strerror(ctypes.get_errno())}"
+    except (OSError, ValueError, AttributeError) as error:
+        return f"the process may leave a core file, or be looked into: {error}"
+    return None

@@ -1,23 +1,15 @@
-"""The daemon's durable state in SQLite: the only file that imports sqlite3.
+"""The daemon's durable state: choices, trust and lists of models, and the schema of all that lies in the file.
 
-One thread writes, in batches: whatever has piled up while the disk was busy is one transaction. Must never know what a
-choice means, and never holds a secret in the clear (docs/decisions/0004-sqlite.md).
+Must never know what a choice means, and never holds a secret in the clear (docs/decisions/0004-sqlite.md).
 """
 
 from __future__ import annotations
 
-import asyncio
-import logging
-import queue
-import sqlite3
-import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
-from pointsman.core.errors import StorageError
 from pointsman.core.selection import Author, Choice
-
-log = logging.getLogger(__name__)
+from pointsman.edge.database import Connection, Database
 
 SCHEMA: Sequence[str] = (
     """CREATE TABLE choices (
@@ -31,28 +23,43 @@ SCHEMA: Sequence[str] = (
         provider TEXT NOT NULL, base_url TEXT NOT NULL, at REAL NOT NULL, models TEXT NOT NULL,
         PRIMARY KEY (provider, base_url)
     ) STRICT, WITHOUT ROWID""",
+    """CREATE TABLE sealed (
+        number INTEGER PRIMARY KEY, id TEXT NOT NULL UNIQUE, provider TEXT NOT NULL, kind TEXT NOT NULL,
+        version INTEGER NOT NULL, origin TEXT NOT NULL, label TEXT NOT NULL, added_at TEXT NOT NULL,
+        key TEXT NOT NULL, nonce BLOB NOT NULL, box BLOB NOT NULL
+    ) STRICT""",
+    """CREATE TABLE vault (
+        name TEXT PRIMARY KEY, key TEXT NOT NULL, source TEXT NOT NULL, nonce BLOB NOT NULL, box BLOB NOT NULL
+    ) STRICT, WITHOUT ROWID""",
+    """CREATE TABLE audit (
+        number INTEGER PRIMARY KEY, at TEXT NOT NULL, event TEXT NOT NULL, provider TEXT NOT NULL,
+        account TEXT NOT NULL, client TEXT, detail TEXT NOT NULL
+    ) STRICT""",
+    """CREATE TABLE plan_requests (
+        number INTEGER PRIMARY KEY, provider TEXT NOT NULL, account TEXT NOT NULL, at REAL NOT NULL
+    ) STRICT""",
+    """CREATE TABLE plan_windows (
+        provider TEXT NOT NULL, account TEXT NOT NULL, label TEXT NOT NULL, windows TEXT NOT NULL,
+        PRIMARY KEY (provider, account)
+    ) STRICT, WITHOUT ROWID""",
 )
 """One statement a version; `PRAGMA user_version` says how many of them a database has seen."""
+RESCUED = ("vault", "sealed")
+"""Tables that are worth taking over from a damaged database: all else can be chosen anew, or comes by itself."""
 STALE_WINDOWS = 500
 """Choices of windows that are kept: a window that never came back is forgotten after so many others."""
 
-Work = Callable[[sqlite3.Connection], None]
-
 
 class Store:
-    """An open database. `close` writes what is still waiting."""
+    """An open database; what other tables hold is asked of `database`. `close` writes what is still waiting."""
 
     def __init__(self, path: Path) -> None:
-        self._path = path
-        self._waiting: queue.SimpleQueue[tuple[Work, asyncio.Future[None]] | None] = queue.SimpleQueue()
-        self._connection = _open(path)
-        self._thread = threading.Thread(target=self._write_all, name="store", daemon=True)
-        self._thread.start()
+        self.database = Database(path, SCHEMA, RESCUED)
 
     def choices(self) -> list[Choice]:
         """Every choice, and every scope that was cleared. Called once, at the start."""
         query = "SELECT scope, key, model, revision, client, window_id, at FROM choices ORDER BY revision"
-        rows = self._connection.execute(query).fetchall()
+        rows = self.database.read(query)
         return [
             Choice(scope, key, model, revision, Author(client, window), at)
             for scope, key, model, revision, client, window, at in rows
@@ -60,8 +67,8 @@ class Store:
 
     def revision(self) -> int:
         """The number of the last change of any choice, 0 when there was none. Called once, at the start."""
-        row = self._connection.execute("SELECT value FROM counters WHERE name = 'revision'").fetchone()
-        return int(row[0]) if row else 0
+        rows = self.database.read("SELECT value FROM counters WHERE name = 'revision'")
+        return int(rows[0][0]) if rows else 0
 
     async def put_choice(self, choice: Choice) -> None:
         """Makes a choice durable, of a temporary one only its number; returns once it is.
@@ -69,7 +76,7 @@ class Store:
         Raises StorageError, and then nothing was changed.
         """
 
-        def work(connection: sqlite3.Connection) -> None:
+        def work(connection: Connection) -> None:
             revision = (choice.revision,)
             connection.execute("INSERT OR REPLACE INTO counters VALUES ('revision', ?)", revision)
             if choice.temporary:
@@ -83,128 +90,40 @@ class Store:
                 (STALE_WINDOWS,),
             )
 
-        await self._write(work)
+        await self.database.write(work)
 
     def trusted(self) -> dict[str, str]:
         """The project files that the user trusts, by path: the hash of what they read.
 
         Called once, at the start.
         """
-        return dict(self._connection.execute("SELECT path, hash FROM trusted").fetchall())
+        return dict(self.database.read("SELECT path, hash FROM trusted"))
 
     async def put_trusted(self, path: str, hash: str | None) -> None:
         """Makes trust in a file durable, or its end (None). Raises StorageError."""
 
-        def work(connection: sqlite3.Connection) -> None:
+        def work(connection: Connection) -> None:
             if hash is None:
                 connection.execute("DELETE FROM trusted WHERE path = ?", (path,))
             else:
                 connection.execute("INSERT OR REPLACE INTO trusted VALUES (?, ?)", (path, hash))
 
-        await self._write(work)
+        await self.database.write(work)
 
     def model_lists(self) -> list[tuple[str, str, float, str]]:
         """Every list of models: provider, base URL, Unix time and JSON. Called once, at the start."""
-        return self._connection.execute("SELECT provider, base_url, at, models FROM model_lists").fetchall()
+        return self.database.read("SELECT provider, base_url, at, models FROM model_lists")
 
     async def put_model_list(self, provider: str, base_url: str, at: float, models: str) -> None:
         """Keeps a provider's list of models. Raises StorageError."""
 
-        def work(connection: sqlite3.Connection) -> None:
+        def work(connection: Connection) -> None:
             connection.execute(
                 "INSERT OR REPLACE INTO model_lists VALUES (?, ?, ?, ?)", (provider, base_url, at, models)
             )
 
-        await self._write(work)
+        await self.database.write(work)
 
     async def close(self) -> None:
         """Writes what waits, and closes the file."""
-        self._waiting.put(None)
-        await asyncio.to_thread(self._thread.join)
-        self._connection.close()
-
-    async def _write(self, work: Work) -> None:
-        done: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-        self._waiting.put((work, done))
-        await done
-
-    def _write_all(self) -> None:
-        while True:
-            batch = [self._waiting.get()]
-            while not self._waiting.empty():
-                batch.append(self._waiting.get())
-            jobs = [job for job in batch if job is not None]
-            if jobs:
-                self._write_batch(jobs)
-            if len(jobs) < len(batch):
-                return
-
-    def _write_batch(self, jobs: Sequence[tuple[Work, asyncio.Future[None]]]) -> None:
-        failure: StorageError | None = None
-        try:
-            with self._connection:
-                for work, _ in jobs:
-                    work(self._connection)
-        except Exception as error:  # also of our own making: this thread must live, or every later write hangs
-            log.warning("state could not be written: %s", error)
-            failure = StorageError(f"The state could not be written to {self._path}: {error}.")
-        for _, done in jobs:
-            done.get_loop().call_soon_threadsafe(_settle, done, failure)
-
-
-def _settle(done: asyncio.Future[None], failure: StorageError | None) -> None:
-    if done.done():
-        return
-    if failure is None:
-        done.set_result(None)
-    else:
-        done.set_exception(failure)
-
-
-def _open(path: Path) -> sqlite3.Connection:
-    """Opens or makes the database. A damaged one is set aside, never deleted."""
-    try:
-        return _prepare(path)
-    except (sqlite3.OperationalError, OSError) as error:
-        raise StorageError(f"The state in {path} can't be opened: {error}.") from error
-    except sqlite3.DatabaseError as error:
-        log.error("the state in %s is damaged (%s); it is set aside as .damaged and a new one begun", path, error)
-    try:
-        for suffix in ("", "-wal", "-shm"):
-            part = path.with_name(path.name + suffix)
-            if suffix == "" or part.exists():
-                part.replace(path.with_suffix(".damaged" + suffix))
-        return _prepare(path)
-    except (sqlite3.Error, OSError) as error:
-        raise StorageError(f"No new state can be begun in {path}: {error}.") from error
-
-
-def _prepare(path: Path) -> sqlite3.Connection:
-    path.touch(mode=0o600)
-    connection = sqlite3.connect(path, check_same_thread=False, timeout=5.0)
-    try:
-        _bring_up_to_date(connection, path)
-    except BaseException:
-        connection.close()
-        raise
-    return connection
-
-
-def _bring_up_to_date(connection: sqlite3.Connection, path: Path) -> None:
-    (version,) = connection.execute("PRAGMA user_version").fetchone()
-    if version > len(SCHEMA):
-        raise StorageError(
-            f"The state in {path} was written by a newer Pointsman.",
-            "Upgrade this one, or choose another POINTSMAN_HOME.",
-        )
-    (found,) = connection.execute("PRAGMA quick_check(1)").fetchone()
-    if found != "ok":
-        raise sqlite3.DatabaseError(found)
-    connection.execute("PRAGMA journal_mode = WAL")
-    connection.execute("PRAGMA synchronous = NORMAL")
-    with connection:
-        for number, statement in enumerate(SCHEMA[version:], version + 1):
-            if not connection.in_transaction:
-                connection.execute("BEGIN IMMEDIATE")  # Python begins none for such statements
-            connection.execute(statement)
-            connection.execute(f"PRAGMA user_version = {number}")
+        await self.database.close()

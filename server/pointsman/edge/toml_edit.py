@@ -118,6 +118,9 @@ def _set(text: str, path: Names, value: Any) -> str:
         return text
     for each in statements(text):
         if each.value and each.path == path[: len(each.path)]:
+            lists = each.path == path and isinstance(now, list) and isinstance(value, list | tuple)
+            if lists and value and (gone := _gone(now, value)) is not None:
+                return _thinned(text, each, gone)
             return _rewritten(text, each, path[len(each.path) :], value)
     return _inserted(_without(text, path), path, value)
 
@@ -149,6 +152,30 @@ def _rewritten(text: str, statement: Statement, within: Names, value: Any) -> st
     assert statement.value is not None
     start, end = statement.value
     return text[:start] + (_inline(text[start:end], within, value) if within else _toml(value)) + text[end:]
+
+
+def _gone(now: Sequence[Any], value: Sequence[Any]) -> list[int] | None:
+    """Where those items stand that a list has too many of, None if it lacks some, or has others."""
+    gone, left = [], list(value)
+    for number, item in enumerate(now):
+        if left and item == left[0]:
+            left.pop(0)
+        else:
+            gone.append(number)
+    return None if left else gone
+
+
+def _thinned(text: str, statement: Statement, gone: Sequence[int]) -> str:
+    """A list without some of its items, and without the comments behind those; the others keep theirs."""
+    import tomlkit  # noqa: PLC0415 - as below
+
+    assert statement.value is not None
+    start, end = statement.value
+    document = tomlkit.parse(f"k = {text[start:end]}")
+    items: Any = document["k"]
+    for number in reversed(gone):
+        del items[number]
+    return text[:start] + tomlkit.dumps(document).removeprefix("k = ") + text[end:]
 
 
 def _inline(text: str, within: Names, value: Any) -> str:

@@ -15,6 +15,7 @@ import msgspec
 from msgspec import Struct
 
 from pointsman.core.errors import UNREADABLE, PointsmanError
+from pointsman.core.sources import Plain
 from pointsman.rpc import wording
 from pointsman.rpc.language import Language
 from pointsman.rpc.methods import METHODS
@@ -43,10 +44,35 @@ class Command:
     question: str = ""
     choices: Callable[[Context], list[str]] | None = None
     instead: str = ""
+    picked: Callable[[str], Any] = str
+    """What stands for a choice as an argument, where that is only a part of what is shown."""
+    by_hand: bool = False
+    """Whether it waits for a person elsewhere: a stock editor is answered at once, and shown the result later."""
 
 
 def _chat_ids(ctx: Context) -> list[str]:
     return [chat.id for chat in ctx.app.chats.running]
+
+
+def _sessions(ctx: Context) -> list[str]:
+    """The temporary sessions, each with its id first."""
+    catalogue = ctx.app.catalogues.of(ctx.client)
+    return [wording.session(session) for session in ctx.app.trials.list(ctx.client, catalogue)]
+
+
+def _can_sign_in(ctx: Context) -> list[str]:
+    """The providers that somebody can sign in to."""
+    return [p.id for p in ctx.app.catalogues.of(ctx.client).providers.values() if p.auth.oauth]
+
+
+def _accounts(ctx: Context) -> list[str]:
+    """The accounts that have signed in, each with its provider first."""
+    return [f"{record.provider}: {record.account}" for record in ctx.app.login.accounts()]
+
+
+def _account(picked: str) -> dict[str, str]:
+    provider, _, account = picked.partition(": ")
+    return {"provider": provider, "account": account}
 
 
 def _model_names(ctx: Context) -> list[str]:
@@ -60,6 +86,15 @@ def _model_names(ctx: Context) -> list[str]:
     return list(dict.fromkeys([*catalogue.aliases, *firsts, *others]))
 
 
+def _with_stored_keys(ctx: Context) -> list[str]:
+    return list(dict.fromkeys(record.provider for record in ctx.app.vault.all() if record.kind == "key"))
+
+
+def _with_plain_keys(ctx: Context) -> list[str]:
+    providers = ctx.app.catalogues.base.providers.values()
+    return [p.id for p in providers if any(isinstance(source, Plain) for source in p.sources)]
+
+
 TABLE: Mapping[str, Command] = {
     "pointsman.listProviders": Command("listProviders", wording.providers),
     "pointsman.listModels": Command("listModels", wording.models, ("provider",)),
@@ -71,6 +106,23 @@ TABLE: Mapping[str, Command] = {
         "Which model should answer?",
         _model_names,
         "Your editor can't ask. Run `pointsman use provider:model` in a terminal, or give the command a model.",
+    ),
+    "pointsman.listKeys": Command("listKeys", wording.keys, ("provider",)),
+    "pointsman.removeKey": Command(
+        "removeKey",
+        wording.removed_key,
+        ("provider", "label"),
+        "Whose stored key should be removed?",
+        _with_stored_keys,
+        "Your editor can't ask. Run `pointsman keys remove PROVIDER` in a terminal, or give the command a provider.",
+    ),
+    "pointsman.adoptKey": Command(
+        "adoptKey",
+        wording.adopted_keys,
+        ("provider",),
+        "Whose key should be moved out of pointsman.toml, and stored sealed?",
+        _with_plain_keys,
+        "Your editor can't ask. Run `pointsman keys adopt PROVIDER` in a terminal, or give the command a provider.",
     ),
     "pointsman.explainRoute": Command("explainRoute", wording.route, ("model",)),
     "pointsman.chat": Command("chat", wording.answer, ("text", "model")),
@@ -86,6 +138,36 @@ TABLE: Mapping[str, Command] = {
         _chat_ids,
         NAME_THE_CHAT,
     ),
+    "pointsman.listSessions": Command("listSessions", wording.sessions),
+    "pointsman.clearSession": Command(
+        "clearSession",
+        wording.cleared,
+        ("id",),
+        "Which temporary key should end?",
+        _sessions,
+        "Your editor can't ask. Give the session's id as the command's argument; `pointsman.listSessions` has them.",
+        lambda picked: picked.partition(":")[0],
+    ),
+    "pointsman.signIn": Command(
+        "signIn",
+        wording.signed_in,
+        ("provider", "flow"),
+        "Where do you want to sign in?",
+        _can_sign_in,
+        "Your editor can't ask. Run `pointsman login PROVIDER` in a terminal, or give the command a provider.",
+        by_hand=True,
+    ),
+    "pointsman.signOut": Command(
+        "signOut",
+        wording.signed_out,
+        ("provider", "account"),
+        "Which account should be signed out?",
+        _accounts,
+        "Your editor can't ask. Run `pointsman logout PROVIDER` in a terminal, or give the command a provider.",
+        _account,
+    ),
+    "pointsman.listAccounts": Command("listAccounts", wording.accounts, ("provider",)),
+    "pointsman.vaultStatus": Command("vaultStatus", wording.vault),
     "pointsman.status": Command("status", wording.status),
 }
 
@@ -101,7 +183,20 @@ async def run(ctx: Context, given: ExecuteCommandParams, language: Language, tas
     if not given.arguments and command.choices:
         tasks.spawn(_ask(ctx, command, command.choices(ctx), language), "question")
         return None
+    if command.by_hand and not ctx.client.ours:
+        tasks.spawn(_later(ctx, command, given.arguments, language), "command")
+        return None
     return await _carry_out(ctx, command, given.arguments, language)
+
+
+async def _later(ctx: Context, command: Command, arguments: tuple[Any, ...], language: Language) -> None:
+    """Carries a command out after its reply, and shows what comes of it."""
+    try:
+        await _carry_out(ctx, command, arguments, language)
+    except PointsmanError as error:
+        language.show(str(error), warning=True)
+    except Refused as error:
+        language.show(error.problem.message, warning=True)
 
 
 async def _carry_out(ctx: Context, command: Command, arguments: tuple[Any, ...], language: Language) -> Any:
@@ -142,7 +237,7 @@ async def _ask(ctx: Context, command: Command, choices: list[str], language: Lan
         return
     try:
         if picked := await language.ask(command.question, choices[:MOST_CHOICES]):
-            await _carry_out(ctx, command, (picked,), language)
+            await _carry_out(ctx, command, (command.picked(picked),), language)
     except LookupError:
         language.show(command.instead)
     except PointsmanError as error:

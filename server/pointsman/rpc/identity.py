@@ -27,6 +27,7 @@ def identify(clients: Clients, client: Client, introduction: Introduction) -> bo
     client.name = given.client or introduction.name or client.name
     client.client_version = given.client_version or introduction.version
     client.trusted = given.workspace_trusted
+    client.remote = given.remote
     client.workspace = _workspace(introduction)
     return clients.assign_window(client, given.window_id)
 

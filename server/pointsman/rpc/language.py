@@ -160,6 +160,17 @@ class Language:
             raise LookupError(str(error)) from error
         return picked.title if picked else None
 
+    async def open_page(self, url: str) -> bool:
+        """Opens a page in the person's browser, if the editor says that it can; whether it did."""
+        window = self._server.client_capabilities.window
+        if window is None or window.show_document is None or not window.show_document.support:
+            return False
+        try:
+            opened = await self._server.window_show_document_async(types.ShowDocumentParams(url, external=True))
+        except JsonRpcException:
+            return False
+        return bool(opened and opened.success)
+
 
 def _diagnostic(problem: Problem) -> types.Diagnostic:
     line = (problem.line or 1) - 1

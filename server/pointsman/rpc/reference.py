@@ -12,17 +12,17 @@ from typing import Any
 import msgspec
 from msgspec import Struct
 
-from pointsman.core.catalogue import Auth, Daemon, Limits, Links, Provider, Timeout
+from pointsman.core.catalogue import COMPUTED, Auth, Daemon, Limits, Links, Provider, Timeout
 from pointsman.core.configuration import CHOICES
 from pointsman.core.errors import PointsmanError
+from pointsman.core.network import Network, Tls
 from pointsman.core.parameters import Parameter
+from pointsman.core.sources import Command
 from pointsman.edge.files import shipped
 from pointsman.rpc import render
 from pointsman.rpc.terminal import COMMANDS
 from pointsman.wire import QUIRKS
 
-OWN = {"id", "configured_by_user", "template"}
-"""Fields that Pointsman sets itself."""
 SAID: Mapping[tuple[type[Struct], str], str] = {
     (Auth, "scheme"): "`bearer` in a table `auth`, `optional-key` without one"
 }
@@ -38,11 +38,13 @@ def configuration(_: Any) -> str:
         inspect.cleandoc(Provider.__doc__ or ""),
         _table(Provider),
     ]
-    for key, struct in (("auth", Auth), ("timeout", Timeout), ("links", Links), ("limits", Limits)):
+    for key, struct in (("auth", Auth), ("timeout", Timeout), ("links", Links), ("limits", Limits), ("tls", Tls)):
         parts += [f"### {key}", inspect.cleandoc(struct.__doc__ or ""), _table(struct)]
+    parts += ["### api_key, and each of keys", inspect.cleandoc(Command.__doc__ or ""), _table(Command)]
     parts += ["### parameters.NAME", inspect.cleandoc(Parameter.__doc__ or ""), PARAMETERS, _table(Parameter)]
     parts += ["### quirks", "What may differ, by `wire`:"]
     parts += [f"**`{wire}`**: {inspect.cleandoc(struct.__doc__ or '')}" for wire, struct in QUIRKS.items()]
+    parts += ["## [network]", inspect.cleandoc(Network.__doc__ or ""), _table(Network)]
     parts += ["## [daemon]", inspect.cleandoc(Daemon.__doc__ or ""), _table(Daemon)]
     parts += ["## Providers that come with Pointsman", _shipped(), CLOUDS, VARIABLES, PROJECT]
     return "\n\n".join(parts) + "\n"
@@ -80,7 +82,7 @@ def _table(struct: type[Struct]) -> str:
     rows = ["| key | value | default | meaning |", "|---|---|---|---|"]
     properties = msgspec.json.schema(struct)["$defs"][struct.__name__]["properties"]
     for field in msgspec.structs.fields(struct):
-        if field.name in OWN:
+        if field.name in COMPUTED:
             continue
         about = properties[field.encode_name]
         default = SAID.get((struct, field.name)) or ("**required**" if field.required else _default(field.default))

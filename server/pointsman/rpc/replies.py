@@ -13,6 +13,7 @@ from msgspec import UNSET, Raw, Struct, UnsetType
 
 from pointsman.core.catalogue import nearest
 from pointsman.core.errors import UNREADABLE, ErrorData, PointsmanError
+from pointsman.core.secret import hide
 
 Id = int | str | float | None
 PARSE_ERROR, INVALID_REQUEST, METHOD_NOT_FOUND, INVALID_PARAMS, INTERNAL_ERROR = -32700, -32600, -32601, -32602, -32603
@@ -110,7 +111,8 @@ def salvage(body: bytes, error: Exception) -> tuple[Id, Problem]:
 
 def problem_of(failure: PointsmanError) -> Problem:
     """An error of ours as JSON-RPC carries it."""
-    return Problem(REQUEST_FAILED, failure.message, failure.data())
+    data = failure.data()
+    return Problem(REQUEST_FAILED, data.message, data)
 
 
 def invalid_request(reason: str) -> Problem:
@@ -129,7 +131,7 @@ def unknown_method(name: str, known: Iterable[str]) -> Problem:
     """A request for what is not there."""
     near = nearest(name, known)
     advice = f"Did you mean {', '.join(near)}?" if near else "docs/protocol.md lists the methods."
-    return _problem(METHOD_NOT_FOUND, "MethodNotFound", f"There is no method {name[:100]!r}.", advice)
+    return _problem(METHOD_NOT_FOUND, "MethodNotFound", f"There is no method {hide(name)[:100]!r}.", advice)
 
 
 def not_greeted() -> Problem:
@@ -165,4 +167,5 @@ def internal() -> Problem:
 
 
 def _problem(number: int, code: str, message: str, advice: str) -> Problem:
-    return Problem(number, message, ErrorData(code=code, message=message, advice=advice, retryable=False))
+    message = hide(message)  # it may quote what the client sent
+    return Problem(number, message, ErrorData(code=code, message=message, advice=hide(advice), retryable=False))

@@ -30,6 +30,7 @@ from pointsman.service.catalogues import Problems
 from pointsman.service.chats import Chat
 from pointsman.service.clients import Client
 from pointsman.service.tasks import Tasks
+from pointsman.service.trials import SessionsChanged
 
 log = logging.getLogger(__name__)
 
@@ -329,6 +330,21 @@ class Session(asyncio.Protocol):
             self._tell_problems(notification)
             return
         self._send(replies.notification(NOTIFICATIONS[type(notification)], notification))
+        if isinstance(notification, SessionsChanged) and (ended := notification.ended):
+            self._language.show(ended.message)
+
+    def show(self, text: str, *, warning: bool = False) -> None:
+        """Shows a message to the person at the editor."""
+        if not self._transport.is_closing():
+            self._language.show(text, warning=warning)
+
+    async def ask(self, text: str, choices: Sequence[str]) -> str | None:
+        """Asks the person to pick one; None when they pick nothing. Raises LookupError where that can't be asked."""
+        return await self._tasks.spawn(self._language.ask(text, choices), "question")  # type: ignore[no-any-return]
+
+    async def open_page(self, url: str) -> bool:
+        """Opens a page in the person's browser; says whether that could be done."""
+        return await self._tasks.spawn(self._language.open_page(url), "page")  # type: ignore[no-any-return]
 
     def _tell_problems(self, found: Problems) -> None:
         assert self._client is not None

@@ -17,6 +17,9 @@ from pointsman.core.plugin import PluginInfo
 from pointsman.core.receipt import ChatSummary
 from pointsman.core.selection import Scope
 from pointsman.core.trial import Step
+from pointsman.core.windows import Window
+from pointsman.rpc.plan_types import PlanInfo
+from pointsman.service.trials import SessionInfo
 
 ChatId = Annotated[str, Meta(min_length=1, max_length=128)]
 WindowId = Annotated[str, Meta(min_length=1, max_length=200)]
@@ -45,13 +48,15 @@ class HelloResult(Struct, rename="camel"):
 class EditorOptions(Struct, rename="camel"):
     """`initializationOptions.pointsman`: who the client is.
 
-    A `windowId` is random, and kept by the client through reloads.
+    A `windowId` is random, and kept by the client through reloads. `remote`: the person's browser runs on another
+    machine than the editor, so that signing in needs a code for another device.
     """
 
     client: str | None = None
     client_version: str | None = None
     window_id: WindowId | None = None
     workspace_trusted: bool = False
+    remote: bool = False
 
 
 class ServerOptions(Struct, rename="camel", omit_defaults=True):
@@ -76,6 +81,7 @@ class ChatParams(Struct, rename="camel", omit_defaults=True, kw_only=True):
     `chatId` is a new UUID; the daemon makes one when it is absent. `stream` false: no events, only the result.
     `detach` is how many seconds the chat runs on unwatched; absent: 60 for a client that gave a `windowId`, else 0.
     `credentials` are keys by provider, for this chat alone: never stored, shown or sent to another provider.
+    `session` is the token of a temporary session that this chat alone is to be asked with, active or not.
     """
 
     messages: Annotated[tuple[Message, ...], Meta(min_length=1)]
@@ -89,6 +95,7 @@ class ChatParams(Struct, rename="camel", omit_defaults=True, kw_only=True):
     stream: bool = True
     detach: Annotated[float, Meta(ge=0, le=86400)] | None = None
     credentials: dict[str, str] = {}
+    session: str | None = None
 
 
 class ExplainRouteParams(Struct, rename="camel", omit_defaults=True, kw_only=True):
@@ -156,7 +163,12 @@ class AuthState(Struct, rename="camel"):
 
 class ProviderInfo(Struct, rename="camel", omit_defaults=True):
     """One provider as this connection can use it. `active` is the one that the selection leads to,
-    `offline` a server on this machine that does not run."""
+    `offline` a server on this machine that does not run. `temporary` is there while a temporary session is in front.
+
+    `windows` are those of its plan, as far as one is known: counted here by requests, or told by the provider.
+    `remaining` requests are left by what is counted here, and `resetsAt` is when more of it comes back; of several
+    accounts, those of the one of which most is left.
+    """
 
     id: str
     name: str
@@ -169,6 +181,10 @@ class ProviderInfo(Struct, rename="camel", omit_defaults=True):
     links: Links
     features: list[str] = []
     default_model: str | None = None
+    temporary: SessionInfo | None = None
+    remaining: int | None = None
+    resets_at: str | None = None
+    windows: list[Window] = []
 
 
 class ListProvidersResult(Struct, rename="camel"):
@@ -314,7 +330,10 @@ class ClientInfo(Struct, rename="camel", omit_defaults=True):
 
 
 class StatusResult(Struct, rename="camel"):
-    """The daemon and what it is doing. `memory` is its resident set in bytes; `plugins` are those of other packages."""
+    """The daemon and what it is doing. `memory` is its resident set in bytes; `plugins` are those of other packages.
+
+    `plans` are those of which anything is known.
+    """
 
     version: str
     protocol: int
@@ -332,6 +351,7 @@ class StatusResult(Struct, rename="camel"):
     providers: int
     problems: int
     plugins: list[PluginInfo]
+    plans: list[PlanInfo]
 
 
 class ChatEvents(Struct, rename={"chat_id": "chatId", "from_": "from"}):

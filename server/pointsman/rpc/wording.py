@@ -5,8 +5,13 @@ from __future__ import annotations
 from pointsman.core.chat import Message, TextPart
 from pointsman.core.receipt import ChatResult
 from pointsman.core.selection import Selection
+from pointsman.rpc.account_types import AccountInfo, ListAccountsResult, SignOutResult
+from pointsman.rpc.key_types import AdoptKeyResult, ListKeysResult, RemoveKeyResult
+from pointsman.rpc.session_types import ClearSessionResult, ListSessionsResult
 from pointsman.rpc.types import ListChatsResult, ListModelsResult, ListProvidersResult, StatusResult
+from pointsman.rpc.vault_types import VaultStatusResult
 from pointsman.service.explaining import Explanation
+from pointsman.service.trials import SessionInfo
 
 LONGEST = 4000
 """Characters of an answer that a message shows; the result has all of it."""
@@ -30,7 +35,14 @@ def route(result: Explanation) -> str:
 
 def providers(result: ListProvidersResult) -> str:
     """One line a provider."""
-    return _lines([f"{provider.id}: {provider.state}" for provider in result.providers])
+    marks = {True: ", by a temporary key", False: ""}
+    ways = {"oauth": ", by account", "passthrough": ", with the key of each chat"}
+    return _lines(
+        [
+            f"{each.id}: {each.state}{ways.get(each.auth.scheme, '')}{marks[each.temporary is not None]}"
+            for each in result.providers
+        ]
+    )
 
 
 def models(result: ListModelsResult) -> str:
@@ -45,6 +57,43 @@ def chats(result: ListChatsResult) -> str:
     )
 
 
+def session(result: SessionInfo) -> str:
+    """A temporary session: its id first, and whether it is what this connection is asked with."""
+    minutes, seconds = divmod(result.seconds_left, 60)
+    use = "in use here" if result.in_effect else f"active for {result.scope}" if result.scope else "not active"
+    return f"{result.id}: {result.provider}, {result.account}, {use}, {minutes}:{seconds:02} left"
+
+
+def sessions(result: ListSessionsResult) -> str:
+    """One line a session."""
+    return _lines([session(each) for each in result.sessions] or ["No temporary sessions."])
+
+
+def cleared(result: ClearSessionResult) -> str:
+    """What has ended."""
+    return f"The temporary key {result.account} for {result.provider} has ended."
+
+
+def signed_in(result: AccountInfo) -> str:
+    """Who has signed in, and where."""
+    return f"{result.account} is signed in at {result.provider}."
+
+
+def signed_out(result: SignOutResult) -> str:
+    """Who has signed out, and whether the provider knows."""
+    failed = (
+        f" {result.error.message} Its tokens there end by themselves, or on the provider's page."
+        if result.error
+        else ""
+    )
+    return f"{result.account} is signed out at {result.provider}.{failed}"
+
+
+def accounts(result: ListAccountsResult) -> str:
+    """One line an account."""
+    return _lines([f"{each.provider}: {each.account}, {each.state}" for each in result.accounts] or ["No accounts."])
+
+
 def answer(result: ChatResult) -> str:
     """What the model said, and who it was."""
     ending = "" if result.stop_reason == "end" else f" ({result.stop_reason})"
@@ -57,6 +106,39 @@ def status(result: StatusResult) -> str:
         f"Pointsman {result.version}, process {result.pid}: {len(result.clients)} connected, "
         f"{result.running_chats} chats running, log in {result.log_file}"
     )
+
+
+def vault(result: VaultStatusResult) -> str:
+    """How many credentials are stored, what they are sealed with, and what is wrong."""
+    lines = [f"{result.records} credentials are stored."]
+    if result.where:
+        lines = [f"{result.records} credentials are sealed with the key in {result.where}."]
+    if result.error:
+        lines += [f"{result.error.message} {result.error.advice}"]
+    lines += [f"{each.provider} {each.label}: {each.reason}" for each in result.damaged]
+    return _lines(lines + result.notes)
+
+
+def keys(result: ListKeysResult) -> str:
+    """One line a key: whose it is, where it comes from, its mask, and whether it is used."""
+    lines = [
+        " ".join(filter(None, (f"{key.provider}:", key.source, key.name, key.account)))
+        + ("" if key.usable else " (not used)")
+        for key in result.keys
+    ]
+    trouble = [result.error.message] if result.error else []
+    return _lines([*lines, *trouble] or ["No keys. `pointsman keys add PROVIDER`, in a terminal, stores one."])
+
+
+def removed_key(result: RemoveKeyResult) -> str:
+    """The key that is gone."""
+    return f"The key {result.key.account} of {result.key.provider} is removed."
+
+
+def adopted_keys(result: AdoptKeyResult) -> str:
+    """The keys that are stored now."""
+    moved = ", ".join(str(key.account) for key in result.keys)
+    return f"Stored, sealed, and taken out of {result.file}: {moved}."
 
 
 def text_of(message: Message) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import os
 import time
 import uuid
 from collections.abc import Iterator, Sequence
@@ -16,30 +17,52 @@ from pointsman.core.environment import Environment
 from pointsman.core.errors import BadRequest, NoTargetLeft, ShuttingDown
 from pointsman.core.routing import Plan, Target, plan
 from pointsman.core.selection import Selection
+from pointsman.core.session import Then
+from pointsman.edge.master_key import FILE, MasterKeys, key_given
+from pointsman.edge.plan_store import PlanStore
+from pointsman.edge.sealed_store import SealedStore
 from pointsman.edge.store import Store
 from pointsman.edge.transport import Transports, transports
 from pointsman.edge.watch import changes
 from pointsman.endpoint import Places
+from pointsman.service.accounts import Accounts
+from pointsman.service.audit import Audit
 from pointsman.service.catalogues import Catalogues, Problems, ProvidersChanged, difference
 from pointsman.service.chats import Chat, Chats, Starter
 from pointsman.service.clients import Client, Clients
 from pointsman.service.clock import now
 from pointsman.service.configuration import Configuration
-from pointsman.service.credentials import NONE_GIVEN, Credentials, Given
+from pointsman.service.credentials import Credentials, Given
 from pointsman.service.driver import Job, Tools, start
 from pointsman.service.explaining import Explanation, explain
+from pointsman.service.keys import Keys
+from pointsman.service.login import Login
 from pointsman.service.middleware import Middlewares
 from pointsman.service.models import Models
 from pointsman.service.neighbours import Neighbours
+from pointsman.service.plans import Plans
 from pointsman.service.plugins import Plugins, load
 from pointsman.service.selection import Selections
 from pointsman.service.tasks import Tasks
+from pointsman.service.trials import Change, Ended, SessionsChanged, Trials, told
+from pointsman.service.vault import Vault
 from pointsman.wire import quirks_of
 
 log = logging.getLogger(__name__)
 
 DETACH = 60.0
 """Seconds that a chat runs on unwatched when its client has a window to come back with; else it ends at once."""
+
+
+@dataclass(frozen=True)
+class Terms:
+    """How a client wants its chat to be kept and asked; `session` is the token of a temporary one for it alone."""
+
+    chat_id: str | None = None
+    conversation_id: str | None = None
+    detach: float | None = None
+    given: Given = field(default_factory=dict, repr=False)
+    session: str | None = field(default=None, repr=False)
 
 
 @dataclass(eq=False)
@@ -57,6 +80,12 @@ class App:
     store: Store
     tasks: Tasks
     plugins: Plugins
+    trials: Trials
+    vault: Vault
+    audit: Audit
+    login: Login
+    plans: Plans
+    accounts: Accounts
     where: Places
     started_at: str = field(default_factory=now)
     born: float = field(default_factory=time.monotonic)
@@ -65,8 +94,14 @@ class App:
     def __post_init__(self) -> None:
         self.quirks, self.schemes = quirks_of(self.plugins.wires), SCHEMES | self.plugins.schemes.keys()
         self.configuration = Configuration(Path(self.where.config_file), self.reload, self.quirks, self.schemes)
+        self.keys = Keys(
+            self.vault, self.audit, self.credentials, self.configuration, self.transports, self.plugins.wires
+        )
         self.middlewares = Middlewares(self.plugins)
         self.plugins.on_problem = self._tell_plugin_problem
+        self.trials.around = self._change_sessions
+        self.vault.changed = self._tell_credentials_changed
+        self.accounts.on_refused = self.login.ask_to_sign_in
         self._one_at_a_time = asyncio.Lock()
         self._watchers = Tasks()
         self._moved = asyncio.Event()
@@ -119,35 +154,28 @@ class App:
                 client.line.tell(found)
             self.selections.tell_if_changed(client, selection)
 
-    def chat(
-        self,
-        client: Client,
-        conversation: Conversation,
-        model: str | None,
-        chat_id: str | None = None,
-        conversation_id: str | None = None,
-        detach: float | None = None,
-        given: Given = NONE_GIVEN,
-    ) -> Chat:
+    def chat(self, client: Client, conversation: Conversation, model: str | None, terms: Terms = Terms()) -> Chat:
         """Begins a chat. Raises RouteError, CredentialError, ChatInUse or ShuttingDown before anything is sent."""
         if self.draining:
             raise ShuttingDown("The daemon is shutting down and takes no new chats.")
         if mistake := conversation.mistake:
             raise BadRequest(mistake)
-        catalogue, planned = self._plan(client, model, given)
+        catalogue, planned, given = self._plan(client, model, terms)
         route = planned.route
         if not planned.targets:
             causes = [self.credentials.missing(catalogue.providers[target.provider]) for target, _ in planned.skipped]
             if len(causes) == 1:
                 raise causes[0]
             raise NoTargetLeft(f"No target of {route.spec} can be asked.", causes[0].advice, causes=tuple(causes))
+        detach = terms.detach
         if detach is None:
             detach = DETACH if client.gave_window else 0.0
         starter = Starter(client.name, client.author.window_id, client.workspace)
-        id = chat_id or str(uuid.uuid4())
-        chat = Chat(id, route.spec, conversation.title, starter, detach, conversation_id)
+        id = terms.chat_id or str(uuid.uuid4())
+        chat = Chat(id, route.spec, conversation.title, starter, detach, terms.conversation_id)
         self.chats.begin(chat)
-        tools = Tools(catalogue, self.credentials, self.transports, self.chats, self.models, self.plugins.wires)
+        wires = self.plugins.wires
+        tools = Tools(catalogue, self.credentials, self.transports, self.chats, self.models, wires, self.plans)
         along = self.middlewares.along(chat)
         start(Job(chat, conversation, client.environment, planned, given, along), tools, self.tasks)
         return chat
@@ -156,13 +184,46 @@ class App:
         """What `chat` would do, without doing it. Raises RouteError, or BadRequest for what nobody could answer."""
         if conversation and (mistake := conversation.mistake):
             raise BadRequest(mistake)
-        catalogue, planned = self._plan(client, model)
+        catalogue, planned, _ = self._plan(client, model)
         return explain(catalogue, planned, self.plugins.wires, conversation)
 
-    def _plan(self, client: Client, model: str | None, given: Given = NONE_GIVEN) -> tuple[Catalogue, Plan]:
-        """The targets for a name, with what holds for this client. Raises RouteError."""
+    def _plan(self, client: Client, model: str | None, terms: Terms = Terms()) -> tuple[Catalogue, Plan, Given]:
+        """The targets for a name, with what holds for this client, and the keys that come with the chat.
+
+        Those of temporary sessions are among them: the chat keeps them to its end. Raises RouteError, UnknownSession.
+        """
+        self.trials.end_what_is_over()
         route, catalogue = self.selections.route(client, model), self.catalogues.of(client)
-        return catalogue, plan(route, lambda target: self._hindrance(catalogue, client, target, given))
+        if terms.session is not None:
+            session = self.trials.open(terms.session)
+            if all(target.provider != session.provider for target in route.targets):
+                raise BadRequest(f"The session is for {session.title}, and {route.spec} does not lead there.")
+            catalogue = self.trials.view_of_one(client, self.catalogues.configured(client), session)
+        own = {id: key for id, key in terms.given.items() if not _is_behind_a_session(catalogue, id)}
+        given = own | self.trials.keys(catalogue)
+        return catalogue, plan(route, lambda target: self._hindrance(catalogue, client, target, given)), given
+
+    def _change_sessions(self, change: Change) -> None:
+        """Makes a change of the temporary sessions, and tells every client what that means for it."""
+        before = {client: (self.catalogues.of(client), self.selections.current(client)) for client in self.clients}
+        ended = change()
+        for client, (catalogue, selection) in before.items():
+            if client.ready:
+                client.line.tell(self._session_news(client, catalogue, ended))
+                self._tell_difference(client, catalogue, selection)
+
+    def _session_news(self, client: Client, before: Catalogue, ended: Ended | None) -> SessionsChanged:
+        after = self.catalogues.of(client)
+        sessions = self.trials.list(client, after)
+        if ended is None:
+            return SessionsChanged(sessions)
+        was, now = (each.providers.get(ended.session.provider) for each in (before, after))
+        then: Then = "unaffected"
+        if now and was and was.temporary and was.temporary.session == ended.session.id:
+            keys = self.credentials.all(now, client.environment)
+            usable = self.credentials.usable(now, client.environment)
+            then = "another" if now.temporary else "usual" if keys else "keyless" if usable else "none"
+        return SessionsChanged(sessions, told(ended, client, then))
 
     async def drain(self) -> None:
         """Takes no new chats and lets the running ones finish, within the configured bound; then cancels them."""
@@ -174,9 +235,13 @@ class App:
     async def close(self) -> None:
         """Lets go of everything, after `drain`."""
         self._moved.set()
+        self.trials.close()
+        await self.login.close()
         await self._watchers.close()
         await self.models.close()
+        await self.accounts.close()
         await self.transports.close()
+        await self.vault.close()
         await self.store.close()
 
     def _hindrance(self, catalogue: Catalogue, client: Client, target: Target, given: Given) -> str | None:
@@ -218,6 +283,14 @@ class App:
             for provider in self.catalogues.of(client).providers.values():
                 yield provider, client.environment
 
+    def _tell_credentials_changed(self, id: str) -> None:
+        """Tells those who have the provider: it may have become usable, or have ceased to be."""
+
+        def make(client: Client) -> ProvidersChanged | None:
+            return ProvidersChanged([], [id], []) if id in self.catalogues.of(client).providers else None
+
+        self.clients.tell_all(make)
+
     def _neighbours_changed(self, urls: set[str]) -> None:
         def make(client: Client) -> ProvidersChanged | None:
             providers = self.catalogues.of(client).providers.values()
@@ -227,11 +300,20 @@ class App:
         self.clients.tell_all(make)
 
 
+def _is_behind_a_session(catalogue: Catalogue, id: str) -> bool:
+    return id in catalogue.providers and catalogue.providers[id].temporary is not None
+
+
 def build(where: Places) -> App:
     """Reads the configuration and the state, and puts the rooms together. Raises StorageError."""
     plugins, store, clients, out = load(), Store(Path(where.store)), Clients(), transports()
-    credentials, schemes = Credentials(plugins.schemes), SCHEMES | plugins.schemes.keys()
-    catalogues = Catalogues(Path(where.config_file), store, quirks_of(plugins.wires), schemes)
+    trials, sealed = Trials(), SealedStore(store.database)
+    audit = Audit(sealed)
+    vault = Vault(sealed, MasterKeys(Path(where.data) / FILE, key_given(os.environ)), audit)
+    accounts = Accounts(vault, audit)
+    credentials = Credentials(plugins.schemes, trials, vault, accounts, audit)
+    schemes = SCHEMES | plugins.schemes.keys()
+    catalogues = Catalogues(Path(where.config_file), store, quirks_of(plugins.wires), schemes, trials)
     for problem in catalogues.base.problems:
         log.warning("configuration: %s line %s: %s %s", problem.file, problem.line, problem.message, problem.hint)
     models = Models(credentials, out, store, wires=plugins.wires)
@@ -247,5 +329,17 @@ def build(where: Places) -> App:
         store=store,
         tasks=Tasks(),
         plugins=plugins,
+        trials=trials,
+        vault=vault,
+        audit=audit,
+        login=Login(
+            vault,
+            audit,
+            clients,
+            fetch=lambda provider: out.along(provider.egress).fetch,
+            provider=lambda client, id: catalogues.configured(client).providers.get(id),
+        ),
+        accounts=accounts,
+        plans=Plans(PlanStore(store.database)),
         where=where,
     )

@@ -19,13 +19,16 @@ from weakref import WeakKeyDictionary, WeakValueDictionary
 import msgspec
 from msgspec import Struct
 
-from pointsman.core.catalogue import SCHEMES, Catalogue, Problem
+from pointsman.core.catalogue import SCHEMES, Catalogue, Problem, named_files
 from pointsman.core.configuration import Layer, LayerKind, Reading, build, read
 from pointsman.core.errors import ConfigError
+from pointsman.core.mistakes import line_of
 from pointsman.core.variables import overlay
 from pointsman.edge.files import FOLDER, definitions, layer, shipped
 from pointsman.edge.store import Store
+from pointsman.edge.tls import fault
 from pointsman.service.clients import Client
+from pointsman.service.trials import Trials
 from pointsman.wire import QUIRKS
 
 log = logging.getLogger(__name__)
@@ -71,8 +74,10 @@ class Catalogues:
         store: Store,
         quirks: Mapping[str, type[Struct]] = QUIRKS,
         schemes: Set[str] = SCHEMES,
+        trials: Trials | None = None,
     ) -> None:
         self._store = store
+        self._trials = Trials() if trials is None else trials
         self._quirks, self._schemes = quirks, schemes
         self._config_file = config_file
         self._shipped = shipped()
@@ -87,7 +92,11 @@ class Catalogues:
         self._look(config_file)
 
     def of(self, client: Client) -> Catalogue:
-        """What is configured for a connection, immutable."""
+        """What holds for a connection, immutable: what is configured, behind its temporary sessions."""
+        return self._trials.view(client, self.configured(client))
+
+    def configured(self, client: Client) -> Catalogue:
+        """What is configured for a connection, whatever session holds for it."""
         if (found := self._of.get(client)) is None:
             found = self._make(client)
             if client.ready:  # before that, nobody knows its workspace
@@ -112,7 +121,7 @@ class Catalogues:
 
     def problems(self, client: Client) -> list[Problems]:
         """What is wrong with the files that count for a connection."""
-        catalogue = self.of(client)  # first: with it the project's file has been read
+        catalogue = self.configured(client)  # first: with it the project's file has been read
         paths = self.files([client.workspace] if client.workspace else [])
         found = [Problems(str(path), self._mistakes(path)) for path in paths]
         variables = [p for p in catalogue.problems if p.file == "environment"]
@@ -197,7 +206,11 @@ class Catalogues:
     def _make(self, client: Client) -> Catalogue:
         reading = self._reading(client.workspace)
         variables = overlay(
-            client.environment, reading.providers.keys(), reading.owned_variables, reading.parameter_variables
+            client.environment,
+            reading.providers.keys(),
+            reading.owned_variables,
+            reading.parameter_variables,
+            reading.key_variables,
         )
         place = client.workspace if self._project(client.workspace) else None
         key = msgspec.json.encode((place, variables), order="sorted")
@@ -248,7 +261,16 @@ class Catalogues:
             text = "This project's file is not read: you have not trusted it, or it has changed since."
             hint = f"Look at it, then run `pointsman trust {path.parent}`."
             return (Problem(str(path), text, hint, 1),)
-        return file.problems
+        return (*file.problems, *self._unusable(file.now))
+
+    def _unusable(self, found: Layer) -> Iterable[Problem]:
+        """What a file names for TLS that can't be used now: told, and yet no reason not to take the file as it is."""
+        if found.kind == "project":
+            return
+        for path, field, named in named_files(self.base, found.origin):
+            if wrong := fault(field, named):
+                hint = "Correct the path, or put there what belongs there; until then, what needs it fails."
+                yield Problem(found.origin, f"`{path}`: {wrong}.", hint, line_of(found.text, path))
 
     def _is_trusted(self, found: Layer) -> bool:
         return self._trusted.get(found.origin) == _hash(found)

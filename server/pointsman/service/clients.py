@@ -8,7 +8,7 @@ from __future__ import annotations
 import asyncio
 import itertools
 import secrets
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any, Protocol
@@ -25,6 +25,18 @@ class Line(Protocol):
         """Sends one notification; never blocks and never raises."""
         ...
 
+    def show(self, text: str, *, warning: bool = False) -> None:
+        """Shows a message to the person; never blocks and never raises."""
+        ...
+
+    async def ask(self, text: str, choices: Sequence[str]) -> str | None:
+        """Asks the person to pick one; None when they pick nothing. Raises LookupError where that can't be asked."""
+        ...
+
+    async def open_page(self, url: str) -> bool:
+        """Opens a page in the person's browser; says whether that could be done."""
+        ...
+
     def hang_up(self) -> None:
         """Ends the connection once all that was said has been sent."""
         ...
@@ -34,7 +46,8 @@ class Line(Protocol):
 class Client:
     """One connection. Name, window and workspace are known after its `initialize`.
 
-    `ready` is true once `initialize` has been answered: it is told nothing before. `ours` is true for a client that
+    `ready` is true once `initialize` has been answered: it is told nothing before. `remote`: the person's browser is on
+    another machine. `ours` is true for a client that
     speaks Pointsman's own protocol, false for a stock LSP client.
     """
 
@@ -49,6 +62,7 @@ class Client:
     gave_window: bool = False
     workspace: str | None = None
     trusted: bool = False
+    remote: bool = False
     ours: bool = False
     ready: bool = False
     connected_at: str = field(default_factory=now)

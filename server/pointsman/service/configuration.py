@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
+import tomllib
 from collections.abc import Awaitable, Callable, Mapping, Sequence, Set
 from pathlib import Path
 from typing import Any
@@ -38,6 +39,20 @@ class Configuration:
     def revision(self) -> str:
         """What tells one state of the file from another."""
         return _revision(self._text())
+
+    @property
+    def file(self) -> str:
+        """Where the file is."""
+        return str(self._file)
+
+    def provider(self, id: str) -> tuple[Mapping[str, Any], str]:
+        """What the file itself says of a provider, and its revision. Raises ConfigError when it can't be read."""
+        text = self._text()
+        try:
+            table = tomllib.loads(text).get("providers", {}).get(id, {})
+        except (ValueError, RecursionError, AttributeError) as error:
+            raise ConfigError(f"{self._file} is not valid TOML: {error}.") from error
+        return table if isinstance(table, Mapping) else {}, _revision(text)
 
     async def change(self, path: Sequence[str], values: Mapping[str, Any] | None, if_revision: str | None) -> str:
         """Sets values in the table at `path` (None removes a value, or the table); gives the new revision.

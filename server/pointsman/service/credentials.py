@@ -1,61 +1,150 @@
 """Which credentials a provider may be asked with, for one connection. Must never know how one is put on a request.
 
-All that is looked up comes from the connection's own environment, never from the daemon's.
+All that is looked up comes from the connection's own environment, from the files, or from the vault; never from the
+daemon's environment. What is stored goes to the origin that it was entered for; what is written in a file goes to the
+origin that the files name; what a connection's environment holds goes where that connection wants it.
 """
 
 from __future__ import annotations
 
 import itertools
 from collections import defaultdict
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
 from types import MappingProxyType
+from typing import Literal, Protocol
+from weakref import WeakKeyDictionary
 
 from pointsman.core.bounded import Bounded
 from pointsman.core.catalogue import Provider
 from pointsman.core.environment import Environment
-from pointsman.core.errors import CredentialError, MissingKey, MissingSetting, SignInNeeded
+from pointsman.core.errors import CredentialError, VaultError
+from pointsman.core.http import origin
 from pointsman.core.plugin import Authorise
+from pointsman.core.program import program_of
 from pointsman.core.secret import Secret
+from pointsman.core.sources import ACCOUNT, FromAccount, FromFile, FromVariable, Looked, Plain
+from pointsman.core.stored import Record
+from pointsman.edge.account_way import AccountWay, Keeper
 from pointsman.edge.aws import AwsKeys, AwsProfile
 from pointsman.edge.credential import Credential
 from pointsman.edge.gcp import GoogleAccount
 from pointsman.edge.plugin_way import PluginWay
+from pointsman.edge.program import find
+from pointsman.edge.program_way import ProgramWay, passed_on
+from pointsman.edge.sources import LookedUp, looked_up
+from pointsman.service.audit import Audit
+from pointsman.service.missing import key_variables, missing
+from pointsman.service.trials import Trials
 
-FROM_ENVIRONMENT = "env:"
 MOST_KEPT = 64
 """Profiles, and accounts, that are remembered: what connections name may be anything."""
 Given = Mapping[str, Secret]
 """Keys that came with one chat, by provider: for it alone, and only for the providers that it names."""
 NONE_GIVEN: Given = MappingProxyType({})
+KEY_NOT_NEEDED: set[str] = {"none", "optional-key"}
+KEYLESS: set[str] = {"none", "oauth", "passthrough", "program"}
+"""Schemes for which no key is looked up."""
+STORABLE: set[str] = {"optional-key", "bearer", "header"}
+"""Schemes whose keys may be stored."""
+Kind = Literal["variable", "file", "command", "configuration", "stored", "account"]
+
+
+class Stored(Protocol):
+    """What is stored of credentials: the vault."""
+
+    trouble: VaultError | None
+
+    def of(self, provider: str) -> list[Record]:
+        """A provider's records, in the order added."""
+        ...
+
+
+class _NothingStored:
+    trouble: VaultError | None = None
+
+    def of(self, provider: str) -> list[Record]:
+        return []
+
+
+@dataclass(frozen=True)
+class Known:
+    """A key or an account that there is for a provider, whether or not it may be used.
+
+    `name` is that of the variable, the file, the program or the record. `origin` is the only place that it may be shown
+    to, None where it goes along with its connection; `usable` is whether that is where the provider would be asked.
+    """
+
+    kind: Kind
+    name: str
+    credential: Credential
+    origin: str | None = None
+    usable: bool = False
 
 
 class Credentials:
     """Finds credentials and takes turns among several."""
 
-    def __init__(self, schemes: Mapping[str, Authorise] = MappingProxyType({})) -> None:
-        self._schemes = schemes
+    def __init__(
+        self,
+        schemes: Mapping[str, Authorise] = MappingProxyType({}),
+        trials: Trials | None = None,
+        stored: Stored | None = None,
+        keeper: Keeper | None = None,
+        audit: Audit | None = None,
+    ) -> None:
+        """`keeper` keeps the tokens of stored accounts."""
+        self._schemes, self._trials = schemes, trials
+        self._stored = stored or _NothingStored()
+        self._keeper, self._audit = keeper, audit
+        self._used: set[tuple[str, str]] = set()
+        self._refused: set[tuple[str, str]] = set()
         self._turns: defaultdict[str, itertools.count[int]] = defaultdict(itertools.count)
         self._profiles: Bounded[tuple[str, ...], AwsProfile] = Bounded(MOST_KEPT)
         self._accounts: Bounded[str, GoogleAccount] = Bounded(MOST_KEPT)
+        self._lookups: WeakKeyDictionary[Environment, dict[Looked, LookedUp]] = WeakKeyDictionary()
 
     def all(self, provider: Provider, environment: Environment, given: Given = NONE_GIVEN) -> list[Credential]:
-        """Every credential that the chat, the configuration and the connection's environment give, in order."""
+        """Every credential that may be used for this provider and this connection, in order."""
         scheme = provider.auth.scheme
+        if provider.temporary:
+            key = given.get(provider.id) or (self._trials.key(provider) if self._trials else None)
+            return [Credential(key, temporary=True)] if key else []
         if scheme in self._schemes:
             return self._by_plugin(self._schemes[scheme], provider, environment)
+        if scheme == "program":
+            there = find(program_of(provider.base_url), passed_on(environment))
+            return [Credential(way=ProgramWay(environment))] if there else []
         if provider.id in given and scheme != "none":
             return [Credential(given[provider.id])]
-        if scheme in KEYLESS:
-            return []
-        keys = [Credential(key) for key in _keys(provider, environment)]
+        found: dict[object, Credential] = {}
+        for known in self.known(provider, environment):
+            if known.usable:
+                found.setdefault(known.credential.key or known.credential.way, known.credential)
         ways: dict[str, Callable[[Environment], list[Credential]]] = {"aws": self._aws, "gcp": self._google}
-        return keys or (ways[scheme](environment) if scheme in ways else [])
+        return list(found.values()) or (ways[scheme](environment) if scheme in ways else [])
+
+    def known(self, provider: Provider, environment: Environment) -> list[Known]:
+        """Every key and account of every source, also those that must not be used where the provider is now."""
+        scheme, there = provider.auth.scheme, "" if provider.missing else origin(provider.base_url)
+        found = [] if scheme in KEYLESS else list(self._configured(provider, environment, there))
+        for record in self._stored.of(provider.id):
+            if isinstance(record.holds, Secret):
+                usable = scheme in STORABLE and record.origin == there
+                credential = Credential(record.holds, record=record)
+                found.append(Known("stored", record.label, credential, record.origin, usable))
+            elif self._keeper is not None:
+                usable = scheme == "oauth" and record.origin == there
+                credential = Credential(way=AccountWay(record.id, record, self._keeper), record=record)
+                found.append(Known("account", record.label, credential, record.origin, usable))
+        return found
 
     def usable(self, provider: Provider, environment: Environment, given: Given = NONE_GIVEN) -> bool:
         """Whether the provider can be asked at all."""
         if provider.missing:
             return False
-        return provider.auth.scheme in KEY_NOT_NEEDED or bool(self.all(provider, environment, given))
+        free = provider.auth.scheme in KEY_NOT_NEEDED and not provider.temporary
+        return free or bool(self.all(provider, environment, given))
 
     def in_turn(self, provider: Provider, environment: Environment, given: Given = NONE_GIVEN) -> list[Credential]:
         """The credentials to try, beginning with the next one's turn. Raises CredentialError when there are none."""
@@ -67,11 +156,50 @@ class Credentials:
         start = next(self._turns[provider.id]) % len(found)
         return found[start:] + found[:start]
 
+    def used(self, credential: Credential, client: str, *, refused: bool) -> None:
+        """What is stored was shown to its provider: noted the first time, and when it is refused, once until it is
+        taken again.
+        """
+        record = credential.record
+        if record is None or self._audit is None:
+            return
+        this = record.id, record.added_at
+        if this not in self._used:
+            self._used.add(this)
+            self._audit.note_first(record.provider, record.label, client)
+        if not refused:
+            self._refused.discard(this)
+        elif this not in self._refused:
+            self._refused.add(this)
+            self._audit.note("refused", record.provider, record.label, client)
+
     def missing(self, provider: Provider) -> CredentialError:
         """The error that says what is missing for this provider, and where it would be looked for."""
-        if provider.missing:
-            return _unsaid(provider)
-        return _MISSING.get(provider.auth.scheme, _no_key)(provider)
+        return missing(provider, self._stored.of(provider.id), self._stored.trouble)
+
+    def _configured(self, provider: Provider, environment: Environment, there: str) -> Iterator[Known]:
+        """The keys that the configuration names, or those of the variables if it names none."""
+        sources = [source for source in provider.sources if not isinstance(source, FromAccount)]
+        for source in sources:
+            if isinstance(source, FromVariable):
+                yield from _of_variables([(source.name, environment.secret(source.name))])
+            else:
+                home = provider.written_for
+                yield self._written(source, environment, there if home is None else home, home in {None, there})
+        if all(written in {None, ACCOUNT} for written in (provider.api_key, *provider.keys)):
+            for name in key_variables(provider):
+                yield from _of_variables(environment.numbered(name))
+
+    def _written(self, source: Looked | Plain, environment: Environment, home: str, usable: bool) -> Known:
+        """A key that a file of the user's says, or says where to find."""
+        if isinstance(source, Plain):
+            return Known("configuration", "", Credential(source.key), home, usable)
+        lookups = self._lookups.setdefault(environment, {})
+        if (way := lookups.get(source)) is None:
+            way = lookups[source] = looked_up(source, environment)
+        if isinstance(source, FromFile):
+            return Known("file", source.path, Credential(way=way), home, usable)
+        return Known("command", source.command[0], Credential(way=way), home, usable)
 
     def _aws(self, environment: Environment) -> list[Credential]:
         """Keys of the environment, else a profile of the shared files: in the order that AWS's own tools look."""
@@ -102,27 +230,14 @@ class Credentials:
         return [Credential(way=account)] if account.is_there() else []
 
 
-KEY_NOT_NEEDED: set[str] = {"none", "optional-key"}
-KEYLESS: set[str] = {"none", "oauth", "passthrough"}
-"""Schemes for which no key is looked up."""
+def _of_variables(found: list[tuple[str, Secret]] | list[tuple[str, Secret | None]]) -> Iterator[Known]:
+    for name, secret in found:
+        if secret is not None and secret != ASKS_FOR_ACCOUNT:
+            yield Known("variable", name, Credential(secret), usable=True)
 
 
-def _keys(provider: Provider, environment: Environment) -> list[Secret]:
-    """Every key that the configuration and this connection's environment give, without repeats, in order."""
-    if provider.keys:
-        found = [_read(source, environment) for source in provider.keys]
-        return list(dict.fromkeys(key for key in found if key is not None))
-    return list(dict.fromkeys(key for name in _variables(provider) for key in environment.numbered(name)))
-
-
-def _read(source: str, environment: Environment) -> Secret | None:
-    if source.startswith(FROM_ENVIRONMENT):
-        return environment.secret(source.removeprefix(FROM_ENVIRONMENT))
-    return Secret(source) if source else None
-
-
-def _variables(provider: Provider) -> tuple[str, ...]:
-    return provider.auth.variables or (f"{provider.id.upper().replace('-', '_')}_API_KEY",)
+ASKS_FOR_ACCOUNT = Secret(ACCOUNT)
+"""What a variable says instead of a key where an account is wanted."""
 
 
 def _path(environment: Environment, name: str, otherwise: str) -> str:
@@ -137,63 +252,3 @@ def _path(environment: Environment, name: str, otherwise: str) -> str:
 
 def _home(environment: Environment) -> str:
     return (environment.setting("HOME") or "/nonexistent").rstrip("/")
-
-
-def _no_key(provider: Provider) -> CredentialError:
-    sources = [source.removeprefix(FROM_ENVIRONMENT) for source in provider.keys if source.startswith(FROM_ENVIRONMENT)]
-    advice = _set(" or ".join(sources or _variables(provider)))
-    if provider.links.keys:
-        advice += f" Keys are made at {provider.links.keys}."
-    return MissingKey(f"{provider.title} has no key for this connection.", advice, provider=provider.id)
-
-
-def _no_aws(provider: Provider) -> CredentialError:
-    ways = "AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or AWS_PROFILE with a profile of ~/.aws"
-    alone = [f", or {name} alone" for name in provider.auth.variables]
-    text = f"{provider.title} has no AWS credentials for this connection."
-    return MissingKey(text, _set(ways + "".join(alone)), provider=provider.id)
-
-
-def _no_google(provider: Provider) -> CredentialError:
-    advice = (
-        "Run `gcloud auth application-default login`, or name a service account's key file by "
-        "GOOGLE_APPLICATION_CREDENTIALS (from the root) in the environment that your editor starts from."
-    )
-    return MissingKey(f"{provider.title} has no Google credentials for this connection.", advice, provider=provider.id)
-
-
-def _no_sign_in(provider: Provider) -> CredentialError:
-    text = f"{provider.title} wants a sign-in, and this version of Pointsman has none for it yet."
-    advice = f'Use a key instead (`auth.scheme = "bearer"` under [providers.{provider.id}]), or another provider.'
-    return SignInNeeded(text, advice, provider=provider.id)
-
-
-def _not_given(provider: Provider) -> CredentialError:
-    text = f"{provider.title} is asked with the key that comes with each chat, and with this one came none."
-    advice = f"Let the client put it into the chat's `credentials`, under {provider.id!r}."
-    return MissingKey(text, advice, provider=provider.id)
-
-
-def _unsaid(provider: Provider) -> CredentialError:
-    """What to do about parts of the address that nobody has said."""
-    names = provider.missing
-    text = (
-        f"{provider.title} can't be asked: its {' and its '.join(names)} {'is' if len(names) == 1 else 'are'} unknown."
-    )
-    named = [" or ".join(provider.parameters[name].variables) for name in names if provider.parameters[name].variables]
-    keys = " and ".join(f"`parameters.{name}.value`" for name in names)
-    inside = f"et {keys} under [providers.{provider.id}] in pointsman.toml."
-    advice = f"{_set(' and '.join(named)).rstrip('.')}; or s{inside}" if named else f"S{inside}"
-    return MissingSetting(text, advice, provider=provider.id)
-
-
-def _set(names: str) -> str:
-    return f"Set {names} in the environment that your editor starts from, and start the editor again."
-
-
-_MISSING: dict[str, Callable[[Provider], CredentialError]] = {
-    "aws": _no_aws,
-    "gcp": _no_google,
-    "oauth": _no_sign_in,
-    "passthrough": _not_given,
-}

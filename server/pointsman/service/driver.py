@@ -36,23 +36,27 @@ from pointsman.core.chat import (
     ToolCallDelta,
     Usage,
     UsageReport,
+    WindowsSeen,
     coalesce,
 )
 from pointsman.core.environment import Environment
-from pointsman.core.errors import InternalError, Interrupted, NoTargetLeft, PointsmanError
+from pointsman.core.errors import InternalError, Interrupted, InvalidKey, NoTargetLeft, PointsmanError
 from pointsman.core.http import Request
 from pointsman.core.plugin import with_headers
 from pointsman.core.pricing import cost
 from pointsman.core.receipt import Attempt, ChatResult, Timing
 from pointsman.core.routing import Plan
+from pointsman.core.secret import hide
 from pointsman.core.turns import settled
-from pointsman.edge.authorise import authorise, redact
+from pointsman.core.windows import was_asked
+from pointsman.edge.authorise import asked, redact
 from pointsman.edge.credential import Credential
 from pointsman.edge.transport import Transports, read
 from pointsman.service.chats import LONGEST_CHAT, Chat, Chats
 from pointsman.service.credentials import Credentials, Given
 from pointsman.service.middleware import Companions
 from pointsman.service.models import Models
+from pointsman.service.plans import Plans
 from pointsman.service.silence import Silence
 from pointsman.service.tasks import Tasks
 from pointsman.wire import WIRES, Reader, Wire, Wires
@@ -73,6 +77,7 @@ class Tools:
     chats: Chats
     models: Models
     wires: Wires = field(default_factory=lambda: WIRES)
+    plans: Plans = field(default_factory=Plans)
 
 
 @dataclass(frozen=True)
@@ -131,6 +136,7 @@ class _Run:
         self._life = Life()
         self._stop: StopReason = "end"
         self._sent = False
+        self._counted = False
 
     async def attempts(self) -> Finished:
         """Tries until the table says that it is over. Raises the error of a chat that got no answer at all."""
@@ -174,6 +180,8 @@ class _Run:
             return
         took = round((self._clock() - self._attempt_begun) * 1000)
         self._attempt_begun = None
+        if self._sent and was_asked(error):
+            self._count()
         target, account = self._targets[0], self._keys[0].account if self._keys else None
         data = error.data() if error else None
         attempt = Attempt(target.model, target.provider, outcome, took, account, data)  # type: ignore[arg-type]
@@ -240,7 +248,7 @@ class _Run:
 
     async def _attempt(self) -> PointsmanError | None:
         """One request to one target with one key; what went wrong, or None when the answer is complete."""
-        self._attempt_begun, self._sent = self._clock(), False
+        self._attempt_begun, self._sent, self._counted = self._clock(), False, False
         self._tools.models.want_price(self._provider, self._targets[0].model)
         provider, credential, wire = self._provider, self._keys[0], self._tools.wires[self._provider.wire]
         try:
@@ -248,15 +256,19 @@ class _Run:
         except PointsmanError as unsent:
             unsent.provider = unsent.provider or provider.id
             return redact(unsent, credential)
-        limits, out, self._sent = provider.timeout, self._tools.transports, True
+        limits, self._sent = provider.timeout, True
         try:
             async with (
                 Silence(self._chat.append, limits, provider) as silence,
-                out.stream(await authorise(request, provider, credential, out.fetch), limits.connect) as reply,
+                asked(request, provider, credential, self._tools.transports) as reply,
             ):
                 if not 200 <= reply.head.status < 300:
-                    body = await read(reply.chunks, LONGEST_ERROR)
-                    return redact(wire.error(provider, reply.head, body), credential)
+                    self._tools.plans.answered(provider, credential, reply.head.headers)
+                    refusal = wire.error(provider, reply.head, await read(reply.chunks, LONGEST_ERROR))
+                    self._used(credential, refused=isinstance(refusal, InvalidKey))
+                    return redact(refusal, credential)
+                self._used(credential, refused=False)
+                self._tools.plans.answered(provider, credential, reply.head.headers)
                 async for chunk in reply.chunks:
                     if error := self._hear(reader, chunk, silence):
                         return redact(error, credential)
@@ -268,6 +280,9 @@ class _Run:
                 return self._take(reader.close())
             error.provider = error.provider or provider.id
             return redact(error, credential)
+
+    def _used(self, credential: Credential, *, refused: bool) -> None:
+        self._tools.credentials.used(credential, self._chat.starter.client, refused=refused)
 
     async def _request(self, provider: Provider, wire: Wire) -> Request:
         """The request for this target, as the middleware wants it; what it can't carry is told."""
@@ -297,15 +312,20 @@ class _Run:
             match reading:
                 case TextDelta() | ReasoningDelta() | ToolCallDelta():
                     self._announce()
+                    self._count()
                     if self._first_visible is None:
                         self._first_visible = self._clock()
                         self._life, _ = step(self._life, "visible")
                     self._emit(reading)
-                case Notice() | UsageReport():
+                case Notice():
+                    self._emit(structs.replace(reading, text=hide(reading.text)))
+                case UsageReport():
                     self._emit(reading)
                 case Seal():
                     self._answer.add(reading)
                     self._chat.size += len(msgspec.json.encode(reading))
+                case WindowsSeen(windows):
+                    self._tools.plans.told(self._provider, self._keys[0], windows)
                 case StopSeen(reason):
                     self._stop = reason
                 case ErrorSeen(error):
@@ -320,6 +340,12 @@ class _Run:
     def _emit(self, event: Event) -> None:
         self._answer.add(event)
         self._chat.append(event)
+
+    def _count(self) -> None:
+        """Counts the request of this attempt for its plan, once."""
+        if not self._counted:
+            self._counted = True
+            self._tools.plans.asked(self._provider, self._keys[0])
 
     def _announce(self) -> None:
         if self._chat.started is None:

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 
 from msgspec import Struct
 
-from pointsman.core.catalogue import Catalogue
+from pointsman.core.catalogue import Catalogue, TemporaryKey
 from pointsman.core.chat import Conversation, Notice
 from pointsman.core.errors import ErrorData, PointsmanError
 from pointsman.core.routing import Plan, Target
@@ -18,12 +18,16 @@ from pointsman.wire import Wires
 
 
 class ExplainedTarget(Struct, frozen=True, rename="camel", omit_defaults=True):
-    """One way that would be tried: what it could not carry over, or the error that would keep it from being asked."""
+    """One way that would be tried: what it could not carry over, or the error that would keep it from being asked.
+
+    `temporary` is the session whose key it would be asked with, where one is in front.
+    """
 
     model: str
     provider: str
     notices: Sequence[Notice]
     error: ErrorData | None = None
+    temporary: TemporaryKey | None = None
 
 
 class SkippedTarget(Struct, frozen=True, rename="camel"):
@@ -59,13 +63,13 @@ def explain(catalogue: Catalogue, plan: Plan, wires: Wires, conversation: Conver
 def _explained(
     catalogue: Catalogue, target: Target, wires: Wires, conversation: Conversation | None
 ) -> ExplainedTarget:
-    if conversation is None:
-        return ExplainedTarget(target.model, target.provider, [])
     provider = catalogue.providers[target.provider]
+    if conversation is None:
+        return ExplainedTarget(target.model, target.provider, [], temporary=provider.temporary)
     try:
         conversation, mended = settled(conversation)
         _, notices = wires[provider.wire].request(provider, target.model, conversation)
     except PointsmanError as error:
         error.provider = error.provider or provider.id
-        return ExplainedTarget(target.model, target.provider, [], error.data())
-    return ExplainedTarget(target.model, target.provider, [*mended, *notices])
+        return ExplainedTarget(target.model, target.provider, [], error.data(), provider.temporary)
+    return ExplainedTarget(target.model, target.provider, [*mended, *notices], temporary=provider.temporary)

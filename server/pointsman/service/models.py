@@ -23,10 +23,10 @@ from pointsman.core.http import Request
 from pointsman.core.models import Model, completed
 from pointsman.core.pricing import Price
 from pointsman.core.routing import Known
-from pointsman.edge.authorise import authorise, redact
+from pointsman.edge.authorise import asked, redact
 from pointsman.edge.credential import Credential
 from pointsman.edge.store import Store
-from pointsman.edge.transport import Transports
+from pointsman.edge.transport import Transports, read
 from pointsman.service.clock import rfc3339
 from pointsman.service.credentials import Credentials
 from pointsman.service.prices import Prices, sells_tokens
@@ -39,6 +39,8 @@ LIST_WITHIN = 5.0
 """Seconds that a provider has to give its list."""
 MOST_PAGES = 50
 """Pages that a list may have; what lies behind them is not asked for."""
+LARGEST = 16 * 2**20
+"""Bytes of a page that are read."""
 FRESH_FOR = 6 * 3600.0
 """Seconds after which a list is asked for again: by whoever wants it next, or while anybody is connected."""
 LOOK_EVERY = 60.0
@@ -118,7 +120,7 @@ class Models:
         """Asks for the lists that have become old, each once, whoever has it."""
         old: dict[tuple[str, str], tuple[Provider, Environment]] = {}
         for provider, environment in wanted:
-            key = provider.id, provider.base_url
+            key = _place(provider)
             waits = time.monotonic() - self._tried.get(key, -TRY_AGAIN_AFTER) < TRY_AGAIN_AFTER
             if key in self._lists and provider.configured_by_user and not (waits or self._is_fresh(provider)):
                 old.setdefault(key, (provider, environment))
@@ -183,10 +185,10 @@ class Models:
 
     async def _pages(self, provider: Provider, request: Request, credential: Credential) -> list[Model]:
         """The list from its first page on. Raises PointsmanError."""
-        wire, found, fetch = self._wires[provider.wire], list[Model](), self._transports.fetch
+        wire, found = self._wires[provider.wire], list[Model]()
         for _ in range(MOST_PAGES):
-            authorised = await authorise(request, provider, credential, fetch)
-            head, body = await fetch(authorised, provider.timeout.connect)
+            async with asked(request, provider, credential, self._transports) as response:
+                head, body = response.head, await read(response.chunks, LARGEST)
             if not 200 <= head.status < 300:
                 raise wire.error(provider, head, body)
             page = wire.models(provider, body)
@@ -198,9 +200,14 @@ class Models:
         return found
 
     async def _keep(self, provider: Provider, models: Sequence[Model], at: float) -> None:
-        self._lists[provider.id, provider.base_url] = _list(models, at)
+        if provider.temporary:
+            for place in [each for each in self._lists if each[0].startswith(f"{provider.id}:")]:
+                del self._lists[place]  # of a former session
+        self._lists[_place(provider)] = _list(models, at)
         self._known = None
         self._revision += 1
+        if provider.temporary:  # nothing of a session is written down
+            return
         encoded = msgspec.json.encode(models).decode()
         with suppress(StorageError):  # it is only a cache, and the log has it
             await self._store.put_model_list(provider.id, provider.base_url, at, encoded)
@@ -235,12 +242,19 @@ class Models:
         return [id for id in ids if not ((live := listed.get(id)) and live.price and live.context_window)]
 
     def _listed_by(self, provider: Provider) -> Mapping[str, Model]:
-        found = self._lists.get((provider.id, provider.base_url))
+        found = self._lists.get(_place(provider)) or self._lists.get((provider.id, provider.base_url))
         return found.models if found else {}
 
     def _is_fresh(self, provider: Provider) -> bool:
-        found = self._lists.get((provider.id, provider.base_url))
+        found = self._lists.get(_place(provider))
         return found is not None and time.time() - found.at < FRESH_FOR
+
+
+def _place(provider: Provider) -> tuple[str, str]:
+    """What a list is kept by: a provider at an address. What a temporary session's key is shown is its own."""
+    if provider.temporary is None:
+        return provider.id, provider.base_url
+    return f"{provider.id}:{provider.temporary.session}", provider.base_url
 
 
 def _own_names(provider: Provider) -> dict[str, str]:

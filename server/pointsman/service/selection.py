@@ -148,6 +148,9 @@ class Selections:
         route = self._route_or_none(client, model)
         target = route.targets[0] if route else None
         provider = self._catalogues.of(client).providers.get(target.provider) if target else None
+        if provider and provider.temporary:
+            mark = provider.temporary
+            why += f" {provider.title} is asked with a temporary key ({mark.account}) until {mark.expires_at}."
         return Selection(
             model=model,
             scope=decider,

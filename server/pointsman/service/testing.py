@@ -17,15 +17,23 @@ import msgspec
 from pointsman.core.catalogue import Provider
 from pointsman.core.chat import Conversation, ErrorSeen, Message, Options, TextDelta
 from pointsman.core.environment import Environment
-from pointsman.core.errors import BadReply, ConfigError, CredentialError, InvalidKey, PointsmanError, TimedOut
-from pointsman.core.http import Head, Request, origin
-from pointsman.core.secret import Secret
-from pointsman.core.trial import Name, Outcome, Step
-from pointsman.edge.authorise import authorise, redact
+from pointsman.core.errors import (
+    BadReply,
+    ConfigError,
+    CredentialError,
+    InvalidKey,
+    PointsmanError,
+    ProgramMissing,
+    TimedOut,
+)
+from pointsman.core.http import Head, Request, origin, shown
+from pointsman.core.secret import Secret, hide
+from pointsman.core.trial import Check, Name, Outcome, Step
+from pointsman.edge.authorise import asked, redact
 from pointsman.edge.credential import Credential
 from pointsman.edge.transport import Transports, read
 from pointsman.service.credentials import Credentials
-from pointsman.wire import WIRES, Wires
+from pointsman.wire import WIRES, Checking, Wires
 
 WITHIN = 10.0
 """Seconds that a step may take."""
@@ -43,11 +51,15 @@ ENDINGS = ("/chat/completions", "/completions", "/responses", "/messages", "/mod
 
 @dataclass(frozen=True)
 class Wanted:
-    """What is to be tried besides the list of models: a key that was typed just now, and a word of a model."""
+    """What is to be tried besides the list of models: a key that was typed just now, and a word of a model.
+
+    `credential` is one of those that may be used, in place of the one whose turn it is.
+    """
 
     key: Secret | None = None
     say: bool = False
     model: str | None = None
+    credential: Credential | None = None
 
 
 @dataclass(frozen=True)
@@ -78,13 +90,13 @@ async def test(
     if configured and not same:
         typed = {name: value for name, value in provider.headers.items() if configured.headers.get(name) != value}
         provider = msgspec.structs.replace(provider, headers=typed)  # a configured one may be a secret
-    attempt = _Attempt(provider, transports, Credential(wanted.key), wires)
+    attempt = _Attempt(provider, transports, wanted.credential or Credential(wanted.key), wires)
     begun = time.monotonic()
     failure: PointsmanError | None = None
     try:
         if provider.missing:
             raise credentials.missing(provider)
-        if wanted.key is None and same:
+        if wanted.key is None and wanted.credential is None and same:
             attempt.credential = credentials.in_turn(provider, environment)[0]
         await attempt.run(wanted)
     except PointsmanError as error:
@@ -124,6 +136,9 @@ class _Attempt:
         """Makes each step. Raises PointsmanError."""
         wire = self.wires[self.provider.wire]
         health, listing = self.provider.health_url, wire.models_request(self.provider)
+        checks = wire.checks(self.provider) if isinstance(wire, Checking) else ()
+        for check in checks:
+            await self._check(check)
         if health:
             await self._ask(Request("GET", health, {"accept": "application/json", **self.provider.headers}))
             self._proved()
@@ -138,7 +153,7 @@ class _Attempt:
             self.models = len(listed)
             self._done("list")
         else:
-            if not health and not wanted.say:
+            if not (health or checks or wanted.say):
                 await self._reach()
             self.models = len(self.provider.names)
             self.steps.append(Step("list", "skipped", 0, "It has no list of models."))
@@ -146,12 +161,23 @@ class _Attempt:
             await self._say(wanted.model, listed)
         elif self._is_unproved():
             text = "The key was not tried: anybody gets what was asked for. An answer of a model would try it."
+            if checks:
+                text = "It can't say by itself whether it is signed in. An answer of a model would tell."
             self.steps.append(Step("authenticate", "skipped", 0, text))
 
     def failed(self, error: PointsmanError) -> None:
         """Notes the step that could not be made."""
-        step = "authenticate" if isinstance(error, InvalidKey | CredentialError) else self.now
+        refused = isinstance(error, InvalidKey | CredentialError) and not isinstance(error, ProgramMissing)
+        step = "authenticate" if refused else self.now
         self._done(step, "failed")
+
+    async def _check(self, check: Check) -> None:
+        """Makes a step by a request of the dialect's own."""
+        self.now = check.step
+        body = await self._ask(check.request)
+        if all(step.step != check.step for step in self.steps):
+            self._done(check.step)
+        self.steps[-1] = msgspec.structs.replace(self.steps[-1], detail=check.detail(body)[:LONGEST_WORD])
 
     async def _ask(self, request: Request) -> bytes:
         """The body of a good answer. Raises PointsmanError for any other."""
@@ -171,8 +197,7 @@ class _Attempt:
         self.begun = time.monotonic()
         try:
             async with asyncio.timeout(WITHIN):
-                request = await authorise(request, self.provider, credential, self.transports.fetch)
-                async with self.transports.stream(request, self.provider.timeout.connect) as response:
+                async with asked(request, self.provider, credential, self.transports) as response:
                     self._reached()
                     return response.head, await read(response.chunks, LARGEST)
         except TimeoutError:
@@ -193,8 +218,7 @@ class _Attempt:
         reader, said = wire.reader(provider), ""
         try:
             async with asyncio.timeout(ANSWER_WITHIN):
-                request = await authorise(request, provider, self.credential, self.transports.fetch)
-                async with self.transports.stream(request, provider.timeout.connect) as response:
+                async with asked(request, provider, self.credential, self.transports) as response:
                     self._reached()
                     self.now = "say"
                     if not 200 <= response.head.status < 300:
@@ -213,7 +237,7 @@ class _Attempt:
                 raise reading.error
             said += reading.text if isinstance(reading, TextDelta) else ""
         self._proved()
-        self._done("say", detail=f"{name}: {said.strip()[:LONGEST_WORD]}")
+        self._done("say", detail=f"{name}: {hide(said.strip())[:LONGEST_WORD]}")
 
     async def _mistake(self, request: Request, head: Head, body: bytes) -> PointsmanError:
         """What an answer that is not 2xx means here, and what to do about it."""
@@ -221,12 +245,12 @@ class _Attempt:
         if status in MOVED:
             return _moved(provider, request, head)
         if status == GONE:
-            text = f"{provider.title} has withdrawn what was at {request.url} (HTTP 410)."
+            text = f"{provider.title} has withdrawn what was at {shown(request.url)} (HTTP 410)."
             pages = f"See {provider.links.docs}, and use another" if provider.links.docs else "Use another"
             return BadReply(text, f"{pages} base URL or provider.", status_code=status)
         if status == NOT_FOUND:
             what = "nothing" if self.provider.health_url == request.url else "no list of models"
-            text = f"{provider.title} has {what} at {request.url} (HTTP 404)."
+            text = f"{provider.title} has {what} at {shown(request.url)} (HTTP 404)."
             return BadReply(text, await self._other_base(), status_code=status)
         return self._error(head, body)
 
@@ -250,7 +274,7 @@ class _Attempt:
             except PointsmanError:
                 continue
         page = f" Its pages say more: {self.provider.links.docs}" if self.provider.links.docs else ""
-        text = f"Check `base_url`, which is {self.provider.base_url}: most end in a version, such as /v1."
+        text = f"Check `base_url`, which is {shown(self.provider.base_url)}: most end in a version, such as /v1."
         return f"{text} Check `wire` too, which is {self.provider.wire}.{page}"
 
     def _reached(self) -> None:
@@ -277,15 +301,15 @@ NOT_FOUND, GONE = 404, 410
 
 def _moved(provider: Provider, request: Request, head: Head) -> PointsmanError:
     """A key never follows a redirect: whoever configured it has to say that it may go there."""
-    text = f"{provider.title} answers at another address than {provider.base_url} (HTTP {head.status})."
+    text = f"{provider.title} answers at another address than {shown(provider.base_url)} (HTTP {head.status})."
     target, asked = urljoin(request.url, head.headers.get("location", "")), request.url.split("?")[0]
     tail = asked.removeprefix(provider.base_url.rstrip("/"))
     if target == request.url:
         advice = "Check `base_url`; the answer does not name the other address."
     elif tail and urlsplit(target).path.endswith(tail):
-        advice = f"Set `base_url` to {target.split('?')[0].removesuffix(tail)}, if you trust that address."
+        advice = f"Set `base_url` to {shown(target).removesuffix(tail)}, if you trust that address."
     else:
-        advice = f"Check `base_url`; it leads to {target}."
+        advice = f"Check `base_url`; it leads to {shown(target)}."
     return BadReply(text, advice, status_code=head.status)
 
 

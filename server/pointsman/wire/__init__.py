@@ -6,7 +6,7 @@ A dialect is one module that fits `Wire`; a provider names it in its TOML. To ad
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 from msgspec import Struct
 
@@ -15,9 +15,11 @@ from pointsman.core.chat import Conversation, Notice, Reading
 from pointsman.core.errors import PointsmanError
 from pointsman.core.http import Head, Request
 from pointsman.core.models import ModelPage
+from pointsman.core.trial import Check
 from pointsman.wire import (
     anthropic_messages,
     bedrock_converse,
+    claude_program,
     echo,
     gemini_generate,
     ollama_chat,
@@ -78,6 +80,15 @@ class Wire(Protocol):
         ...
 
 
+@runtime_checkable
+class Checking(Protocol):
+    """What a dialect may have besides: free requests of its own that tell more than a list of models would."""
+
+    def checks(self, provider: Provider) -> Sequence[Check]:
+        """Those requests, in the order in which they are worth making."""
+        ...
+
+
 Wires = Mapping[str, Wire]
 """Dialects by name: ours, or ours and those of plugins (`service.plugins`)."""
 
@@ -88,6 +99,7 @@ WIRES: Wires = {
     "gemini-generate": gemini_generate,
     "bedrock-converse": bedrock_converse,
     "ollama-chat": ollama_chat,
+    "claude-program": claude_program,
     "echo": echo,
 }
 

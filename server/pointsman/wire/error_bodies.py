@@ -25,8 +25,9 @@ from pointsman.core.errors import (
     QuotaExhausted,
     RateLimited,
 )
-from pointsman.core.http import Head, again
+from pointsman.core.http import Head, again, shown
 from pointsman.core.resets import Reset, date, in_words, reset, used_up
+from pointsman.core.secret import hide
 from pointsman.wire.error_words import NOWHERE, TOO_LARGE, by_phrase, by_word
 
 BY_STATUS: dict[int, type[ProviderError]] = {
@@ -58,11 +59,12 @@ def from_response(provider: Provider, head: Head, body: bytes) -> PointsmanError
     if isinstance(reply, list) and reply:
         reply = reply[0]
     if 300 <= head.status < 400:
-        text = f"{provider.title} answers at another address than {provider.base_url} (HTTP {head.status})."
-        advice = f"Check `base_url`; it points to {head.headers.get('location', 'an address that it did not name')}."
+        text = f"{provider.title} answers at another address than {shown(provider.base_url)} (HTTP {head.status})."
+        elsewhere = shown(head.headers.get("location", "an address that it did not name"))
+        advice = f"Check `base_url`; it points to {elsewhere}."
         return BadReply(text, advice, provider=provider.id, status_code=head.status)
     if head.status == 404 and (not isinstance(reply, dict) or _message(reply).strip(". ").lower() in NOWHERE):
-        text = f"{provider.title} has nothing at {provider.base_url} (HTTP 404)."
+        text = f"{provider.title} has nothing at {shown(provider.base_url)} (HTTP 404)."
         return BadReply(text, provider=provider.id, status_code=404)
     return _classify(provider, head.status, reply if isinstance(reply, dict) else {}, head)
 
@@ -123,7 +125,7 @@ def _kind(status: int | None, words: list[str], message: str) -> type[ProviderEr
 def _worded(
     provider: Provider, kind: type[ProviderError], message: str, status: int, when: Reset | None
 ) -> PointsmanError:
-    message = message[:LONGEST_QUOTE]
+    message = hide(message)[:LONGEST_QUOTE]  # before it is cut, perhaps in the middle of a key
     advice = None
     if kind is Overloaded and provider.links.status:
         advice = f"Try again in a moment, or look at {provider.links.status}."

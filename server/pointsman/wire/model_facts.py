@@ -54,7 +54,7 @@ BY_MILLION = ("input", "output", "cached_input", "cache_write")
 
 def listed(provider: Provider, item: dict[str, Any]) -> Model | None:
     """A model as the provider lists it; None for what has no id."""
-    id = item.get("id")
+    id = item.get("id") or item.get("slug")
     if not isinstance(id, str) or not id:
         return None
     name = item.get("name") or item.get("display_name")

@@ -18,7 +18,10 @@ from pointsman.wire.model_facts import listed
 
 
 class _ModelList(Struct):
-    data: list[dict[str, Any]]
+    """Most say `data`; some say `models`, and of those that aren't meant to be chosen that they are hidden."""
+
+    data: list[dict[str, Any]] | None = None
+    models: list[dict[str, Any]] | None = None
 
 
 def models_request(provider: Provider, page: str | None = None) -> Request | None:
@@ -32,8 +35,14 @@ def models(provider: Provider, body: bytes) -> ModelPage:
     """The provider's own list, which some give without an object round it. Raises BadReply when it is not one."""
     try:
         found = msgspec.json.decode(body, type=_ModelList | list[dict[str, Any]])
-        items = found.data if isinstance(found, _ModelList) else found
+        items = (found.data if found.data is not None else found.models) if isinstance(found, _ModelList) else found
+        if items is None:
+            raise msgspec.ValidationError("it has no `data`")
     except UNREADABLE as error:
         text = f"{provider.title} gave a list of models that can't be read ({error})."
         raise BadReply(text, provider=provider.id) from None
-    return ModelPage([model for item in items if (model := listed(provider, item))])
+    return ModelPage([model for item in items if _is_shown(item) and (model := listed(provider, item))])
+
+
+def _is_shown(item: dict[str, Any]) -> bool:
+    return bool(item.get("visibility", "list") == "list")

@@ -7,9 +7,10 @@ Source: https://platform.openai.com/docs/api-reference/responses, and what OpenA
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fnmatch import fnmatchcase
 from typing import Any, Literal
+from urllib.parse import urlencode
 
 import msgspec
 from msgspec import UNSET, Struct, UnsetType
@@ -35,7 +36,7 @@ from pointsman.core.http import Head, Request
 from pointsman.wire import carrying, error_bodies, openai_models
 from pointsman.wire.openai_responses_reader import Reader
 
-models_request, models = openai_models.models_request, openai_models.models
+models = openai_models.models
 
 CARRIED = {"temperature", "topP", "maxOutputTokens", "reasoningEffort", "responseFormat"}
 ENCRYPTED = "reasoning.encrypted_content"
@@ -44,12 +45,14 @@ ENCRYPTED = "reasoning.encrypted_content"
 class Quirks(Struct, frozen=True, forbid_unknown_fields=True):
     """`encrypted_reasoning`: whether reasoning may be asked for in a form that can be sent back, or of which models, by
     patterns of their names. `reasoning_summary`: what to ask for beside an effort, `none` for nothing. `refuses`:
-    options that models refuse, by patterns of their names, as in `{ "o3*" = ["temperature"] }`.
+    options that models refuse, by patterns of their names, as in `{ "o3*" = ["temperature"] }`. `models_query`: what
+    is asked for with the list of models.
     """
 
     encrypted_reasoning: bool | tuple[str, ...] = True
     reasoning_summary: Literal["auto", "concise", "detailed", "none"] = "auto"
     refuses: dict[str, tuple[carrying.OptionName, ...]] = {}
+    models_query: dict[str, str] = {}
 
 
 def request(provider: Provider, model: str, conversation: Conversation) -> tuple[Request, Sequence[Notice]]:
@@ -72,6 +75,14 @@ def request(provider: Provider, model: str, conversation: Conversation) -> tuple
         notices.append(Notice("toolChoice", "There are no tools to choose from; the choice was left out."))
     headers = {"content-type": "application/json", "accept": "text/event-stream", **provider.headers}
     return Request("POST", provider.url("responses"), headers, msgspec.json.encode(body)), carrying.once(notices)
+
+
+def models_request(provider: Provider, page: str | None = None) -> Request | None:
+    """A GET of `/models`; None where there is no such list."""
+    asked, query = openai_models.models_request(provider, page), msgspec.convert(provider.quirks, Quirks).models_query
+    if asked is None or not query:
+        return asked
+    return replace(asked, url=f"{asked.url}{'&' if '?' in asked.url else '?'}{urlencode(query)}")
 
 
 def reader(provider: Provider) -> Reader:

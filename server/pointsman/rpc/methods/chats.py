@@ -7,6 +7,7 @@ from pointsman.core.receipt import ChatResult
 from pointsman.core.secret import Secret
 from pointsman.rpc.table import Context, method
 from pointsman.rpc.types import AttachParams, ChatParams, ChatRef, ListChatsResult, Nothing
+from pointsman.service.app import Terms
 
 
 @method
@@ -18,9 +19,8 @@ async def chat(ctx: Context, params: ChatParams) -> ChatResult:
     """
     conversation = Conversation(params.messages, params.system, params.tools, params.tool_choice, params.options)
     given = {provider: Secret(key) for provider, key in params.credentials.items()}
-    begun = ctx.app.chat(
-        ctx.client, conversation, params.model, params.chat_id, params.conversation_id, params.detach, given
-    )
+    terms = Terms(params.chat_id, params.conversation_id, params.detach, given, params.session)
+    begun = ctx.app.chat(ctx.client, conversation, params.model, terms)
     ctx.cancels(begun.cancel)
     return await ctx.follow(begun, -1, stream=params.stream)
 

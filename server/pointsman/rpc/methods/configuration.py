@@ -9,11 +9,13 @@ from typing import Any
 
 import msgspec
 
-from pointsman.core.catalogue import Provider
+from pointsman.core.catalogue import COMPUTED, Provider
 from pointsman.core.configuration import provider_from
 from pointsman.core.errors import ConfigError
+from pointsman.core.network import without_secrets
 from pointsman.core.routing import resolve
 from pointsman.core.secret import Secret
+from pointsman.core.sources import Plain, sources
 from pointsman.rpc.methods.models import provider_named
 from pointsman.rpc.table import Context, method
 from pointsman.rpc.types import (
@@ -33,9 +35,6 @@ from pointsman.rpc.types import (
 )
 from pointsman.service.testing import Trial, Wanted, test
 
-HIDDEN = ("keys", "headers")
-"""Values that may be secrets: only their names are shown."""
-
 
 @method
 async def get_provider(ctx: Context, params: ProviderRef) -> GetProviderResult:
@@ -43,11 +42,16 @@ async def get_provider(ctx: Context, params: ProviderRef) -> GetProviderResult:
 
     Keys and headers stay hidden.
     """
-    catalogue = ctx.app.catalogues.of(ctx.client)
-    values = msgspec.to_builtins(provider_named(ctx, params.provider))
-    values.pop("template")
-    for name in HIDDEN:
-        values[name] = [Secret(v).mask() for v in values[name]] if name == "keys" else dict.fromkeys(values[name], "…")
+    catalogue = ctx.app.catalogues.configured(ctx.client)
+    provider_named(ctx, params.provider)
+    values = msgspec.to_builtins(catalogue.providers[params.provider])
+    for name in COMPUTED - {"id", "configured_by_user"}:
+        values.pop(name)
+    if values["auth"]["oauth"] is None:
+        del values["auth"]["oauth"]
+    values["proxy"] = without_secrets(values["proxy"])
+    values["headers"] = dict.fromkeys(values["headers"], "…")
+    values["keys"], values["api_key"] = list(map(_shown, values["keys"])), _shown(values["api_key"])
     start = f"providers.{params.provider}."
     origins = {path.removeprefix(start): origin for path, origin in catalogue.origins.items() if path.startswith(start)}
     return GetProviderResult(params.provider, values, origins, ctx.app.configuration.revision())
@@ -57,8 +61,10 @@ async def get_provider(ctx: Context, params: ProviderRef) -> GetProviderResult:
 async def get_config(ctx: Context, params: Nothing) -> GetConfigResult:
     """Gives all that is configured besides providers, and which layer each value comes from."""
     found = ctx.app.catalogues.of(ctx.client)
-    names = ("default", "project_default", "aliases", "chains", "daemon")
+    names = ("default", "project_default", "aliases", "chains", "daemon", "network")
     values = {name: msgspec.to_builtins(getattr(found, name)) for name in names}
+    if proxy := without_secrets(found.network.proxy):
+        values["network"]["proxy"] = proxy
     return GetConfigResult(values, {at: by for at, by in found.origins.items() if not at.startswith("providers")})
 
 
@@ -69,7 +75,8 @@ async def set_provider(ctx: Context, params: SetProviderParams) -> ConfigResult:
     Only what is named is changed; null removes a value. Comments and order of the file stay.
     """
     if params.test:
-        trial = await _try(ctx, _with(ctx, params.provider, params.values), Wanted())
+        configured = ctx.app.catalogues.configured(ctx.client).providers.get(params.provider)
+        trial = await _try(ctx, _with(ctx, configured, params.provider, params.values), configured, Wanted())
         if trial.error:
             raise ConfigError(
                 f"Nothing was saved: {trial.error.message}",
@@ -134,7 +141,8 @@ async def test_provider(ctx: Context, params: ProviderTestParams) -> ProviderTes
     values = {"base_url": params.base_url} if params.base_url else {}
     key = params.key or params.credentials.get(params.provider)
     wanted = Wanted(Secret(key) if key else None, params.say or params.model is not None, params.model)
-    trial = await _try(ctx, _with(ctx, params.provider, values), wanted)
+    now = ctx.app.catalogues.of(ctx.client).providers.get(params.provider)
+    trial = await _try(ctx, _with(ctx, now, params.provider, values), now, wanted)
     error = trial.error.data() if trial.error else None
     return ProviderTestResult(error is None, trial.milliseconds, trial.models, list(trial.steps), error)
 
@@ -143,6 +151,14 @@ async def test_provider(ctx: Context, params: ProviderTestParams) -> ProviderTes
 async def trust_workspace(ctx: Context, params: TrustParams) -> TrustResult:
     """Trusts a folder's `.pointsman.toml` as it is now, or trusts it no more. A change of the file ends the trust."""
     return TrustResult(await ctx.app.trust(params.folder, wanted=params.trusted), params.trusted)
+
+
+def _shown(written: Any) -> Any:
+    """Where a key comes from, as it is written; of a key itself its mask, of a program no argument."""
+    if isinstance(written, dict):
+        return {"command": [*written["command"][:1], *["…" for _ in written["command"][1:]]]}
+    found = sources([written])
+    return found[0].key.mask() if found and isinstance(found[0], Plain) else written
 
 
 def _must_be_in_the_users_file(ctx: Context, id: str) -> None:
@@ -154,15 +170,19 @@ def _must_be_in_the_users_file(ctx: Context, id: str) -> None:
         raise ConfigError(f"{id} is defined by a file of its own: {dropped[0]}.", "Remove that file.")
 
 
-def _with(ctx: Context, id: str, values: Mapping[str, Any]) -> Provider:
-    """The provider as it would be with these values over what is configured. Raises ConfigError."""
-    configured = ctx.app.catalogues.of(ctx.client).providers.get(id)
+def _with(ctx: Context, configured: Provider | None, id: str, values: Mapping[str, Any]) -> Provider:
+    """The provider as it would be with these values over what holds. Raises ConfigError."""
     table = msgspec.to_builtins(configured) if configured else {}
-    for name in ("id", "configured_by_user"):
-        table.pop(name, None)
-    if template := table.pop("template", ""):  # other values of its parameters fill it anew
+    computed = {name: table.pop(name, None) for name in COMPUTED}
+    if template := computed["template"]:  # other values of its parameters fill it anew
         table["base_url"] = template
-    return provider_from(id, _over(table, values), ctx.app.quirks, ctx.app.schemes)
+    provider = provider_from(id, _over(table, values), ctx.app.quirks, ctx.app.schemes)
+    kept: dict[str, Any] = {"network": ctx.app.catalogues.of(ctx.client).network}
+    if configured is not None:
+        kept |= {"temporary": configured.temporary, "written_for": configured.written_for}
+    if configured is not None and "auth" not in values:  # a variable may have said another scheme than the keys do
+        kept["auth"] = configured.auth
+    return msgspec.structs.replace(provider, **kept)
 
 
 def _over(table: Mapping[str, Any], values: Mapping[str, Any]) -> dict[str, Any]:
@@ -174,8 +194,7 @@ def _over(table: Mapping[str, Any], values: Mapping[str, Any]) -> dict[str, Any]
     return {key: value for key, value in merged.items() if value is not None}
 
 
-async def _try(ctx: Context, provider: Provider, wanted: Wanted) -> Trial:
+async def _try(ctx: Context, provider: Provider, configured: Provider | None, wanted: Wanted) -> Trial:
     app = ctx.app
-    configured = app.catalogues.of(ctx.client).providers.get(provider.id)
     tools = (app.credentials, app.transports)
     return await test(provider, configured, ctx.client.environment, tools, wanted, app.plugins.wires)

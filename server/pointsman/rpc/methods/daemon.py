@@ -7,6 +7,7 @@ import time
 
 from pointsman.edge.process import resident_memory
 from pointsman.endpoint import PROTOCOL, VERSION
+from pointsman.rpc.plan_types import PlanInfo
 from pointsman.rpc.table import Context, method
 from pointsman.rpc.types import ClientInfo, Nothing, StatusResult
 from pointsman.service.clients import Client
@@ -34,6 +35,11 @@ async def status(ctx: Context, params: Nothing) -> StatusResult:
         providers=len(catalogue.providers),
         problems=sum(len(each.problems) for each in problems),
         plugins=[plugin.info for plugin in app.plugins.found],
+        plans=[
+            PlanInfo(provider.id, provider.title, list(plan.windows), plan.left, plan.resets_at)
+            for provider in catalogue.providers.values()
+            if (plan := app.plans.of(provider))
+        ],
     )
 
 

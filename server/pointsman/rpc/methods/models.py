@@ -15,6 +15,7 @@ from pointsman.rpc.types import (
     ProviderState,
 )
 from pointsman.service.credentials import KEY_NOT_NEEDED
+from pointsman.service.plans import State
 
 
 @method
@@ -34,14 +35,17 @@ async def list_models(ctx: Context, params: ListModelsParams) -> ListModelsResul
     models, others may: who said what is told with it. What nobody says is absent.
     """
     catalogue = ctx.app.catalogues.of(ctx.client)
-    provider = provider_named(ctx, params.provider) if params.provider else None
+    provider = catalogue.providers[provider_named(ctx, params.provider).id] if params.provider else None
     models, failures = await ctx.app.models.listed(catalogue, ctx.client.environment, provider, params.refresh)
     return ListModelsResult(models, [failure.data() for failure in failures])
 
 
 def provider_named(ctx: Context, id: str) -> Provider:
-    """The provider of that id, for this connection. Raises UnknownProvider with the nearest ids, or all of them."""
-    providers = ctx.app.catalogues.of(ctx.client).providers
+    """The provider of that id as it is configured for this connection, whatever session is in front of it.
+
+    Raises UnknownProvider with the nearest ids, or all of them.
+    """
+    providers = ctx.app.catalogues.configured(ctx.client).providers
     if (found := providers.get(id)) is None:
         near = nearest(id, providers)
         advice = f"Did you mean {', '.join(near)}?" if near else "`pointsman/listProviders` says which there are."
@@ -52,9 +56,11 @@ def provider_named(ctx: Context, id: str) -> Provider:
 
 
 def _info(ctx: Context, provider: Provider, active: str | None) -> ProviderInfo:
-    credentials, environment = ctx.app.credentials, ctx.client.environment
+    app, credentials, environment = ctx.app, ctx.app.credentials, ctx.client.environment
+    mark = provider.temporary
     found = len(credentials.all(provider, environment))
-    usable = not provider.missing and (found > 0 or provider.auth.scheme in KEY_NOT_NEEDED)
+    usable = not provider.missing and (found > 0 or (mark is None and provider.auth.scheme in KEY_NOT_NEEDED))
+    plan = ctx.app.plans.of(provider) or State([])
     return ProviderInfo(
         id=provider.id,
         name=provider.title,
@@ -72,6 +78,10 @@ def _info(ctx: Context, provider: Provider, active: str | None) -> ProviderInfo:
         links=provider.links,
         features=list(provider.features),
         default_model=provider.default_model,
+        temporary=app.trials.info(mark.session) if mark else None,
+        remaining=plan.left,
+        resets_at=plan.resets_at,
+        windows=list(plan.windows),
     )
 
 

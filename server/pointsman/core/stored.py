@@ -1,0 +1,69 @@
+"""A credential that is kept: what it holds, and where it belongs. Must never know how it is sealed."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Literal
+
+from pointsman.core.secret import Secret
+
+Kind = Literal["key", "oauth"]
+
+
+@dataclass(frozen=True)
+class Tokens:
+    """What an account by OAuth holds. Times are Unix seconds; `expires_at` is None where the provider does not say.
+
+    `account` is its name at the provider, `subject` the person who signed in (`sub` of the ID token): several may share
+    an account.
+
+    `token_origin` is the only place that the refresh token is ever sent to. `refresh_begun_at` is set, durably, before
+    a refresh is asked for, and gone once its answer is durable: an account that carries it after a start may have been
+    rotated by an answer that never arrived. `refused` is why the provider wants a new sign-in, None while it does not.
+    """
+
+    access: Secret
+    refresh: Secret | None
+    expires_at: float | None
+    obtained_at: float
+    token_origin: str
+    account: str | None = None
+    subject: str | None = None
+    scope: str | None = None
+    refresh_begun_at: float | None = None
+    refused: str | None = None
+
+
+@dataclass(frozen=True)
+class Record:
+    """One stored credential.
+
+    `id` is random and stays through every change; `version` counts the changes. `origin` (scheme, host, port) is the
+    only place that it is ever shown to. `label` is for people: their own word, or the account's e-mail address; it is
+    unique among a provider's records. `added_at` is RFC 3339 in UTC.
+    """
+
+    id: str
+    provider: str
+    origin: str
+    label: str
+    holds: Secret | Tokens = field(repr=False)
+    added_at: str
+    version: int = 1
+
+    @property
+    def kind(self) -> Kind:
+        """What sort of credential it is."""
+        return "key" if isinstance(self.holds, Secret) else "oauth"
+
+    @property
+    def account(self) -> str:
+        """What people may see of it: a key's mask, or the account's label."""
+        return self.holds.mask() if isinstance(self.holds, Secret) else self.label
+
+    @property
+    def secrets(self) -> tuple[Secret, ...]:
+        """All that must never be read anywhere."""
+        if isinstance(self.holds, Secret):
+            return (self.holds,)
+        return (self.holds.access, *([self.holds.refresh] if self.holds.refresh else []))

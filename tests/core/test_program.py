@@ -1,0 +1,20 @@
+"""How a base URL names a program."""
+
+from __future__ import annotations
+
+import pytest
+
+from pointsman.core.program import program_of
+
+
+@pytest.mark.parametrize(
+    ("url", "name"),
+    [
+        ("program://claude", "claude"),
+        ("program:///opt/it", "/opt/it"),
+        ("program:///a%20b", "/a b"),
+        ("program:it", "it"),
+    ],
+)
+def test_a_base_url_names_a_program(url: str, name: str) -> None:
+    assert program_of(url) == name

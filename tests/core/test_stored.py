@@ -1,0 +1,28 @@
+"""What a stored credential shows of itself."""
+
+from __future__ import annotations
+
+import pytest
+
+from pointsman.core.secret import Secret
+from pointsman.core.stored import Record, Tokens
+
+KEY, ACCESS, REFRESH = Secret("not-a-real-key"), Secret("not-a-real-access"), Secret("not-a-real-refresh")
+
+
+def tokens(refresh: Secret | None) -> Tokens:
+    return Tokens(ACCESS, refresh, None, 0.0, "https://auth.example:443")
+
+
+@pytest.mark.parametrize(
+    ("holds", "kind", "account", "secrets"),
+    [
+        (KEY, "key", "not-a-r…", (KEY,)),
+        (tokens(None), "oauth", "work", (ACCESS,)),
+        (tokens(REFRESH), "oauth", "work", (ACCESS, REFRESH)),
+    ],
+)
+def test_what_it_holds(holds: Secret | Tokens, kind: str, account: str, secrets: tuple[Secret, ...]) -> None:
+    record = Record("id", "acme", "https://acme.example:443", "work", holds, "2026-11-21T00:00:00Z")
+    assert (record.kind, record.account, record.secrets) == (kind, account, secrets)
+    assert "not-a-real" not in repr(record)
