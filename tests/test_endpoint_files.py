@@ -131,6 +131,19 @@ def test_an_open_directory_is_refused_and_not_mended(tmp_path: Path, mode: int) 
     endpoint.private_directory(str(path))
 
 
+@pytest.mark.parametrize("number", endpoint.NOT_WRITABLE)
+def test_a_disk_that_can_not_be_written_is_not_called_somebody_elses_file(
+    where: Places, monkeypatch: pytest.MonkeyPatch, number: int
+) -> None:
+    def full(*_: object) -> int:
+        raise OSError(number, os.strerror(number))
+
+    monkeypatch.setattr(os, "open", full)
+    problem = refused("UnsafeDirectory", lambda: Lock.take(where))
+    assert os.strerror(number) in problem.message
+    assert problem.advice.startswith("Pointsman has to write there: mend that")
+
+
 def test_what_is_no_directory_of_ours_is_refused(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     (tmp_path / "dangling").symlink_to(tmp_path / "nowhere")

@@ -16,7 +16,17 @@ import threading
 from contextlib import suppress
 from typing import TYPE_CHECKING
 
-from pointsman.endpoint import VERSION, EndpointError, Lock, Places, check_peer, listen, places, scrub
+from pointsman.endpoint import (
+    NOT_WRITABLE,
+    VERSION,
+    EndpointError,
+    Lock,
+    Places,
+    check_peer,
+    listen,
+    places,
+    scrub,
+)
 
 if TYPE_CHECKING:
     from logging.handlers import QueueListener
@@ -59,7 +69,7 @@ def main(*, detached: bool = False, ready_fd: int | None = None) -> int:
 
 def _live(where: Places, lock: Lock, starter: _Starter, exposed: str | None) -> int:
     """The daemon from its first log line to its last."""
-    from pointsman.core.errors import PointsmanError
+    from pointsman.core.errors import PointsmanError, StorageError
     from pointsman.edge.log import guard_last_words, start_log
 
     log = start_log(where.log, os.environ.get("POINTSMAN_LOG_LEVEL", "INFO"))
@@ -70,7 +80,10 @@ def _live(where: Places, lock: Lock, starter: _Starter, exposed: str | None) -> 
         asyncio.run(_serve_and_end(where, lock, starter, log), debug=os.environ.get("POINTSMAN_DEBUG") == "1")
     except (EndpointError, PointsmanError) as error:
         return starter.tell_failure(error.code, error.message, error.advice)
-    except Exception:
+    except Exception as error:
+        if isinstance(error, OSError) and error.errno in NOT_WRITABLE:
+            text = f"The daemon can't write in {where.data}: {error.strerror}."
+            return starter.tell_failure(StorageError.__name__, text, StorageError.default_advice)
         logging.getLogger(__name__).exception("the daemon failed for a reason of our own")
         return starter.tell_failure("InternalError", "The daemon failed.", f"{where.log} says why.")
     finally:

@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pytest
 
+from pointsman.cli import doctor
 from pointsman.endpoint import VERSION
 from tests.living import Home
 
@@ -92,6 +93,15 @@ def test_an_open_folder_is_to_be_closed(home: Home) -> None:
     home.start()
     Path(home.places.data).chmod(0o755)
     check(home, "data folder", "is open to other users", f"chmod 700 {home.places.data}", also=frozenset({"daemon"}))
+
+
+def test_a_folder_that_can_only_be_read_is_told(home: Home, monkeypatch: pytest.MonkeyPatch) -> None:
+    home.data.mkdir(mode=0o700, parents=True)
+    values = list(os.statvfs(home.data))
+    values[8] |= os.ST_RDONLY
+    monkeypatch.setattr(os, "statvfs", lambda _: os.statvfs_result(values))
+    (found,) = [finding for finding in doctor._folder(home.places) if not finding.ok]
+    assert found.text == f"{home.data} can only be read, and the daemon has to write there."
 
 
 @as_root

@@ -61,11 +61,40 @@ def test_a_key_comes_by_a_pipe_and_goes(corp: Shell) -> None:
     assert corp.run("keys", "test", "corp").stderr.startswith("There is no key that could be tried.")
 
 
+def test_the_list_says_why_no_key_is_used(corp: Shell) -> None:
+    assert corp.run("keys", "list", "corp").stderr == "corp has no keys. `pointsman keys add corp` stores one.\n"
+    assert corp.run("keys", "add", "corp", "-", given=KEY).returncode == 0
+    assert corp.run("try", "corp", "-", "--no-test", given=OTHER).returncode == 0
+    assert "corp is asked with the temporary key canary-k… for now, and with none of these." in corp.run("keys").stderr
+    assert corp.run("sessions", "end").returncode == 0
+    assert corp.run("keys").stderr == ""
+    found = corp.run("keys", "test", "corp", CORP_BASE_URL="http://127.0.0.1:9/v1")
+    assert found.stderr == "There is no key that could be tried. `pointsman keys list corp` says why.\n"
+
+
+def test_the_list_and_the_trial_name_a_source_alike(corp: Shell, upstream: Upstream) -> None:
+    _corp(corp, upstream, 'keys = [{ command = ["no-such-program"] }]')
+    assert corp.run("keys").stdout.split("\t")[1:3] == ["program", "no-such-program"]
+    assert corp.run("keys", "test").stdout.split("\t")[2] == "program no-such-program"
+
+
+def test_a_plan_that_signs_in_by_itself_takes_no_key(corp: Shell) -> None:
+    done = corp.run("keys", "add", "claude-code-max", "-", given=KEY)
+    assert (done.returncode, "is asked by its own program, which signs in by itself." in done.stderr) == (1, True)
+
+
+def test_the_audit_reads_as_people_speak(corp: Shell) -> None:
+    corp.run("keys", "add", "corp", "-", given=KEY)
+    assert corp.run("chat", "-m", "corp:count:1", "hello").returncode == 0
+    assert "\tused first\tcorp\t" in corp.run("audit", "corp").stdout
+    assert corp.run("audit", "other").stderr == "Nothing has happened to a stored key or account of 'other' yet.\n"
+
+
 def test_a_key_that_is_refused_is_not_stored(corp: Shell, upstream: Upstream) -> None:
     upstream.script("/v1/models", scripts.error(401, f"Incorrect API key: {KEY}"))
     done = corp.run("keys", "add", "corp", "-", given=KEY)
     assert (done.returncode, "The key was not stored" in done.stderr, KEY in done.stderr) == (1, True, False)
-    assert "`--no-test`" in done.stderr
+    assert "To store it untried, use `--no-test`. [" in done.stderr
     assert corp.run("keys", "add", "corp", "-", "--no-test", given=KEY).returncode == 0
     tried = corp.run("keys", "test", "corp")
     assert (tried.returncode, tried.stdout.split("\t")[0]) == (1, "BAD")

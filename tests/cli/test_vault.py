@@ -55,7 +55,30 @@ def test_what_can_not_be_written_is_told(shell: Shell, tmp_path: Path) -> None:
     file = tmp_path / "absent" / "keys.json"
     done = shell.run("vault", "export", str(file), "--passphrase-file", str(words))
     assert (done.returncode, done.stdout) == (1, "")
-    assert str(file) in done.stderr
+    assert f"there is no folder {file.parent}. Make it" in done.stderr
+    assert "exported" not in shell.run("audit").stdout
+
+
+def test_what_can_not_be_opened_is_told_where_it_is_missing(shell: Shell) -> None:
+    change(shell.home.data, "UPDATE sealed SET origin = 'x' WHERE id IN ('r1', 'r3')")
+    damaged = "What is stored for {} as {!r} is left out. It was damaged"
+    assert damaged.format("corp", "work") in shell.run("keys").stderr
+    assert damaged.format("corp", "work") not in shell.run("keys", "list", "openai").stderr
+    missed = shell.run("accounts")
+    assert damaged.format("chat", "me@corp.example") in missed.stderr
+    assert "No accounts" not in missed.stderr
+
+
+def test_while_the_key_is_lost_nothing_is_said_to_be_missing(shell: Shell) -> None:
+    (shell.home.data / FILE).unlink()
+    for words, status in ((("keys",), 0), (("keys", "test"), 1), (("accounts",), 0)):
+        done = shell.run(*words)
+        assert (done.returncode, done.stdout) == (status, ""), words
+        assert done.stderr.startswith("The key of the vault was in "), words
+
+
+def test_nothing_is_discarded_where_all_can_be_opened(shell: Shell) -> None:
+    assert shell.run("vault", "discard").stdout == "All can be opened. Nothing is removed.\n"
 
 
 @pytest.mark.parametrize(("answer", "left"), [("n", 3), ("y", 2)])

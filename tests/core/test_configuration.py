@@ -231,12 +231,17 @@ def test_a_provider_from_its_table() -> None:
     assert (found.id, found.base_url, found.timeout.connect) == ("corp", "http://corp", 1)
 
 
+NO_PORT = {"client_id": "c", "token_url": "https://h:99999/t", "revoke_url": "https://h/r", "device_url": "https://h/d"}
+
+
 @pytest.mark.parametrize(
     ("table", "words"),
     [
         ({}, "missing required field `base_url`"),
         ({"base_url": "x"}, "Expected an absolute"),
         ({"base_url": "http://h", "tiemout": 1}, "unknown field `tiemout`"),
+        ({"base_url": "http://h", "health_check": "http://h:99999/"}, "`health_check`: Expected a path"),
+        ({"base_url": "http://h", "auth": {"oauth": NO_PORT}}, "`auth.oauth.token_url`: Expected `https://HOST/…`"),
         ({"base_url": "http://h", "auth": {"scheme": "odd"}}, "`auth.scheme`: Unknown scheme 'odd'."),
     ],
 )

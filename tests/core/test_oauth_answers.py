@@ -174,6 +174,9 @@ def test_a_code_for_another_device() -> None:
     assert device() == DeviceCode("WDJB-MJHT", page, None, Secret("not-a-code"), 5.0, NOW + 900)
     whole = device(verification_uri_complete=f"{page}?c=1", interval=2, expires_in=100)
     assert (whole.complete, whole.interval, whole.expires_at) == (f"{page}?c=1", 2.0, NOW + 100)
+    long = f"{page}/{'realm/' * 50}"
+    found = device(verification_uri=long, verification_uri_complete=f"{long}?c=1")
+    assert (found.url, found.complete) == (long, f"{long}?c=1"), "a part of an address leads nowhere"
     assert device(interval="9").interval == 9.0
     assert device(interval=0).interval == 5.0
     assert device(interval=999, expires_in=10**6).interval == 60.0
@@ -187,6 +190,8 @@ def test_a_code_for_another_device() -> None:
         {"verification_uri": None},
         {"verification_uri": "javascript:alert(1)"},
         {"verification_uri_complete": "file:///etc/passwd"},
+        {"verification_uri": "https://corp.example/\x1b]8;;"},
+        {"verification_uri": f"https://corp.example/{'x' * 9999}"},
         {"device_code": None},
     ],
 )
@@ -224,6 +229,9 @@ PLACES: list[tuple[dict[str, Any], str | None]] = [
     ({"device_url": "http://localhost:9/", "token_url": "http://127.0.0.1:9/token"}, None),
     ({"device_url": "https://d.example/", "token_url": "http://login.corp.example/token"}, "token_url"),
     ({"device_url": "https://d.example/", "device_flow": "authorization-code"}, "device_token_url"),
+    ({"device_url": "https://d.example:99999/"}, "device_url"),
+    ({"device_url": "https://d.example/", "revoke_url": "https://[::1/revoke"}, "revoke_url"),
+    ({"device_url": "https://d.example/", "issuer": "https://:5/"}, "issuer"),
 ]
 
 

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import pytest
 
+from pointsman.core.errors import BadRequest
 from pointsman.core.secret import Secret
-from pointsman.core.stored import Record, Tokens
+from pointsman.core.stored import Record, Tokens, check_label
 
 KEY, ACCESS, REFRESH = Secret("not-a-real-key"), Secret("not-a-real-access"), Secret("not-a-real-refresh")
 
@@ -26,3 +27,14 @@ def test_what_it_holds(holds: Secret | Tokens, kind: str, account: str, secrets:
     record = Record("id", "acme", "https://acme.example:443", "work", holds, "2026-11-21T00:00:00Z")
     assert (record.kind, record.account, record.secrets) == (kind, account, secrets)
     assert "not-a-real" not in repr(record)
+
+
+@pytest.mark.parametrize("label", [None, "work", "at home (2)", "me@corp.example", "für später", "仕事"])
+def test_what_a_label_may_be(label: str | None) -> None:
+    check_label(label)
+
+
+@pytest.mark.parametrize("label", ["", " ", "work ", "work\n", "a\x1b[2Jb", "a\tb", "a\u202eb", "a\u200bb"])
+def test_what_no_label_may_be(label: str) -> None:
+    with pytest.raises(BadRequest):
+        check_label(label)

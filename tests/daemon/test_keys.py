@@ -317,3 +317,23 @@ async def test_nothing_leaves_the_file_that_could_not_be_stored(home: Home, upst
     told = await other.call(LIST, {"provider": "corp"})
     assert told["error"]["code"] == error.code
     assert set(await sent(other, upstream, 2)) <= set(bearers(ONE, TWO, THREE)), "what is in the file still works"
+
+
+async def test_many_at_once_have_each_a_label_of_its_own(home: Home, upstream: Upstream) -> None:
+    home.configure(provider("corp", upstream.base_url, *BEARER))
+    one, two = await home.connect(), await home.connect()
+    keys = [f"canary-key-{number:04}" for number in range(4)] * 2
+    asked = [
+        editor.begin(SET, {"provider": "corp", "key": key, "test": False}) for key in keys for editor in (one, two)
+    ]
+    for request in asked:
+        await request.answer()
+    assert [key["name"] for key in await listed(one)] == ["key", "key 2", "key 3", "key 4"]
+
+
+@pytest.mark.parametrize("label", ["work\n", "\x1b[2J", "a\u202eb"])
+async def test_a_label_can_be_read(home: Home, upstream: Upstream, label: str) -> None:
+    home.configure(provider("corp", upstream.base_url, *BEARER))
+    editor = await home.connect()
+    error = await refused(editor, SET, provider="corp", key=ONE, label=label, test=False)
+    assert (error.code, await listed(editor)) == ("BadRequest", [])

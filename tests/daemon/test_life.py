@@ -6,6 +6,7 @@ import asyncio
 import os
 import signal
 import socket
+import sys
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 from pathlib import Path
@@ -195,6 +196,19 @@ async def test_it_stays_while_somebody_is_there_or_for_ever(home: Home) -> None:
     pid = home.start()
     with pytest.raises(TimeoutError):
         await ended(pid, within=0.6)
+
+
+def test_a_disk_that_fills_up_while_it_starts_is_told(home: Home) -> None:
+    code = [
+        "import errno, os",
+        "from pointsman import daemon",
+        "def listen(where):",
+        "    raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))",
+        "daemon.listen = listen",
+        "raise SystemExit(daemon.main())",
+    ]
+    said, _ = home.program(sys.executable, "-c", "\n".join(code)).communicate(timeout=20)
+    assert f"The daemon can't write in {home.places.data}: No space left on device. Make room" in said.decode()
 
 
 async def test_the_service_manager_is_told(home: Home, tmp_path: Path) -> None:

@@ -145,3 +145,18 @@ async def test_a_project_can_not_lead_anywhere(home: Home, upstream: Upstream) -
         assert await says(editor, "up:count:1") == "0 "
         assert (await editor.call("pointsman/getConfig"))["values"]["network"] == {}
         assert proxy.asked == []
+
+
+async def test_a_client_certificate_is_not_shown_at_an_address_that_is_only_tried(home: Home) -> None:
+    authority = Authority(home.folder / "ca")
+    both = authority.pair("me").both
+    lines = ('auth = { scheme = "none" }', f'tls = {{ ca = "{authority.file}", certificate = "{both}" }}')
+    async with secure(authority.server(authority)) as own, secure(authority.server(authority)) as other:
+        home.configure(provider("corp", own, *lines))
+        editor = await home.connect()
+        assert await says(editor) == "hi"
+        tried = {"provider": "corp", "say": True, "model": "m"}
+        tested = await editor.call("pointsman/testProvider", tried | {"baseUrl": other})
+        reached = [step["outcome"] for step in tested["steps"] if step["step"] == "reach"]
+        assert reached != ["ok"]
+        assert not tested["ok"]

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from tests.counterparts.scripts import Reply
+from tests.counterparts.scripts import Reply, error
 from tests.counterparts.upstream import Upstream, serving
 from tests.daemon.client import Editor, Refused
 from tests.daemon.saving import in_place
@@ -79,6 +79,18 @@ async def by_set_provider(home: Home, editor: Editor, url: str) -> Editor:
     params = {"provider": "corp", "values": {"base_url": url}}
     await editor.call("pointsman/setProvider", params)  # the server lets anybody in, so the trial succeeds
     return editor
+
+
+async def test_an_address_that_is_corrected_is_tried_with_its_own_key(
+    home: Home, editor: Editor, upstream: Upstream, elsewhere: Upstream
+) -> None:
+    await by_set_provider_untried(home, editor, elsewhere.base_url)
+    number = len(upstream.requests)
+    upstream.script("/v1/models", error(401, "Who are you?"), error(401, "Who are you?"))
+    with pytest.raises(Refused):
+        await by_set_provider(home, editor, upstream.base_url)
+    assert upstream.request(number).header("authorization") == f"Bearer {STORED}"
+    assert seen(elsewhere) == []
 
 
 async def by_set_provider_untried(home: Home, editor: Editor, url: str) -> Editor:

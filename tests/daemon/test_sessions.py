@@ -248,6 +248,7 @@ async def test_ended_by_hand_it_is_over_for_all(corp: Home, upstream: Upstream) 
         ("createSession", {"provider": "openai", "credentials": f"{TRIED}\n{TRIED}"}, "CredentialError", "is no key"),
         ("createSession", {"provider": "openai", "credentials": {"openai": "a", "up": "b"}}, "CredentialError", "'up'"),
         ("createSession", {"provider": "openai", "credentials": "a", "baseUrl": "here"}, "ConfigError", "absolute"),
+        ("createSession", {"provider": "openai", "credentials": "a" * 20_000}, "CredentialError", "too long"),
         ("createSession", {"provider": "openai", "credentials": "a", "minutes": 1441}, "InvalidParams", "1440"),
         ("createSession", {"provider": "openai", "credentials": "a", "minutes": 0}, "InvalidParams", "0.02"),
         ("activateSession", {"token": "none"}, "UnknownSession", "createSession"),
@@ -388,3 +389,12 @@ async def test_the_daemon_waits_for_it(corp: Home) -> None:
     with pytest.raises(TimeoutError):
         await ended(pid, SHORT * 60 - 0.5)
     await ended(pid)
+
+
+async def test_an_address_that_is_none_is_refused_when_it_is_put_in_front(corp: Home) -> None:
+    editor = await corp.connect(window="w")
+    created = await editor.call("pointsman/createSession", {"provider": "corp", "credentials": TRIED})
+    for url in ("https://127.0.0.1:99999/v1", "https://[::1/v1", "here"):
+        with pytest.raises(Refused) as refused:
+            await editor.call("pointsman/activateSession", {"token": created["token"], "baseUrl": url})
+        assert refused.value.code == "ConfigError"

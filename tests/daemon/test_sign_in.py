@@ -331,3 +331,24 @@ async def test_where_a_redirect_may_lead(home: Home, oidc: Oidc, host: str) -> N
 def test_the_page_needs_nothing_from_elsewhere() -> None:
     page = (Path(__file__).parents[2] / "server/pointsman/edge/landing.html").read_text()
     assert not [word for word in ("http:", "https:", "<script", "src=", "@import", "url(") if word in page]
+
+
+async def test_many_sign_ins_at_once_leave_one(home: Home, oidc: Oidc) -> None:
+    home.configure(oidc.definition())
+    editor = await home.connect()
+    request, _ = await begun(editor)
+    others = [editor.begin("pointsman/signIn", {"provider": "corp"}) for _ in range(5)]
+    for each in (request, *others[:-1]):
+        with pytest.raises(Refused, match="begun anew"):
+            await asyncio.wait_for(each.answer(), 20)
+    others[-1].cancel()
+    with pytest.raises(Refused):
+        await others[-1].answer()
+
+
+async def test_a_sign_in_under_a_label_that_nobody_could_read(home: Home, oidc: Oidc) -> None:
+    home.configure(oidc.definition())
+    editor = await home.connect()
+    with pytest.raises(Refused) as refused:
+        await editor.call("pointsman/signIn", {"provider": "corp", "label": "a\x1b[2J"})
+    assert refused.value.code == "BadRequest"

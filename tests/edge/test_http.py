@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import gzip
-import ssl
 import time
 from collections.abc import Awaitable, Callable
 from pathlib import Path
@@ -21,7 +20,7 @@ from pointsman.core.errors import (
 )
 from pointsman.core.http import Request
 from pointsman.edge.http import HttpTransport
-from tests.counterparts import certificate
+from tests.counterparts.certificates import Authority
 from tests.counterparts.scripts import Reply
 from tests.counterparts.upstream import Upstream
 from tests.edge.http_asking import OK, answering, chat, refuse, transport, whole
@@ -273,7 +272,5 @@ async def test_tls_against_a_plain_port(transport: HttpTransport) -> None:
 
 
 async def test_a_certificate_that_nobody_vouches_for(transport: HttpTransport, tmp_path: Path) -> None:
-    tls = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    tls.load_cert_chain(certificate.make(tmp_path / "pair.pem"))
-    async with answering(OK + b"\r\n", tls) as port:
+    async with answering(OK + b"\r\n", Authority(tmp_path / "ca").server()) as port:
         await refuse(transport, Request("GET", f"https://localhost:{port}/"), BadCertificate, "who it is", "CA")

@@ -147,6 +147,16 @@ async def test_who_says_nothing_is_not_waited_for(monkeypatch: pytest.MonkeyPatc
         assert await said(port_of(redirect), b"GET /callback?code=good HTTP/1.1\r\n") == b""
 
 
+async def test_a_connection_that_a_browser_opened_in_case_holds_nothing_up(caplog: pytest.LogCaptureFixture) -> None:
+    async with asyncio.timeout(edge.PATIENCE / 2):
+        async with landing(OAUTH, take) as redirect:
+            reader, writer = await asyncio.open_connection("127.0.0.1", port_of(redirect))
+            assert (await get(redirect))[0] == 200
+        assert await reader.read() == b""
+    writer.close()
+    assert caplog.records == []
+
+
 async def test_too_many_at_once_are_turned_away(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(edge, "MOST_AT_ONCE", 0)
     async with landing(OAUTH, take) as redirect:

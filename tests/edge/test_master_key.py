@@ -145,8 +145,9 @@ def test_a_file_of_somebody_else_is_refused(file: Path) -> None:
 def test_a_file_without_a_key_is_told(file: Path, text: str) -> None:
     file.write_text(text)
     file.chmod(0o600)
-    with pytest.raises(WrongVaultKey, match="holds no key"):
+    with pytest.raises(WrongVaultKey, match="holds no key") as told:
         read_keys(file)
+    assert "remove the file; `pointsman vault discard`" in told.value.advice
 
 
 @pytest.mark.parametrize("kind", ["folder", "pipe", "link"])
@@ -320,3 +321,16 @@ def test_a_lost_and_a_wrong_key_are_told_apart(file: Path, hint: str, looked_at:
     assert says in why.message
     assert "kept as it is" in why.advice
     assert isinstance(why, PointsmanError)
+
+
+def test_a_file_that_is_full_loses_no_key(file: Path) -> None:
+    many = [Key((number + 1).to_bytes(32)) for number in range(200)]
+    write_keys(file, [*many, ONE])
+    assert read_keys(file) == [*many, ONE], "the one in use stands behind those of changes that failed"
+    with pytest.raises(StorageError, match="is full"):
+        write_keys(file, [*many * 10, ONE])
+    assert read_keys(file)[-1] == ONE
+    with file.open("a") as more:
+        more.write("#" * 70_000)
+    with pytest.raises(WrongVaultKey, match="more than 64 KiB"):
+        read_keys(file)

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import base64
 import json
-import ssl
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -21,8 +20,8 @@ from cryptography.hazmat.primitives.asymmetric import rsa
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 
 from pointsman.core.chat import Conversation, Options, ReasoningPart, ToolCallPart
-from tests.counterparts import certificate
 from tests.counterparts import upstream as scripted
+from tests.counterparts.certificates import Authority
 from tests.counterparts.scripts import Reply
 from tests.counterparts.upstream import Request, Upstream
 from tests.daemon.client import Editor, Refused
@@ -223,19 +222,17 @@ class Asking:
 @pytest.fixture(scope="module")
 def asking(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Asking]:
     folder = tmp_path_factory.mktemp("requests")
-    pair = certificate.make(folder / "pair.pem")
-    tls = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    tls.load_cert_chain(pair)
-    with scripted.serving(tls) as server:
+    authority = Authority(folder / "ca")
+    with scripted.serving(authority.server()) as server:
         token = {"access_token": NO_KEY, "expires_in": 3600, "token_type": "Bearer"}
         server.script("/token", Reply(json.dumps(token).encode()))
         home = Home(folder / "home")
-        home.environment["SSL_CERT_FILE"] = str(pair)
+        home.environment["SSL_CERT_FILE"] = str(authority.file)
         home.configure(CONFIGURED.format(start=origin(server.base_url)))
         service_account(home.folder / "google.json", f"{origin(server.base_url)}/token")
         try:
             home.start()
-            yield Asking(home, server, pair)
+            yield Asking(home, server, authority.file)
         finally:
             home.close()
 

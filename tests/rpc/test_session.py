@@ -421,3 +421,12 @@ async def test_who_says_no_more_still_hears_the_answers(lasting_home: Home) -> N
     editor.say_no_more()
     assert (await asked.answer())["pid"] == lasting_home.pid
     await editor.hung_up()
+
+
+async def test_a_long_or_odd_name_is_shown_as_people_can_read_it(lasting_home: Home) -> None:
+    editor = await lasting_home.knock()
+    name = "\x1b[2Jmine " + "x" * 100_000
+    await editor.call("initialize", {"capabilities": {}, "processId": 1, "rootUri": None, "clientInfo": {"name": name}})
+    clients = (await editor.call("pointsman/status"))["clients"]
+    names = [client["client"] for client in clients]
+    assert ("[2Jmine " + "x" * 91) in names

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from dataclasses import replace
 from typing import Any
 
@@ -11,8 +12,11 @@ from pointsman.core.errors import (
     ConnectFailed,
     Interrupted,
     Overloaded,
+    PointsmanError,
+    ShuttingDown,
     SignInFailed,
     SignInNeeded,
+    StorageError,
     TimedOut,
 )
 from pointsman.core.secret import Secret
@@ -240,3 +244,46 @@ async def test_a_refresh_that_a_crash_cut_short_counts_as_unanswered(bench: Benc
         await bench.fresh()
     assert bench.sent == []
     assert (bench.held.access, bench.held.refresh) == (before.access, before.refresh)
+
+
+async def test_a_new_sign_in_while_tokens_wait_to_be_written(bench: Bench) -> None:
+    await bench.sign_in()
+    bench.script(grants(1))
+    bench.forbid(3)
+    bench.now += 3600
+    with pytest.raises(StorageError):
+        await bench.fresh()
+    bench.forbid()
+    async with asyncio.TaskGroup() as group:
+        chat = group.create_task(bench.fresh())
+        await asyncio.sleep(0)  # it waits for a flight that has not begun
+        record = bench.vault.get("the-id")
+        assert record
+        new = replace(bench.held, access=Secret("fake-access-new"), expires_at=bench.now + 3600, refresh_begun_at=None)
+        bench.vault._open["the-id"] = replace(record, holds=new)
+    assert chat.result() == "fake-access-new"
+
+
+async def test_the_error_of_an_endpoint_that_rests_does_not_grow(bench: Bench) -> None:
+    await bench.sign_in()
+    bench.script(*[says(400, "invalid_client")] * 2)
+    bench.now += 3600
+    depths = set()
+    for _ in range(5):
+        with pytest.raises(PointsmanError) as caught:
+            await bench.fresh()
+        depths.add(len(caught.traceback))
+    assert len(bench.sent) == 1
+    assert len(depths) <= 2, "the first one has come from the flight itself"
+
+
+async def test_what_could_not_be_written_is_not_used_as_the_daemon_leaves(bench: Bench) -> None:
+    await bench.sign_in()
+    bench.script(grants(1))
+    bench.forbid(3)
+    bench.now += 3600
+    with pytest.raises(StorageError):
+        await bench.fresh()
+    await bench.accounts.close()
+    with pytest.raises(ShuttingDown):
+        await bench.fresh()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+from collections.abc import Sequence
 from typing import cast
 
 import pytest
@@ -26,11 +27,14 @@ from tests.service.test_credentials import acme, cloud, turns
 class Vault:
     """Records in memory."""
 
-    def __init__(self, *records: Record, trouble: VaultError | None = None) -> None:
-        self.records, self.trouble = list(records), trouble
+    def __init__(self, *records: Record, trouble: VaultError | None = None, damaged: Sequence[str] = ()) -> None:
+        self.records, self.trouble, self.labels = list(records), trouble, list(damaged)
 
     def of(self, provider: str) -> list[Record]:
         return [record for record in self.records if record.provider == provider]
+
+    def damaged(self, provider: str) -> list[str]:
+        return self.labels
 
 
 HERE, ELSEWHERE = "http://h:80", "https://elsewhere.example:443"
@@ -146,6 +150,14 @@ def test_a_vault_that_can_not_be_opened_is_told(scheme: Scheme) -> None:
     assert (told.value.advice, told.value.provider) == ("Unlock it.", "acme-x")
     if scheme == "bearer":
         assert turns(credentials, acme(), ACME_KEY="e") == ["e"]
+
+
+@pytest.mark.parametrize(("scheme", "command"), [("bearer", "keys add"), ("oauth", "login")])
+def test_a_damaged_record_is_told_where_it_is_missed(scheme: Scheme, command: str) -> None:
+    with pytest.raises(VaultError) as told:
+        Credentials(stored=Vault(damaged=["work"])).in_turn(acme(Auth(scheme, "ACME_KEY")), Environment())
+    assert told.value.message.startswith("What is stored for Acme as 'work' is damaged")
+    assert f"`pointsman {command} acme-x`" in told.value.advice
 
 
 # What is written in the files, and where the environment leads

@@ -3,17 +3,26 @@
 from __future__ import annotations
 
 import asyncio
+import threading
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
-from pointsman.core.errors import BadRequest, StorageError, UnknownCredential, VaultError, WrongVaultKey
+from pointsman.core.errors import (
+    BadRequest,
+    CredentialError,
+    StorageError,
+    UnknownCredential,
+    VaultError,
+    WrongVaultKey,
+)
 from pointsman.core.secret import Secret
 from pointsman.core.stored import Record
 from pointsman.edge import portable, seal
 from pointsman.edge.master_key import FILE, MasterKeys
 from pointsman.edge.sealed_store import SealedStore
+from pointsman.service import vault as vault_module
 from tests.counterparts.desktop_keyring import DesktopKeyring
 from tests.service.vault_kit import ALL, HOME, SIGNED_IN, TOKENS, TYPED, change, filled, living
 
@@ -345,3 +354,49 @@ async def test_a_wrong_passphrase_changes_nothing(tmp_path: Path, there: Path) -
             await kit.vault.imported(text[:-9], Secret("right"), None)
         assert kit.vault.status.state == "empty"
     assert not (there / FILE).exists()
+
+
+async def test_only_one_passphrase_is_worked_on_at_a_time(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    busy, most, leave = 0, 0, threading.Event()
+
+    def slow(text: str, passphrase: Secret) -> list[Record]:
+        nonlocal busy, most
+        busy, most = busy + 1, max(most, busy + 1)
+        leave.wait(5)
+        busy -= 1
+        return []
+
+    monkeypatch.setattr(vault_module, "opened", slow)
+    async with living(tmp_path) as kit, asyncio.TaskGroup() as group:
+        asked = [group.create_task(kit.vault.imported("", Secret("p"), None)) for _ in range(5)]
+        await asyncio.sleep(0)
+        asked[0].cancel()  # who asked has left, the work has not ended
+        asked[1].cancel()
+        await asyncio.wait(asked[:2])
+        leave.set()
+    assert (busy, most) == (0, 1)
+
+
+async def test_what_is_made_of_what_is_there_is_made_one_at_a_time(tmp_path: Path) -> None:
+    async with living(tmp_path) as kit:
+
+        def made() -> Record:
+            number = len(kit.vault.of("corp"))
+            return replace(TYPED, id=f"id{number}", label=f"key {number}")
+
+        await asyncio.gather(*(kit.vault.add(made) for _ in range(5)))
+        assert [record.label for record in kit.vault.of("corp")] == [f"key {number}" for number in range(5)]
+        same = kit.vault.of("corp")[0]
+        assert await kit.vault.add(lambda: same) == same, "and its version stays, too"
+
+
+async def test_a_vault_does_not_grow_for_ever(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    await filled(tmp_path)
+    monkeypatch.setattr(vault_module, "MOST", 2)
+    async with living(tmp_path) as kit:
+        with pytest.raises(CredentialError, match="more than 2 credentials"):
+            await kit.vault.put(replace(TYPED, id="r4", label="one more"))
+        await kit.vault.put(replace(TYPED, label="what is there may change"))
+        await kit.vault.remove("r1")
+        await kit.vault.remove("r2")
+        await kit.vault.put(replace(TYPED, id="r4"))

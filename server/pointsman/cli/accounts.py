@@ -18,6 +18,7 @@ from pointsman.cli.client import Client
 from pointsman.cli.parameters import as_json, complete_account, complete_provider
 from pointsman.cli.tables import local, show_accounts
 from pointsman.cli.terminal import note, print_json, say
+from pointsman.cli.vault import what_is_shut
 
 
 @click.command()
@@ -92,12 +93,16 @@ def accounts(provider: str | None, as_json: bool) -> int:
     """
     with Client() as client:
         result = client.call("pointsman/listAccounts", {"provider": provider} if provider else {})
-    if as_json:
-        print_json(result)
-        return 0
+        if as_json:
+            print_json(result)
+            return 0
+        trouble = what_is_shut(client, provider)
     show_accounts(result["accounts"])
-    if not result["accounts"]:
-        note("No accounts. `pointsman login` signs in to a provider.")
+    if not result["accounts"] and not trouble:
+        none = f"Nobody is signed in at {provider}." if provider else "No accounts."
+        note(f"{none} `pointsman login` signs in to a provider.")
+    for line in trouble:
+        note(line, fg="yellow")
     for account in result["accounts"]:
         if "reason" in account:
             note(f"{account['provider']} {account['account']}: {account['reason']}")

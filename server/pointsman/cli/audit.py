@@ -13,6 +13,8 @@ from pointsman.cli.tables import local
 from pointsman.cli.terminal import note, print_json, print_table
 
 HEAD = ("time", "event", "provider", "account", "client", "")
+WORDS = {"usedFirst": "used first", "signedIn": "signed in", "signedOut": "signed out"}
+"""Events as people say them, where that is not their name in the protocol."""
 
 
 @click.command()
@@ -36,10 +38,10 @@ def audit(provider: str | None, limit: int, as_json: bool) -> int:
     rows = [_row(each) for each in result["events"]]
     print_table(HEAD, rows)
     if not rows:
-        note("Nothing has happened to a stored key or account yet.")
+        note(f"Nothing has happened to a stored key or account{f' of {provider!r}' if provider else ''} yet.")
     return 0
 
 
 def _row(each: Mapping[str, Any]) -> tuple[str, ...]:
     who = (each["provider"], each["account"], each.get("client", ""), each.get("detail", ""))
-    return (local(each["at"]), each["event"], *who)
+    return (local(each["at"]), WORDS.get(each["event"], each["event"]), *who)

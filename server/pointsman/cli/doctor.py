@@ -67,7 +67,10 @@ def _folder(where: Places) -> Iterator[Finding]:
         return
     yield Finding("data folder", True, f"{where.data} is private to you.")
     free = os.statvfs(where.data)
-    if free.f_bavail * free.f_frsize < 2**20:
+    if free.f_flag & os.ST_RDONLY:
+        remedy = "Mount it so that it can be written, or name another folder in POINTSMAN_HOME."
+        yield Finding("disk", False, f"{where.data} can only be read, and the daemon has to write there.", remedy)
+    elif free.f_bavail * free.f_frsize < 2**20:
         yield Finding(
             "disk", False, f"Less than 1 MiB is free for {where.data}.", "Make room: choices can't be kept without it."
         )

@@ -19,6 +19,7 @@ _STATUS = {"InvalidParams": WRONG, "RequestCancelled": CANCELLED}
 _WORDS = {
     **COMMANDS,
     "pass `test: false`": "add `--no-test`",
+    " (in a client: `test: false`)": "",
     "named in `resume`": "named here",
     "in the environment that your editor starts from, and start the editor again": "in this shell, and try again",
 }

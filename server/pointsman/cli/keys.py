@@ -5,7 +5,7 @@ Must never take a key from the command line, nor show one.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
 import click
@@ -14,8 +14,9 @@ from pointsman.cli.client import Client
 from pointsman.cli.entering import STDIN, entered_key, refuse_keys
 from pointsman.cli.failures import FAILED, translated
 from pointsman.cli.parameters import as_json, complete_provider
-from pointsman.cli.tables import show_keys
+from pointsman.cli.tables import KEY_SOURCES, show_keys
 from pointsman.cli.terminal import note, print_json, print_table, say
+from pointsman.cli.vault import what_is_shut
 from pointsman.core.http import spoken
 
 label_option = click.option("--label", metavar="TEXT", help="A name of your own for it.")
@@ -130,6 +131,7 @@ def test(provider: str | None, as_json: bool) -> int:
     refuse_keys(provider)
     with Client() as client:
         result = client.call("pointsman/listKeys", {"test": True} | ({"provider": provider} if provider else {}))
+        trouble = what_is_shut(client, provider)
     tried = [key for key in result["keys"] if "trial" in key]
     if as_json:
         print_json(result)
@@ -139,8 +141,10 @@ def test(provider: str | None, as_json: bool) -> int:
             if not key["trial"]["ok"]:
                 note(f"{key['provider']} → {translated(key['trial']['error']['advice'])}")
         if not tried:
-            note("There is no key that could be tried. `pointsman keys add PROVIDER` stores one.")
-    return 0 if all(key["trial"]["ok"] for key in tried) else FAILED
+            _tell_none("There is no key that could be tried.", provider, result["keys"], trouble)
+        for line in trouble:
+            note(line, fg="yellow")
+    return 0 if all(key["trial"]["ok"] for key in tried) and not trouble else FAILED
 
 
 @keys.command()
@@ -175,21 +179,42 @@ def _list(provider: str | None, as_json: bool) -> int:
     refuse_keys(provider)
     with Client() as client:
         result = client.call("pointsman/listKeys", {"provider": provider} if provider else {})
-    if as_json:
-        print_json(result)
-        return 0
+        if as_json:
+            print_json(result)
+            return 0
+        trouble = what_is_shut(client, provider)
+        waiting = _waiting(client, {key["provider"] for key in result["keys"]})
     show_keys(result["keys"])
     if not result["keys"]:
-        note("There are no keys. `pointsman keys add PROVIDER` stores one.")
+        none = f"{provider} has no keys." if provider else "There are no keys."
+        _tell_none(none, provider, result["keys"], trouble)
+    for line in waiting:
+        note(line)
     for id in in_plain_text(result["keys"]):
         note(f"A key of {id} stands in plain text. Move it: `pointsman keys adopt {id}`.", fg="yellow")
-    if error := result.get("error"):
-        note(f"{error['message']} {translated(error['advice'])}", fg="yellow")
+    for line in trouble:
+        note(line, fg="yellow")
     return 0
+
+
+def _tell_none(text: str, provider: str | None, keys: Sequence[Mapping[str, Any]], trouble: Sequence[str]) -> None:
+    """That there is nothing to show, and what to do; while something stored can't be opened, nobody knows that."""
+    if keys:
+        note(f"{text} `pointsman keys{f' list {provider}' if provider else ''}` says why.")
+    elif not trouble:
+        note(f"{text} `pointsman keys add {provider or 'PROVIDER'}` stores one.")
+
+
+def _waiting(client: Client, ids: Collection[str]) -> list[str]:
+    """The providers of which no key is used for now, since a temporary one is in front."""
+    sessions = client.call("pointsman/listSessions")["sessions"]
+    fronts = {each["provider"]: each["account"] for each in sessions if each["inEffect"] and each["provider"] in ids}
+    said = "is asked with the temporary key"
+    return [f"{id} {said} {key} for now, and with none of these." for id, key in fronts.items()]
 
 
 def _tried(key: Mapping[str, Any]) -> tuple[str, ...]:
     trial = key["trial"]
     wrong = "" if trial["ok"] else trial["error"]["message"]
-    source = " ".join(filter(None, (key["source"], key.get("name"))))
+    source = " ".join(filter(None, (KEY_SOURCES[key["source"]], key.get("name"))))
     return "ok" if trial["ok"] else "BAD", key["provider"], source, key.get("account", ""), wrong

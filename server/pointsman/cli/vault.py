@@ -18,6 +18,7 @@ from pointsman.cli.failures import FAILED, Failure, translated
 from pointsman.cli.parameters import as_json
 from pointsman.cli.terminal import is_terminal, note, print_json, print_table, say
 
+MEND = "Enter it anew; `pointsman vault discard` removes what is left of it."
 LARGEST = 2**24
 SHORTEST = 8
 """Characters that a new passphrase has at least: what it seals may lie about for years."""
@@ -99,6 +100,8 @@ def export(file: str, passphrase_file: str | None, as_json: bool) -> int:
     path = Path(file)
     if path.exists():
         raise Failure(f"{file} is there already. Name another file, or remove that one.")
+    if not path.parent.is_dir():  # before anybody types a passphrase, and before the audit says that it was exported
+        raise Failure(f"{file} can't be written: there is no folder {path.parent}. Make it, or name another file.")
     passphrase = _passphrase(passphrase_file, new=True)
     with Client() as client:
         result = client.call("pointsman/exportVault", {"passphrase": passphrase})
@@ -165,8 +168,21 @@ def discard(yes: bool, as_json: bool) -> int:
     if as_json:
         print_json(result)
     else:
-        say(f"{_credentials(result['removed'])} removed.")
+        said = f"{_credentials(result['removed'])} removed." if result["removed"] else "All can be opened."
+        say(said if result["removed"] else f"{said} Nothing is removed.")
     return 0
+
+
+def what_is_shut(client: Client, provider: str | None = None) -> list[str]:
+    """What is stored and can't be opened, for a list in which it is missing: a line each, with what to do."""
+    result = client.call("pointsman/vaultStatus")
+    if error := result.get("error"):
+        return [f"{error['message']} {translated(error['advice'])}"]
+    return [
+        f"What is stored for {each['provider']} as {each['label']!r} is left out. {each['reason']} {MEND}"
+        for each in result["damaged"]
+        if provider in {None, each["provider"]}
+    ]
 
 
 def _show(result: Mapping[str, Any]) -> None:

@@ -323,7 +323,9 @@ def _provider(id: str, table: dict[str, Any], quirks: Mapping[str, type[Struct]]
     provider = msgspec.structs.replace(provider, base_url=example(url, provider.parameters))  # to see whether it is one
     if not _is_absolute(provider.base_url):
         raise msgspec.ValidationError("Expected an absolute http(s) URL - at `$.base_url`")
-    if provider.health_url and origin_of(provider.health_url) != origin_of(provider.base_url):
+    if (health := provider.health_url) and not (
+        _is_absolute(health) and origin_of(health) == origin_of(provider.base_url)
+    ):
         raise msgspec.ValidationError("Expected a path of the provider's own host - at `$.health_check`")
     if "@" in urlsplit(provider.base_url).netloc:
         raise msgspec.ValidationError("A name or a password belongs into `auth` or `keys`, not here - at `$.base_url`")

@@ -63,11 +63,16 @@ class OAuth(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     def mistake(self) -> tuple[str, str] | None:
         """The name of a value that does not go with the others, and why; None where all is well."""
         tokens = {"revoke_url": self.revoke_url, "introspect_url": self.introspect_url}
+        pages = {"device_page": self.device_page, "device_redirect": self.device_redirect, "issuer": self.issuer}
+        asked = {"token_url": self.token_url, "device_token_url": self.device_token_url}
+        asked |= {"authorize_url": self.authorize_url, "device_url": self.device_url}
+        for name, url in (asked | tokens | pages).items():
+            if url and not _has_a_host(url):
+                return name, "Expected `https://HOST/…`, with a port up to 65535 if it needs one"
         for name, url in tokens.items():
             if url and origin(url) != origin(self.token_url):
                 return name, "Expected the host of `token_url`: tokens go to no other"
-        others = {"authorize_url": self.authorize_url, "device_url": self.device_url}
-        for name, url in {"token_url": self.token_url, "device_token_url": self.device_token_url, **others}.items():
+        for name, url in asked.items():
             if url and url.startswith("http:") and urlsplit(url).hostname not in LOOPBACK:
                 return name, "Expected https://: codes and tokens are never sent in the clear"
         if not self.authorize_url and not self.device_url:
@@ -80,3 +85,11 @@ class OAuth(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
 
 
 LOOPBACK = {"127.0.0.1", "::1", "localhost"}
+
+
+def _has_a_host(url: str) -> bool:
+    """Whether a URL can be taken apart: one with a port of 99999 can't, and would fail wherever that is tried."""
+    try:
+        return bool(urlsplit(url).hostname and origin(url))
+    except ValueError:
+        return False

@@ -34,6 +34,7 @@ LONGEST_TOKEN = 64 * 1024
 LONGEST_WORDS = 300
 """Characters of a provider's own words that are shown."""
 LONGEST_LABEL = 100
+LONGEST_URL = 2000
 _TOKEN = re.compile(r"[\x21-\x7e]+")
 """What a token may be made of (RFC 6749 appendix A.12, without the space): no line's end gets into a header."""
 _UNPRINTABLE = re.compile(r"[\x00-\x1f\x7f-\x9f\u200e\u200f\u2028-\u202e\u2066-\u2069]+")
@@ -143,12 +144,10 @@ def device_code(oauth: OAuth, body: bytes, now: float) -> DeviceCode:
     answer = _object(body)
     own = oauth.device_flow == "authorization-code"
     user_code = _text(answer.get("user_code") or answer.get("usercode"))
-    url = oauth.device_page if own else _text(answer.get("verification_uri") or answer.get("verification_url"))
+    url = oauth.device_page if own else _page(answer.get("verification_uri") or answer.get("verification_url"))
     if user_code is None or url is None:
         raise BadReply("The answer has no code for another device, or no page to type it in.")
-    complete = _text(answer.get("verification_uri_complete"))
-    if not all(page.startswith(("https://", "http://")) for page in (url, complete) if page is not None):
-        raise BadReply("The page for the code that came back is no web page.")
+    complete = _page(answer.get("verification_uri_complete"))
     lifetime = _seconds(answer.get("expires_in")) or OWN_LIFETIME
     return DeviceCode(
         user_code=user_code,
@@ -254,6 +253,16 @@ def _text(found: object) -> str | None:
 
 def _shown(found: object, most: int = LONGEST_WORDS) -> str:
     return _UNPRINTABLE.sub(" ", found).strip()[:most] if isinstance(found, str) else ""
+
+
+def _page(found: object) -> str | None:
+    """The address of a web page, whole: a part of one leads nowhere. Raises BadReply for what is none."""
+    if not found:
+        return None
+    page = found.strip() if isinstance(found, str) else ""
+    if not page.startswith(("https://", "http://")) or not page.isprintable() or len(page) > LONGEST_URL:
+        raise BadReply("The page for the code that came back is no web page.")
+    return page
 
 
 def _strings(found: object) -> list[object]:

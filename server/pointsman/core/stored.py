@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Literal
 
+from pointsman.core.errors import BadRequest
 from pointsman.core.secret import Secret
 
 Kind = Literal["key", "oauth"]
@@ -67,3 +68,10 @@ class Record:
         if isinstance(self.holds, Secret):
             return (self.holds,)
         return (self.holds.access, *([self.holds.refresh] if self.holds.refresh else []))
+
+
+def check_label(label: str | None) -> None:
+    """Refuses a label that looks like another one, or that a terminal would take for a command. Raises BadRequest."""
+    if label is not None and (not label.isprintable() or label != label.strip() or not label):
+        text = "That can't be a label: it is empty, or has characters that nobody sees."
+        raise BadRequest(text, "Take letters, digits, signs, and spaces between them. Nothing was stored.")

@@ -85,7 +85,8 @@ def redact(error: PointsmanError, credential: Credential | None) -> PointsmanErr
 def _without(message: str, secret: Secret) -> str:
     value, mask = secret.reveal(), secret.mask()
     message = message.replace(value, mask)
-    for size in range(len(value) - 1, len(mask) - 1, -1):  # long words are cut, perhaps in the middle of the key
+    most = min(len(value) - 1, len(message))
+    for size in range(most, len(mask) - 1, -1):  # long words are cut, perhaps in the middle of the key
         if message.endswith(value[:size]):
             return message[:-size] + mask
     return message

@@ -16,7 +16,8 @@ from shlex import quote
 from pointsman.core.errors import StorageError, WrongVaultKey
 from pointsman.edge.seal import Key
 
-LARGEST = 4096
+LARGEST = 64 * 1024
+"""Bytes of the file: more than a thousand keys. Of a longer one, the key in use might stand where nobody reads."""
 HEAD = "# The key that Pointsman's vault is sealed with. Keep it with state.db, and show it to nobody."
 
 
@@ -33,16 +34,23 @@ def read_keys(path: Path) -> list[Key]:
         raise _unreadable(path, error) from error
     try:
         _must_be_ours_alone(path, os.fstat(descriptor))
-        text = os.read(descriptor, LARGEST).decode("ascii", "replace")
+        text = os.read(descriptor, LARGEST + 1).decode("ascii", "replace")
     except OSError as error:
         raise _unreadable(path, error) from error
     finally:
         os.close(descriptor)
+    if len(text) > LARGEST:
+        raise WrongVaultKey(
+            f"The key file {path} has more than {LARGEST // 1024} KiB, so it is not used.",
+            "Leave no key in it but the one that `pointsman vault status` names, or put a backup of it back.",
+        )
     lines = [line for line in map(str.strip, text.splitlines()) if line and not line.startswith("#")]
     keys = [key for line in lines if (key := Key.from_text(line))]
     if not keys:
         raise WrongVaultKey(
-            f"The key file {path} holds no key.", "Put the right one back, from a backup of the folder that it lies in."
+            f"The key file {path} holds no key.",
+            "Put the right one back, from a backup of the folder that it lies in. If it is gone for good, remove the "
+            "file; `pointsman vault discard` then removes what nobody can open.",
         )
     return keys
 
@@ -50,6 +58,11 @@ def read_keys(path: Path) -> list[Key]:
 def write_keys(path: Path, keys: Sequence[Key]) -> None:
     """Makes these the keys in the file, durably. Raises StorageError, and then the file is as it was."""
     text = "".join(f"{line}\n" for line in (HEAD, *(key.text() for key in keys)))
+    if len(text) > LARGEST:
+        raise StorageError(
+            f"The key file {path} is full of the keys of changes that failed, so no new key is made.",
+            "Mend what keeps them from being written: `pointsman log` says what it was.",
+        )
     beside = path.with_name(f".{path.name}.{secrets.token_hex(4)}")
     try:
         descriptor = os.open(beside, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)

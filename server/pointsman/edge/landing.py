@@ -97,23 +97,30 @@ class _Visits:
         self._one_at_a_time = asyncio.Lock()
         self._welcome: _Page | None = None
         self._open: set[asyncio.Task[None]] = set()
+        self._silent: set[asyncio.StreamWriter] = set()
 
     async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         """Answers one request, and closes the connection."""
         task = asyncio.current_task()
         assert task is not None, "asyncio serves each connection in a task"
-        if len(self._open) < MOST_AT_ONCE:
-            self._open.add(task)
-            try:
+        try:
+            if len(self._open) < MOST_AT_ONCE:
+                self._open.add(task)
                 await self._serve(reader, writer)
-            except (OSError, TimeoutError, ValueError, asyncio.IncompleteReadError, asyncio.LimitOverrunError):
-                pass  # nothing that a sign-in could come to harm by
-            finally:
-                self._open.discard(task)
-        writer.close()
+        except (OSError, TimeoutError, ValueError, asyncio.IncompleteReadError, asyncio.LimitOverrunError):
+            pass  # nothing that a sign-in could come to harm by
+        finally:
+            self._open.discard(task)
+            self._silent.discard(writer)
+            writer.close()
 
     async def end(self) -> None:
-        """Waits for the pages that are on their way, and no longer than a browser needs to read one."""
+        """Waits for the pages that are on their way, and no longer than a browser needs to read one.
+
+        Connections that have said nothing are not waited for: browsers open some that they may never need.
+        """
+        for writer in self._silent:
+            writer.close()
         if self._open:
             _, late = await asyncio.wait(self._open, timeout=PATIENCE)
             for task in late:
@@ -122,8 +129,10 @@ class _Visits:
                 await asyncio.wait_for(asyncio.gather(*late, return_exceptions=True), PATIENCE)
 
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        self._silent.add(writer)
         async with asyncio.timeout(PATIENCE):
             head = await reader.readuntil(b"\r\n\r\n")
+        self._silent.discard(writer)
         method, target, _ = head.split(b"\r\n", 1)[0].decode("ascii").split(" ")
         parts = urlsplit(target)
         if parts.path != self._path or parts.netloc:

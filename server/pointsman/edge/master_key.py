@@ -134,7 +134,7 @@ class MasterKeys:
             if self._from_environment()[0] == held.key:
                 return ""
             return f"The first key in {VARIABLE} is not the one in use; `pointsman vault rotate` changes to it."
-        return f"{VARIABLE} holds no key that could be used."
+        return f"{VARIABLE} holds no key that could be used. {HOW_TO_MAKE}, or unset the variable."
 
     def why(self, hint: str, looked_at: Sequence[str]) -> VaultError:
         """Why none of the candidates fits: `looked_at` are the places of those that there were."""

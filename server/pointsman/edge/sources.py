@@ -23,7 +23,7 @@ from pointsman.core.catalogue import Provider
 from pointsman.core.environment import Environment
 from pointsman.core.errors import KeyUnreadable
 from pointsman.core.http import Request
-from pointsman.core.secret import Secret
+from pointsman.core.secret import Secret, hide_key_like
 from pointsman.core.sources import FromCommand, FromFile, Looked
 from pointsman.edge.authorise import with_key
 from pointsman.edge.credential import Fetch
@@ -40,14 +40,16 @@ WITHIN = 30.0
 """Seconds that a file or a program has: a person may have to unlock something."""
 KEPT_FOR = 60.0
 """Seconds that what a program has printed is used again."""
+LOOK_EVERY = 50
+"""Milliseconds between two looks at whether a program has ended."""
 JUST_NOW = 5.0
 """Seconds in which a key counts as fresh: when such a one is refused, running the program again would not help."""
 OURS = "POINTSMAN_VAULT_KEY"
 """What no program of a user's configuration is shown."""
 SECRET_NAME = re.compile("key|token|secret|passw", re.IGNORECASE)
+"""Variables whose values are taken out of what a program complains of."""
 AT_RANDOM = re.compile(r"(?<![\w/.])(?=[\w+=-]*\d)(?=[\w+=-]*[A-Za-z])[\w+=-]{16,}")
 """A long word of letters and digits: a program that fails may complain of the very key that it was to print."""
-"""Variables whose values are taken out of what a program complains of."""
 
 
 class LookedUp(Protocol):
@@ -182,8 +184,9 @@ class KeyProgram(_LookedUp):
             status, out, complaint = _ran(self._command, self._variables, self._home)
         except TimeoutError:  # an OSError, too, and so it comes first
             raise _failed(name, f"gave none within {WITHIN:g} seconds, and was ended") from None
-        except OSError as error:
-            raise _failed(name, f"can't be run: {error.strerror or 'the system does not say why'}") from None
+        except (OSError, ValueError) as error:  # ValueError: a NUL in the command or in a variable
+            reason = getattr(error, "strerror", None) or "the system does not say why"
+            raise _failed(name, f"can't be run: {reason}") from None
         if status:
             how = f"ended with status {status}" if status > 0 else f"was ended by signal {-status}"
             line = self._told(complaint, out, before)
@@ -202,7 +205,8 @@ class KeyProgram(_LookedUp):
         for secret in (*hidden, *([before] if before else [])):
             if len(secret.reveal()) >= 4:
                 text = text.replace(secret.reveal(), secret.mask())
-        return AT_RANDOM.sub(lambda found: Secret(found[0]).mask(), text)[:LONGEST_LINE].rstrip(".")
+        text = AT_RANDOM.sub(lambda found: Secret(found[0]).mask(), text)
+        return hide_key_like(text)[:LONGEST_LINE].rstrip(".")
 
 
 def looked_up(source: Looked, environment: Environment) -> LookedUp:
@@ -276,7 +280,7 @@ def _ran(command: Sequence[str], variables: Mapping[str, str], home: str) -> tup
         keep = {out: slice(MOST_SAID), complaint: slice(-MOST_SAID, None)}
         try:
             _listen(program, said, keep, time.monotonic() + WITHIN)
-        except TimeoutError:
+        except BaseException:  # whatever it was: nobody reads any more, so it might never end by itself
             with suppress(OSError):
                 os.killpg(program.pid, signal.SIGKILL)
             raise
@@ -289,16 +293,19 @@ def _listen(
     program: subprocess.Popen[bytes], said: dict[IO[bytes], bytes], keep: Mapping[IO[bytes], slice], until: float
 ) -> None:
     """Reads what a program says until it has ended, whoever else may hold its output open by then."""
-    open_still = set(said)
+    waiting, pipes = select.poll(), {pipe.fileno(): pipe for pipe in said}  # select(2) knows no file above 1023
+    for number in pipes:
+        waiting.register(number, select.POLLIN)
     while True:
         over = program.poll() is not None
-        ready, _, _ = select.select(list(open_still), [], [], 0 if over else 0.05)
-        for pipe in ready:
-            data = os.read(pipe.fileno(), 65536)
+        ready = waiting.poll(0 if over else LOOK_EVERY)
+        for number, _ in ready:
+            pipe, data = pipes[number], os.read(number, 65536)
             said[pipe] = (said[pipe] + data)[keep[pipe]]
             if not data:
-                open_still.discard(pipe)
-        if over and (not ready or not open_still):
+                waiting.unregister(number)
+                del pipes[number]
+        if over and (not ready or not pipes):
             return
         if time.monotonic() > until:
             raise TimeoutError

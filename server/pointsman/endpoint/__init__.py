@@ -11,7 +11,7 @@ import sys
 from time import monotonic, sleep
 
 from pointsman.endpoint.greeting import greet, hello_frame, skew
-from pointsman.endpoint.layout import Places, open_ours, places, private_directory
+from pointsman.endpoint.layout import NOT_WRITABLE, Places, open_ours, places, private_directory
 from pointsman.endpoint.lock import STEP, Lock, LockInfo, is_held, read_lock, this_host, wait_for_turn
 from pointsman.endpoint.peer import check_peer, listen, peer_uid, reach
 from pointsman.endpoint.values import PROTOCOL, TYPE_CHECKING, VERSION, EndpointError, Value
@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 
 # What the rest of Pointsman takes from here; which file of this package holds it is not its business.
 __all__ = [
+    "NOT_WRITABLE",
     "PROTOCOL",
     "VERSION",
     "Connection",

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import os
 import sys
+from errno import EDQUOT, ENOSPC, EROFS
 from stat import S_IMODE, S_ISDIR, S_ISREG
 
 from pointsman.endpoint.values import TYPE_CHECKING, EndpointError, Value
@@ -16,6 +17,8 @@ if TYPE_CHECKING:
 
 SOCKET_PATH_LIMIT = 107 if sys.platform == "linux" else 103
 """Bytes in the path of a socket: the size of `sun_path` in unix(7), less its final NUL."""
+NOT_WRITABLE = (EROFS, ENOSPC, EDQUOT)
+"""What the system says where the disk is full, or can only be read."""
 
 
 class Places(Value):
@@ -80,10 +83,10 @@ def open_ours(path: str, flags: int) -> int:
     except FileNotFoundError:
         raise
     except OSError as problem:
-        raise _unsafe(
-            f"Pointsman can't open {path}: {problem.strerror}.",
-            "Move it away if it is not yours, and try again.",
-        ) from problem
+        advice = "Move it away if it is not yours, and try again."
+        if problem.errno in NOT_WRITABLE:
+            advice = "Pointsman has to write there: mend that, or name another folder in POINTSMAN_HOME."
+        raise _unsafe(f"Pointsman can't open {path}: {problem.strerror}.", advice) from problem
     try:
         facts = os.fstat(fd)
         _check_owner(path, facts)

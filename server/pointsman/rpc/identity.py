@@ -14,6 +14,9 @@ from pointsman.rpc.language import Introduction
 from pointsman.rpc.types import EditorOptions
 from pointsman.service.clients import Client, Clients
 
+LONGEST_NAME = 100
+"""Characters of a client's name, and of its version, that are kept."""
+
 
 class _Options(Struct):
     pointsman: EditorOptions | None = None
@@ -24,12 +27,17 @@ def identify(clients: Clients, client: Client, introduction: Introduction) -> bo
     options = _options(introduction.options)
     given = options or EditorOptions()
     client.ours = options is not None
-    client.name = given.client or introduction.name or client.name
-    client.client_version = given.client_version or introduction.version
+    client.name = _shown(given.client or introduction.name) or client.name
+    client.client_version = _shown(given.client_version or introduction.version) or None
     client.trusted = given.workspace_trusted
     client.remote = given.remote
     client.workspace = _workspace(introduction)
     return clients.assign_window(client, given.window_id)
+
+
+def _shown(text: str | None) -> str:
+    """What a client says of itself, as people may see it: it stands in lists, in the log and in the audit."""
+    return "".join(each if each.isprintable() else " " for each in (text or "")[:LONGEST_NAME]).strip()
 
 
 def _options(given: Any) -> EditorOptions | None:

@@ -106,7 +106,8 @@ class Accounts:
         tokens = self._held(id, provider)
         wanted = worth(tokens, self._clock(), refused=refused is not None and refused == tokens.access)
         move = TABLE[wanted][standing(tokens, _oauth(provider), self._clock())]
-        if id in self._unsaved:
+        unsaved = id in self._unsaved
+        if unsaved:
             move = "wait"
         if move == "use":
             return tokens
@@ -119,10 +120,11 @@ class Accounts:
             return tokens
         try:
             if failed is not None:
-                raise failed
+                raise failed.with_traceback(None)  # one error for all chats: it would grow, and hold what they hold
             return await asyncio.shield(self._flight(id, provider, fetch))
         except PointsmanError as error:
-            if isinstance(error, StorageError) or worth(tokens, self._clock()) == "spent" or wanted == "spent":
+            spent = "spent" in {wanted, worth(tokens, self._clock())}
+            if unsaved or spent or isinstance(error, StorageError):  # what is not durable is never used
                 raise
             return tokens
 
@@ -162,7 +164,9 @@ class Accounts:
     async def _fly(self, id: str, provider: Provider, fetch: Fetch) -> Tokens:
         try:
             if id in self._unsaved:
-                tokens, before = self._held(id, provider), self._unsaved[id][0]
+                before, tokens = self._unsaved[id][0], self._held(id, provider)
+                if id not in self._unsaved:  # somebody has signed in anew since the flight was called for
+                    return tokens
                 with suppress(*([StorageError] if tokens.refused else [])):
                     await self._write(id, before, tokens)
                 if tokens.access != before.access:

@@ -59,11 +59,18 @@ class Stored(Protocol):
         """A provider's records, in the order added."""
         ...
 
+    def damaged(self, provider: str) -> list[str]:
+        """The labels of a provider's records that are left out."""
+        ...
+
 
 class _NothingStored:
     trouble: VaultError | None = None
 
     def of(self, provider: str) -> list[Record]:
+        return []
+
+    def damaged(self, provider: str) -> list[str]:
         return []
 
 
@@ -139,6 +146,11 @@ class Credentials:
                 found.append(Known("account", record.label, credential, record.origin, usable))
         return found
 
+    def entered_for(self, provider: Provider, environment: Environment) -> list[Credential]:
+        """What is stored for the very origin that this provider has, wherever it was asked until now."""
+        kept = {"stored", "account"} if not provider.temporary else set()
+        return [each.credential for each in self.known(provider, environment) if each.usable and each.kind in kept]
+
     def usable(self, provider: Provider, environment: Environment, given: Given = NONE_GIVEN) -> bool:
         """Whether the provider can be asked at all."""
         if provider.missing:
@@ -175,7 +187,8 @@ class Credentials:
 
     def missing(self, provider: Provider) -> CredentialError:
         """The error that says what is missing for this provider, and where it would be looked for."""
-        return missing(provider, self._stored.of(provider.id), self._stored.trouble)
+        stored = self._stored
+        return missing(provider, stored.of(provider.id), stored.trouble, stored.damaged(provider.id))
 
     def _configured(self, provider: Provider, environment: Environment, there: str) -> Iterator[Known]:
         """The keys that the configuration names, or those of the variables if it names none."""

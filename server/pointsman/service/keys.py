@@ -17,7 +17,7 @@ from pointsman.core.errors import CredentialError, KeyUnreadable, UnknownCredent
 from pointsman.core.http import origin, spoken
 from pointsman.core.secret import Secret
 from pointsman.core.sources import ACCOUNT, FILE, VARIABLE, Plain, sources
-from pointsman.core.stored import Record
+from pointsman.core.stored import Record, check_label
 from pointsman.edge.credential import Credential
 from pointsman.edge.sources import LONGEST_KEY, KeyFile
 from pointsman.edge.transport import Transports
@@ -64,9 +64,11 @@ class Keys:
         """Stores a key for the origin of the provider's base URL, once it was tried; under a label that is there, in
         place of the key that it had.
 
-        Raises CredentialError, StorageError, or what the trial has found wrong; then nothing is stored.
+        Raises CredentialError, StorageError, BadRequest for a label that can be none, or what the trial has found
+        wrong; then nothing is stored.
         """
         _check_storable(provider)
+        check_label(label)
         secret, trial = _checked(key), None
         if tried:
             tools = self.credentials, self.transports
@@ -80,7 +82,7 @@ class Keys:
     async def remove(self, provider: str, label: str | None, client: str) -> Record:
         """Removes a stored key. Raises UnknownCredential, StorageError, VaultError."""
         if self.vault.trouble is not None:
-            raise self.vault.trouble
+            raise self.vault.trouble.with_traceback(None)  # one error for all who ask: it would grow with each
         records = [record for record in self.vault.of(provider) if record.kind == "key"]
         found = [record for record in records if label in {None, record.label}]
         labels = ", ".join(repr(record.label) for record in records)
@@ -153,20 +155,24 @@ class Keys:
 
     async def _put(self, provider: str, place: str, key: Secret, label: str | None, client: str) -> Record:
         """Stores a key under its label; one that is there already, for the same place, stays as it is."""
-        records = self.vault.of(provider)
-        for same in records:
-            if same.holds == key and same.origin == place and label in {None, same.label}:
-                return same
-        taken = {record.label: record for record in records}
-        before = taken.get(label) if label is not None else None
-        if before is not None and before.kind != "key":
-            raise CredentialError(f"{label!r} is an account of {provider}, not a key.", "Choose another label.")
-        if before is not None:
-            record = replace(before, holds=key, origin=place, added_at=now())
-        else:
-            record = Record(str(uuid.uuid4()), provider, place, label or _free(taken), key, now())
-        record = await self.vault.put(record)
-        self.audit.note("added", provider, record.label, client)
+        there: list[Record] = []
+
+        def made() -> Record:
+            taken = {record.label: record for record in self.vault.of(provider)}
+            for same in taken.values():
+                if same.holds == key and same.origin == place and label in {None, same.label}:
+                    there.append(same)
+                    return same
+            before = taken.get(label) if label is not None else None
+            if before is not None and before.kind != "key":
+                raise CredentialError(f"{label!r} is an account of {provider}, not a key.", "Choose another label.")
+            if before is not None:
+                return replace(before, holds=key, origin=place, added_at=now())
+            return Record(str(uuid.uuid4()), provider, place, label or _free(taken), key, now())
+
+        record = await self.vault.add(made)
+        if not there:
+            self.audit.note("added", provider, record.label, client)
         return record
 
 
@@ -188,6 +194,7 @@ _NOT_STORED = {
     ),
     "oauth": ("is asked by a signed-in account, not with a key", "Run `pointsman login {}`."),
     "aws": ("is asked with AWS credentials", "They stay in the environment, or in ~/.aws."),
+    "program": ("is asked by its own program, which signs in by itself", "docs/plans.md says how. Nothing is stored."),
     "gcp": ("is asked with Google's credentials", "Run `gcloud auth application-default login`."),
 }
 

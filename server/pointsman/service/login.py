@@ -21,7 +21,7 @@ from pointsman.core.errors import PointsmanError, SignInFailed, UnknownCredentia
 from pointsman.core.http import origin
 from pointsman.core.oauth import OAuth
 from pointsman.core.oauth_answers import Granted
-from pointsman.core.stored import Record, Tokens
+from pointsman.core.stored import Record, Tokens, check_label
 from pointsman.edge import oauth as edge
 from pointsman.edge.credential import Fetch
 from pointsman.edge.landing import landing
@@ -102,14 +102,15 @@ class Login:
 
         A device is where the client's browser is not, unless `flow` says which. `account` is one that signs in anew.
         Cancelling ends it; beginning another ends it, too. Raises SignInFailed, BadReply, Overloaded, TransportError,
-        StorageError, VaultError.
+        StorageError, CredentialError, BadRequest for a label that can be none.
         """
         oauth, how = _way(provider, client, flow)
+        check_label(label)
         await self._vault.open()
         if self._vault.trouble is not None:
             raise self._vault.trouble
         key = (client.number, provider.id)
-        if before := self._running.get(key):
+        while before := self._running.get(key):  # another may have begun while the one before came to its end
             before.cancel()
             await asyncio.wait([before])
         attempt = _Attempt(client, provider, oauth, label, account)
@@ -235,24 +236,9 @@ class Login:
 
         Raises StorageError, VaultError.
         """
-        client, provider, label = attempt.client, attempt.provider, attempt.label
-        stored = self._vault.of(provider.id)
-        known = _known([record for record in stored if record.kind == "oauth"], granted.tokens, label, attempt.account)
-        others = {record.label for record in stored if record is not known}
-        named = label or (known.label if known else granted.label)
-        record = await self._vault.put(
-            Record(
-                id=known.id if known else str(uuid.uuid4()),
-                provider=provider.id,
-                origin=origin(provider.base_url),
-                label=_free(named, others),
-                holds=granted.tokens,
-                added_at=known.added_at if known else now(),
-                version=known.version if known else 1,
-            )
-        )
+        record = await self._vault.add(lambda: _record(attempt, granted, self._vault.of(attempt.provider.id)))
         self._asked.discard(record.id)
-        self._audit.note("signedIn", provider.id, record.account, client.name)
+        self._audit.note("signedIn", attempt.provider.id, record.account, attempt.client.name)
         return record
 
     async def _ask(self, client: Client, provider: Provider, record: Record) -> None:
@@ -313,6 +299,22 @@ def _stray() -> SignInFailed:
 
 
 _WORDS = {"browser": "a browser on this machine", "device": "a code for another device"}
+
+
+def _record(attempt: _Attempt, granted: Granted, stored: list[Record]) -> Record:
+    """The account that has signed in, beside what is stored of its provider."""
+    provider, label = attempt.provider, attempt.label
+    known = _known([record for record in stored if record.kind == "oauth"], granted.tokens, label, attempt.account)
+    others = {record.label for record in stored if record is not known}
+    return Record(
+        id=known.id if known else str(uuid.uuid4()),
+        provider=provider.id,
+        origin=origin(provider.base_url),
+        label=_free(label or (known.label if known else granted.label), others),
+        holds=granted.tokens,
+        added_at=known.added_at if known else now(),
+        version=known.version if known else 1,
+    )
 
 
 def _known(stored: list[Record], tokens: Tokens, label: str | None, account: str) -> Record | None:

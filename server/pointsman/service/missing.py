@@ -25,8 +25,12 @@ from pointsman.core.stored import Record
 from pointsman.core.variables import KEY, prefix
 
 
-def missing(provider: Provider, records: Sequence[Record], trouble: VaultError | None) -> CredentialError:
-    """The error; `records` are what is stored for the provider, `trouble` is why nothing of that can be opened."""
+def missing(
+    provider: Provider, records: Sequence[Record], trouble: VaultError | None, damaged: Sequence[str] = ()
+) -> CredentialError:
+    """The error; `records` are what is stored for the provider, `damaged` the labels of what is left out of that, and
+    `trouble` is why nothing of it can be opened.
+    """
     if provider.missing:
         return _unsaid(provider)
     if provider.temporary:
@@ -41,7 +45,7 @@ def missing(provider: Provider, records: Sequence[Record], trouble: VaultError |
     if trouble is not None and kind:
         text = f"{provider.title} has no {'account' if kind == 'oauth' else 'key'} here but what may be stored."
         return type(trouble)(f"{text} {trouble.message}", trouble.advice, provider=provider.id)
-    return _MISSING.get(scheme, _no_key)(provider)
+    return _damaged(provider, damaged) if damaged and kind else _MISSING.get(scheme, _no_key)(provider)
 
 
 def key_variables(provider: Provider) -> tuple[str, ...]:
@@ -63,6 +67,14 @@ def _for_another_place(provider: Provider, records: Sequence[Record], there: str
         again = f"`pointsman keys add {provider.id}`"
     advice = f"It is not sent there. If you trust that address, {again} makes one for it; else correct the base URL."
     return WrongOrigin(text, advice, provider=provider.id)
+
+
+def _damaged(provider: Provider, labels: Sequence[str]) -> CredentialError:
+    again = "pointsman login" if provider.auth.scheme == "oauth" else "pointsman keys add"
+    names = " and ".join(map(repr, labels))
+    text = f"What is stored for {provider.title} as {names} is damaged, or was changed by somebody, and does not open."
+    advice = f"Enter it anew: `{again} {provider.id}`. `pointsman vault discard` removes what is left of it."
+    return VaultError(text, advice, provider=provider.id)
 
 
 def _written_for_another_place(provider: Provider, there: str) -> CredentialError:

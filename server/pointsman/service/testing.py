@@ -89,15 +89,18 @@ async def test(
     same = configured is None or _is_same_place(configured, provider)
     if configured and not same:
         typed = {name: value for name, value in provider.headers.items() if configured.headers.get(name) != value}
-        provider = msgspec.structs.replace(provider, headers=typed)  # a configured one may be a secret
+        tls = provider.tls  # who we are is for the place that it was configured for, too
+        tls = msgspec.structs.replace(tls, certificate=None, key=None) if tls == configured.tls else tls
+        provider = msgspec.structs.replace(provider, headers=typed, tls=tls)  # a configured one may be a secret
     attempt = _Attempt(provider, transports, wanted.credential or Credential(wanted.key), wires)
     begun = time.monotonic()
     failure: PointsmanError | None = None
     try:
         if provider.missing:
             raise credentials.missing(provider)
-        if wanted.key is None and wanted.credential is None and same:
-            attempt.credential = credentials.in_turn(provider, environment)[0]
+        if wanted.key is None and wanted.credential is None:
+            own = credentials.in_turn if same else credentials.entered_for
+            attempt.credential = next(iter(own(provider, environment)), attempt.credential)
         await attempt.run(wanted)
     except PointsmanError as error:
         failure = redact(error, attempt.credential)

@@ -13,7 +13,7 @@ from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any, Literal, TypeVar
 
-from pointsman.core.errors import PointsmanError, UnknownCredential, VaultError, VaultLocked
+from pointsman.core.errors import CredentialError, PointsmanError, UnknownCredential, VaultError, VaultLocked
 from pointsman.core.secret import Secret
 from pointsman.core.stored import Record, Tokens
 from pointsman.edge.in_thread import InThread
@@ -32,6 +32,8 @@ DAMAGED_LIST = (
     "The vault's list of contents is damaged. It is written anew with the next change; until then nobody can tell "
     "whether an old record was put back."
 )
+MOST = 1000
+"""Credentials that are kept: each change is sealed with a list of all, and each request looks through them."""
 LAST_WRITES = 2.0
 """Seconds that changes which are under way have at the daemon's end."""
 
@@ -91,10 +93,15 @@ class Vault:
         self._gone: set[str] = set()
         self._waiting: asyncio.Task[None] | None = None
         self._lock, self._tasks, self._patient = asyncio.Lock(), Tasks(), Tasks()
+        self._passphrase = asyncio.Lock()
 
     def of(self, provider: str) -> list[Record]:
         """A provider's records, in the order added; none while the vault can't be opened."""
         return [record for record in self._open.values() if record.provider == provider]
+
+    def damaged(self, provider: str) -> list[str]:
+        """The labels of a provider's records that are left out, since they do not open."""
+        return [each.label for each in self._damaged.values() if each.provider == provider]
 
     def all(self) -> list[Record]:
         """Every record, in the order added."""
@@ -140,6 +147,20 @@ class Vault:
 
         return await self._carried_out(put)
 
+    async def add(self, make: Callable[[], Record]) -> Record:
+        """Keeps what `make` gives, as `put` does; a record that is there already, as it is, stays so.
+
+        It is asked when nobody else changes anything, so what it has seen of labels and accounts still holds when its
+        record is kept. Raises what it raises, StorageError, CredentialError.
+        """
+
+        async def add() -> Record:
+            await self._ready()
+            record = make()
+            return record if self._open.get(record.id) == record else (await self._put([record]))[0]
+
+        return await self._carried_out(add)
+
     async def remove(self, id: str) -> None:
         """Removes a record, if it is there. Raises StorageError, VaultError, and then nothing was changed."""
         await self._carried_out(lambda: self._removed([id]))
@@ -167,7 +188,7 @@ class Vault:
         if self.trouble is not None:
             raise self.trouble
         records = self.all()
-        text = await InThread[str]().run(partial(packed, records, passphrase))
+        text = await self._with_passphrase(partial(packed, records, passphrase))
         for record in records:
             self._audit.note("exported", record.provider, record.label, client)
         return text, records
@@ -177,7 +198,7 @@ class Vault:
 
         All or nothing. Raises BadRequest, StorageError, VaultError.
         """
-        records = await InThread[list[Record]]().run(partial(opened, text, passphrase))
+        records = await self._with_passphrase(partial(opened, text, passphrase))
         return await self._carried_out(lambda: self._taken_in(records, client))
 
     async def close(self) -> None:
@@ -194,6 +215,14 @@ class Vault:
                 return await work()
 
         result: T = await asyncio.shield(self._tasks.spawn(alone(), "vault"))
+        return result
+
+    async def _with_passphrase(self, work: Callable[[], T]) -> T:
+        """One at a time, however many ask: each takes 128 MiB for half a second, even if who asked has left."""
+        await self._passphrase.acquire()
+        task = self._patient.spawn(InThread[T]().run(work), "passphrase")
+        task.add_done_callback(lambda _: self._passphrase.release())
+        result: T = await asyncio.shield(task)
         return result
 
     async def _opened(self) -> None:
@@ -255,6 +284,9 @@ class Vault:
 
     async def _put(self, records: Sequence[Record]) -> list[Record]:
         held = await self._ready()
+        if len(self._sealed.keys() | {record.id for record in records}) > max(MOST, len(self._sealed)):
+            text = f"The vault would hold more than {MOST} credentials. Nothing was stored."
+            raise CredentialError(text, "Remove those that nobody needs: `pointsman keys remove`, `pointsman logout`.")
         kept = [self._next(record) for record in records]
         number = max((sealed.number for sealed in self._sealed.values()), default=0)
         numbers: dict[str, int] = {}

@@ -9,6 +9,7 @@ from pointsman.core.configuration import provider_from
 from pointsman.core.errors import BadRequest, CredentialError, MissingKey
 from pointsman.core.secret import Secret
 from pointsman.core.selection import Scope
+from pointsman.edge.sources import LONGEST_KEY
 from pointsman.rpc.methods.models import provider_named
 from pointsman.rpc.session_types import (
     ActivateSessionParams,
@@ -47,6 +48,8 @@ async def activate_session(ctx: Context, params: ActivateSessionParams) -> Sessi
     scope: Scope = params.scope or ("window" if ctx.client.gave_window else "global")
     app, client = ctx.app, ctx.client
     catalogue = app.catalogues.configured(client)
+    if params.base_url is not None:
+        _check_address(ctx, provider_named(ctx, app.trials.open(params.token).provider), params.base_url)
     session = app.trials.activate(params.token, scope, params.base_url, client, catalogue)
     listed = app.trials.list(client, app.catalogues.of(client))
     return next(each for each in listed if each.id == session.id)
@@ -93,7 +96,7 @@ def _key(provider: Provider, given: str | dict[str, str], by_plugins: Collection
         raise CredentialError(f"{provider.title} takes no key, so there is none to try.", "Just ask it.")
     if not key:
         raise MissingKey(f"No key came for {provider.title}.", "Give the key to try.", provider=provider.id)
-    if not (key.isascii() and key.isprintable()) or " " in key:
-        text = f"What came for {provider.title} is no key: it has characters that no key has."
+    if len(key) > LONGEST_KEY or not (key.isascii() and key.isprintable()) or " " in key:
+        text = f"What came for {provider.title} is no key: it is too long, or has characters that no key has."
         raise CredentialError(text, "Copy it again, without anything around it.", provider=provider.id)
     return Secret(key)
