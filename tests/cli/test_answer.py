@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from pointsman.cli import answer
-from pointsman.cli.answer import AnswerPrinter, receipt
+from pointsman.cli.answer import AnswerPrinter, ordinal, receipt
 
 STARTED = {"type": "started", "provider": "up", "model": "m", "account": "sk-…1234"}
 NOTICE = {"type": "notice", "about": "x", "text": "By the way."}
@@ -36,6 +36,10 @@ def thought(words: str) -> dict[str, Any]:
 
 def silent(seconds: float) -> dict[str, Any]:
     return {"type": "waiting", "seconds": seconds}
+
+
+def queued(place: int, seconds: float, **more: str) -> dict[str, Any]:
+    return silent(seconds) | {"place": place} | more
 
 
 def heard(capsys: pytest.CaptureFixture[str], *events: dict[str, Any]) -> tuple[str, str]:
@@ -81,6 +85,12 @@ def heard(capsys: pytest.CaptureFixture[str], *events: dict[str, Any]) -> tuple[
             "".join(f"… silent for {n} s\n" for n in (2, 4, 8)),
         ),
         ([silent(2), text("a"), silent(2)], "a\n", "… silent for 2 s\n" * 2),
+        (
+            [queued(3, 0, queue="Acme"), queued(2, 2, queue="Acme"), queued(1, 3), queued(1, 4), silent(2)],
+            "",
+            "… 3rd in the queue of Acme after 0 s\n… 2nd in the queue of Acme after 2 s\n"
+            "… next in the queue after 4 s\n… silent for 2 s\n",
+        ),
     ],
 )
 def test_pipes(capsys: pytest.CaptureFixture[str], events: list[dict[str, Any]], out: str, err: str) -> None:
@@ -109,6 +119,11 @@ def test_a_terminal_shows_both_streams_in_one_place(
 ) -> None:
     monkeypatch.setattr(answer, "is_terminal", lambda stream: True)
     assert heard(capsys, *events) == (out, err)
+
+
+def test_places() -> None:
+    said = [ordinal(number) for number in (1, 2, 3, 4, 10, 11, 12, 13, 21, 101, 111, 1002)]
+    assert " ".join(said) == "1st 2nd 3rd 4th 10th 11th 12th 13th 21st 101st 111th 1002nd"
 
 
 @pytest.mark.parametrize(

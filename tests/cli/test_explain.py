@@ -19,7 +19,8 @@ def test_a_chain_is_told_in_order(shell: Shell) -> None:
     shell.configure(CONFIGURED)
     done = shell.run("explain", "chain:both")
     assert (done.returncode, done.stderr) == (0, "")
-    said, first, second, skipped = done.stdout.splitlines()
+    said, order, first, second, skipped = done.stdout.splitlines()
+    assert order == "In the order of the chain."
     assert said == "chain:both: chain both"
     assert first == "1\techo:echo\t"
     assert second == "2\techo:slow\t"

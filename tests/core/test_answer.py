@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pointsman.core.answer import Answer
+from pointsman.core.answer import Answer, together
 from pointsman.core.chat import (
     Conversation,
     Cost,
@@ -139,3 +139,35 @@ def test_what_the_provider_says_last_holds() -> None:
     assert answer.usage(ASKED) == Usage(1, 9, exact=True)
     assert answer.cost == cost
     assert Answer().cost is None
+
+
+def test_what_an_attempt_reported_that_came_to_nothing_is_no_part_of_the_answer() -> None:
+    answer, told = Answer(), (Usage(100, 0, True), Cost(0.25, True, "p"))
+    assert answer.take_report() is None
+    answer.add(UsageReport(*told))
+    assert answer.take_report() == told
+    assert (answer.take_report(), answer.cost, answer.usage(ASKED).exact) == (None, None, False)
+
+
+def test_an_answer_of_two_parts_has_the_words_of_both_and_the_report_of_each() -> None:
+    answer, asked = Answer(), Conversation((Message("user", "Hello!"),))
+    for event in (ReasoningDelta("hm"), TextDelta("The sky "), UsageReport(Usage(3, 4, exact=True))):
+        answer.add(event)
+    first = answer.usage(asked)
+    answer.next_part()
+    assert answer.usage(asked).output_tokens == 0
+    answer.add(TextDelta("is blue."))
+    assert answer.text == "The sky is blue."
+    assert (answer.usage(asked).output_tokens, answer.usage(asked).exact) == (2, False)
+    assert together(first, answer.usage(asked)).output_tokens == 6
+    assert not answer.calls
+    answer.add(ToolCallDelta(0, "{}", "i", "n"))
+    assert answer.calls
+
+
+def test_tokens_of_two_parts_are_added_up() -> None:
+    one = Usage(1, 2, exact=True, cached_input_tokens=3, reasoning_tokens=4)
+    other = Usage(10, 20, exact=False, cached_input_tokens=30, cache_write_tokens=5)
+    both = Usage(11, 22, exact=False, cached_input_tokens=33, cache_write_tokens=5, reasoning_tokens=4)
+    assert together(one, other) == together(other, one) == both
+    assert together(Usage(1, 2, exact=True), Usage(3, 4, exact=True)) == Usage(4, 6, exact=True)

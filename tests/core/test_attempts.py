@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from itertools import cycle, product
 from typing import get_args
 
@@ -27,6 +28,8 @@ from pointsman.core.errors import (
     BadRequest,
     ConfigError,
     ConnectFailed,
+    ContextTooLong,
+    Interrupted,
     InvalidKey,
     MissingKey,
     Overloaded,
@@ -37,13 +40,13 @@ from pointsman.core.errors import (
 )
 
 PHASES: tuple[Phase, ...] = get_args(Phase)
-HAPPENINGS = ("visible", "ended", "hopeless", "retry", "key", "target")
+HAPPENINGS: tuple[Happening, ...] = ("visible", "ended", "hopeless", "retry", "key", "target")
 LEFT = Life(retries=2, keys_left=1, targets_left=1)
 SPENT = Life(tries=2, retries=2)
 
 
 def test_the_table_has_a_row_for_all_that_can_happen() -> None:
-    assert set(TABLE) == set(product(PHASES, HAPPENINGS))
+    assert set(TABLE) == {*product(PHASES, HAPPENINGS), ("speaking", "continue")}
     assert {move for _, move in TABLE.values()} == set(get_args(Move))
 
 
@@ -52,6 +55,14 @@ def test_an_answer_that_has_begun_is_never_begun_again(happening: Happening) -> 
     phase, move = TABLE["speaking", happening]
     assert phase == "speaking"
     assert move in {"emit", "finish", "interrupt"}
+
+
+@pytest.mark.parametrize("happening", HAPPENINGS)
+def test_who_goes_on_with_an_answer_may_fail_like_the_first_but_what_was_said_stands(happening: Happening) -> None:
+    phase, move = TABLE["seam", happening]
+    instead = {"hopeless": "interrupt"}
+    assert move == instead.get(happening, TABLE["quiet", happening][1])
+    assert phase == ("speaking" if happening == "visible" else "seam")
 
 
 @pytest.mark.parametrize("happening", HAPPENINGS)
@@ -107,6 +118,32 @@ def test_what_could_not_be_sent_may_be_sent_elsewhere(left: int, meaning: str) -
     life = Life(keys_left=1, targets_left=left)
     assert judge(life, BadRequest("no"), sent=False) == meaning
     assert judge(life, BadRequest("no")) == "hopeless"
+
+
+SPEAKS = Life("speaking", targets_left=1, continues=True)
+
+
+@pytest.mark.parametrize(
+    ("error", "life", "meaning"),
+    [
+        (Interrupted("broken"), SPEAKS, "continue"),
+        (Overloaded("o"), SPEAKS, "continue"),
+        (RateLimited("r"), SPEAKS, "continue"),
+        (Interrupted("broken"), replace(SPEAKS, targets_left=0), "retry"),
+        (Interrupted("broken"), replace(SPEAKS, continues=False), "retry"),
+        (BadRequest("b"), SPEAKS, "hopeless"),
+        (Interrupted("broken"), replace(SPEAKS, phase="seam"), "retry"),
+        (Interrupted("broken"), replace(SPEAKS, phase="seam", retries=0), "target"),
+    ],
+)
+def test_a_broken_answer_is_gone_on_with_where_that_is_wanted(error: PointsmanError, life: Life, meaning: str) -> None:
+    assert judge(life, error) == meaning
+    assert step(life, judge(life, error))[0].phase == ("seam" if meaning == "continue" else life.phase)
+
+
+@pytest.mark.parametrize(("roomier", "meaning"), [(0, "hopeless"), (1, "target")])
+def test_what_is_too_long_goes_only_where_more_fits(roomier: int, meaning: str) -> None:
+    assert judge(Life(targets_left=2, keys_left=1, roomier=roomier), ContextTooLong("long")) == meaning
 
 
 ERRORS = [Overloaded, RateLimited, InvalidKey, QuotaExhausted, MissingKey, BadRequest, ConnectFailed]

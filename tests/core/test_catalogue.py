@@ -11,7 +11,18 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from msgspec import Struct
 
-from pointsman.core.catalogue import Auth, Catalogue, Daemon, Links, Problem, Provider, Timeout
+from pointsman.core.catalogue import (
+    Auth,
+    Catalogue,
+    Chain,
+    Daemon,
+    Limits,
+    Links,
+    OverallLimits,
+    Problem,
+    Provider,
+    Timeout,
+)
 from pointsman.core.configuration import Layer, parse
 
 
@@ -122,9 +133,21 @@ def test_a_later_file_wins_over_an_earlier_one() -> None:
     )
     assert catalogue.default == "acme:big"
     assert catalogue.aliases == {"one": "acme:big", "two": "acme:small"}
-    assert catalogue.chains == {"all": ("acme:small",)}
+    assert catalogue.chains == {"all": Chain(("acme:small",))}
     assert catalogue.daemon == Daemon("never", 1)
     assert (catalogue.providers["acme"].name, catalogue.providers["acme"].max_retries) == ("Mine", 7)
+
+
+def test_limits_are_off_until_the_user_s_own_file_sets_them() -> None:
+    assert sound().limits == OverallLimits() == OverallLimits(None, None, None)
+    limits = "[limits]\nper_client_per_minute = 60\nper_minute = 600\n[providers.acme.limits]\nconcurrency = 5\n"
+    catalogue = sound(limits)
+    assert catalogue.limits == OverallLimits(per_client_per_minute=60, per_minute=600)
+    assert catalogue.providers["acme"].limits == Limits(concurrency=5)
+    own = Layer("p.toml", "limits.per_minute = 9", "project")
+    project = parse([SHIPPED, Layer("0.toml", limits), own], DIALECTS)
+    assert project.limits.per_minute == 600
+    assert "`limits` can't be set by a project" in project.problems[-1].message
 
 
 def test_each_value_remembers_where_it_came_from() -> None:
@@ -195,16 +218,19 @@ MISTAKES: dict[str, tuple[str, int | None, str, str]] = {
     "not text": ("\x00", 1, "Not valid TOML", "Mend that line"),
     "unknown at the top": ('\ndefualt = "x"', 2, "unknown field `defualt`", "`default`"),
     "unknown table": ("\n[alises]\na = 1\nb = 2", 2, "unknown field `alises`", "`aliases`"),
-    "nothing like it": ("zzz = 1", 1, "unknown field `zzz`", "Known here: default, aliases, chains, "),
+    "nothing like it": ("zzz = 1", 1, "unknown field `zzz`", "Known here: default, fallback, aliases, chains, "),
     "the wrong type at the top": ("# hm\ndefault = 3", 2, "`default`: Expected `str", EXAMPLE),
     "a table for a string": ("[default]\nx = 1", 1, "`default`: Expected `str", EXAMPLE),
     "a string for a table": ('aliases = "x"', 1, "`aliases`: Expected `object`", EXAMPLE),
     "an alias that is no name": ('[aliases]\na = "acme"\nb = 3', 3, "`aliases.b`: Expected `str`", EXAMPLE),
-    "a chain that is no list": ('chains.c = "acme:big"', 1, "`chains.c`: Expected `array`", EXAMPLE),
+    "a chain that is no list": ('chains.c = "acme:big"', 1, "`chains.c`: Expected `object | array`", EXAMPLE),
     "a link that is no name": ("[chains]\nc = [1]", 2, "`chains.c`: Expected `str`", EXAMPLE),
     "a provider that is no table": ("[providers]\nx = 3", 2, "`providers.x`: Expected `object`", EXAMPLE),
     "unknown in the daemon": ("[daemon]\nidle = 3", 2, "unknown field `idle`", "`idle_exit`"),
     "a limit that is too long": ("[daemon]\ndrain = 16", 2, "`daemon.drain`: Expected `float` <= 15", EXAMPLE),
+    "unknown in a chain": ("[chains.c]\ntargets = []\nstrategi = 3", 3, "unknown field `strategi`", "`strategy`"),
+    "unknown in the limits": ("[limits]\nper_minutes = 3", 2, "unknown field `per_minutes`", "`per_minute`"),
+    "no request at all": ("[limits]\nconcurrency = 0", 2, "`limits.concurrency`: Expected `int` >= 1", EXAMPLE),
     "a limit of nothing": ("[daemon]\ndrain = 0", 2, "`daemon.drain`: Expected `float` > 0", EXAMPLE),
     "unknown in a provider": (
         '\n[providers.x] # mine\nbase_url = "http://h"\nbase-url = "http://h"',
@@ -308,7 +334,7 @@ def test_a_mistake_costs_nothing_but_itself(case: str) -> None:
     catalogue = read(FINE, text)
     assert len(catalogue.problems) == 1
     assert catalogue.providers["fine"].base_url == "https://f.example"
-    assert (catalogue.default, catalogue.chains["f"], catalogue.daemon.drain) == ("fine", ("fine",), 3)
+    assert (catalogue.default, catalogue.chains["f"].targets, catalogue.daemon.drain) == ("fine", ("fine",), 3)
     assert ("acme" in catalogue.providers) == ("providers.acme" not in text)
 
 
@@ -333,7 +359,7 @@ def test_a_mistake_costs_nothing_else_in_its_own_table() -> None:
     )
     assert [problem.line for problem in catalogue.problems] == [2, 5, 7, 10, 13, 15]
     assert catalogue.aliases == {"good": "acme:big"}
-    assert catalogue.chains == {"good": ("acme:big",)}
+    assert catalogue.chains == {"good": Chain(("acme:big",))}
     assert catalogue.daemon == Daemon(drain=4)
     assert set(catalogue.providers) == {"acme", "good"}
 

@@ -61,6 +61,7 @@ ON_THE_WIRE: list[tuple[Event | Part | Message | Tool | Options | NamedTool, Any
     (AttemptFailed("m", ERROR.data(), "n"), {"type": "attemptFailed", "model": "m", "error": ERROR_JSON, "next": "n"}),
     (Notice("a", "t"), {"type": "notice", "about": "a", "text": "t"}),
     (Waiting(2.0), {"type": "waiting", "seconds": 2.0}),
+    (Waiting(2.0, 3, "Acme"), {"type": "waiting", "seconds": 2.0, "place": 3, "queue": "Acme"}),
     (
         UsageReport(USAGE, Cost(0.5, exact=True, source="p")),
         {

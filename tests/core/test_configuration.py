@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from msgspec import Struct
 
-from pointsman.core.catalogue import Catalogue
+from pointsman.core.catalogue import Catalogue, Chain
 from pointsman.core.configuration import Layer, build, provider_from, read
 from pointsman.core.environment import Environment
 from pointsman.core.errors import ConfigError
@@ -91,10 +91,31 @@ work = ["acme:theirs", "acme:mine"]
     )
     assert found.problems == ()
     assert found.aliases == {"best": "acme:theirs", "also": "acme:also"}
-    assert found.chains == {"work": ("acme:theirs", "acme:mine")}
+    assert found.chains == {"work": Chain(("acme:theirs", "acme:mine"))}
     assert (found.default, found.project_default) == ("acme:mine", "acme:theirs")
     assert found.origins["aliases.best"] == "/project/.pointsman.toml"
     assert found.origins["aliases.also"] == found.origins["default"] == "/home/me/pointsman.toml"
+
+
+def test_the_providers_of_the_user_keep_the_order_of_their_file() -> None:
+    found = catalogue(user('fallback = "zed"\n[providers.zed]\nbase_url = "https://z.example"\n[providers.acme]\n'))
+    assert (found.by_user, found.fallback) == (("zed", "acme"), "zed")
+    assert catalogue().by_user == ()
+
+
+def test_a_project_names_nobody_who_stands_in() -> None:
+    found = catalogue(user('fallback = "acme"'), project('fallback = "acme:theirs"'))
+    assert found.fallback == "acme"
+    assert [problem.message.partition(":")[0] for problem in found.problems] == ["`fallback` can't be set by a project"]
+
+
+def test_a_value_in_place_of_a_table_leaves_no_trace_of_it() -> None:
+    mine = user('[chains]\nwork = { targets = ["acme"], strategy = "sticky" }\n')
+    found = catalogue(mine, project('[chains]\nwork = ["acme:theirs"]\n'))
+    assert found.chains == {"work": Chain(("acme:theirs",))}
+    chains = {path: origin for path, origin in found.origins.items() if path.startswith("chains.")}
+    assert chains == {"chains.work": "/project/.pointsman.toml"}
+    assert "chains.work.strategy" in catalogue(mine).origins
 
 
 def test_each_value_remembers_its_layer() -> None:

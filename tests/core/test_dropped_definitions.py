@@ -98,7 +98,9 @@ def test_where_a_health_check_is(path: str, url: str) -> None:
 
 def test_what_a_plan_gives() -> None:
     text = BASE + "limits = { requests_per_minute = 60, weekly = 80, rolling = 225 }"
-    assert read(dropped(text)).providers["corp"].limits == Limits(60, 80, 225, 5.0)
+    assert read(dropped(text)).providers["corp"].limits == Limits(
+        requests_per_minute=60, weekly=80, rolling=225, window_hours=5.0
+    )
 
 
 @pytest.mark.parametrize("kind", ["user", "dropped"])

@@ -7,8 +7,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from pointsman.core.accounting import WrittenPrice
+from pointsman.core.catalogue import Provider
 from pointsman.core.chat import Usage
-from pointsman.core.pricing import Price, PriceTier, cost
+from pointsman.core.pricing import CONFIGURED, Price, PriceTier, configured, cost
 
 PLAIN = Price(3.0, 15.0, "genai-prices")
 CACHED = Price(3.0, 15.0, "genai-prices", 0.3, 3.75)
@@ -41,6 +43,9 @@ def used(
         (CACHED, used(1000, 0, written=1000), 0.00375),
         (CACHED, used(1000, 0, cached=500, written=200), (300 * 3 + 500 * 0.3 + 200 * 3.75) / 1e6),
         (CACHED, used(100, 0, cached=500), 500 * 0.3 / 1e6),  # odd counts make no negative costs
+        (Price(1.0, 10.0, "up", reasoning_usd_per_million=30.0), used(0, 100, thought=90), (10 * 10 + 90 * 30) / 1e6),
+        (Price(1.0, 10.0, "up", reasoning_usd_per_million=30.0), used(0, 100, thought=900), 0.003),
+        (Price(1.0, 1.0, "up", usd_per_request=0.012), used(500, 500), 0.013),
         (Price(0.0, 0.0, "up"), used(1000, 1000), 0.0),
         (Price(2.0, 2.0, "up", 0.0, 0.0), used(1000, 0, cached=600, written=400), 0.0),
         (TIERED, used(200_000, 100_000), 0.2 + 0.2),
@@ -71,3 +76,26 @@ def test_how_a_price_is_written() -> None:
         "outputUsdPerMillion": 15.0,
         "source": "genai-prices",
     }
+
+
+def test_what_the_user_has_written_holds_for_a_model_and_its_short_names() -> None:
+    prices = {"big": WrittenPrice(3.0, 15.0, 0.3, 3.75, 20.0, 0.01), "other": WrittenPrice(1.0, 2.0)}
+    provider = Provider(id="p", base_url="http://p.example", aliases={"big": "vendor/big-1"}, prices=prices)
+    said = configured(provider, "vendor/big-1")
+    assert said == Price(3.0, 15.0, CONFIGURED, 0.3, 3.75, reasoning_usd_per_million=20.0, usd_per_request=0.01)
+    assert configured(provider, "other") == Price(1.0, 2.0, CONFIGURED)
+    assert configured(provider, "big") is None
+
+
+@pytest.mark.parametrize(
+    ("price", "free"),
+    [
+        (Price(0.0, 0.0, "up"), True),
+        (Price(0.0, 0.0, "up", 0.0, tiers=(PriceTier(10, 0.0, 0.0),)), True),
+        (Price(0.0, 0.0, "up", tiers=(PriceTier(10, 0.0, 1.0),)), False),
+        (Price(0.0, 0.0, "up", usd_per_request=0.01), False),
+        (PLAIN, False),
+    ],
+)
+def test_what_is_free(price: Price, free: bool) -> None:
+    assert price.is_free is free

@@ -9,7 +9,8 @@ import pytest
 from msgspec import Struct
 
 from pointsman.core.chat import Message, Usage
-from pointsman.core.receipt import Attempt, ChatResult, ChatSummary, Timing
+from pointsman.core.receipt import Attempt, ChatResult, ChatSummary, Timing, route_taken
+from pointsman.core.routing import Plan, Route, Target
 from pointsman.core.trial import Step
 
 RESULT = ChatResult(
@@ -77,3 +78,17 @@ def test_how_it_is_written(value: Struct, expected: dict[str, Any]) -> None:
 def test_what_no_step_can_be(field: str, odd: str) -> None:
     with pytest.raises(msgspec.ValidationError, match=field):
         msgspec.convert({"step": "reach", "outcome": "ok", "milliseconds": 7, field: odd}, Step)
+
+
+@pytest.mark.parametrize("order", [None, "by turns"])
+def test_a_plan_in_words_is_all_that_decided(order: str | None) -> None:
+    a, b, c = (Target(id, "m") for id in "abc")
+    plan = Plan(Route("chain:x", (a, b, c), "chain x"), (c, a), ((b, "no key"),), order)
+    said = {
+        "spec": "chain:x",
+        "rule": "chain x",
+        "targets": ["c:m", "a:m"],
+        "skipped": [{"model": "m", "provider": "b", "reason": "no key"}],
+    }
+    told = msgspec.json.decode(msgspec.json.encode(route_taken(plan)))
+    assert told == said | ({"order": order} if order else {})

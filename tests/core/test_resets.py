@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pointsman.core.resets import LATEST_TIME, Reset, date, duration, in_words, reset, used_up
+from pointsman.core.resets import LATEST_TIME, Reset, date, duration, in_words, reset, run_out, used_up
 
 NOON = 1795003200.0
 """2026-11-18 12:00:00 UTC."""
@@ -154,3 +154,24 @@ def test_a_wait_beyond_the_last_year_has_no_time() -> None:
 @pytest.mark.parametrize("value", [10**400, -(10**400), "9" * 400, "9" * 400 + "s"])
 def test_a_number_beyond_all_bounds_says_nothing(value: object) -> None:
     assert reset(value, NOON) is None
+
+
+@pytest.mark.parametrize(
+    ("headers", "seconds"),
+    [
+        ({}, None),
+        ({"x-ratelimit-reset-requests": "6s", "x-ratelimit-remaining-requests": "0"}, 6.0),
+        ({"x-ratelimit-reset-requests": "6s", "x-ratelimit-remaining-requests": "1"}, None),
+        ({"x-ratelimit-reset-requests": "6s"}, None),
+        ({"x-ratelimit-reset-requests": "soon", "x-ratelimit-remaining-requests": "0"}, None),
+        ({"retry-after-reset": "6s", "retry-after-remaining": "0"}, None),
+        (
+            {"a-reset-tokens": "6s", "a-remaining-tokens": "0", "a-reset-requests": "60s", "a-remaining-requests": "0"},
+            60.0,
+        ),
+        ({"x-codex-primary-reset-at": "30s", "x-codex-primary-used-percent": "100"}, 30.0),
+    ],
+)
+def test_the_last_answer_that_a_limit_allows(headers: dict[str, str], seconds: float | None) -> None:
+    found = run_out(headers)
+    assert (found.seconds if found else None) == seconds

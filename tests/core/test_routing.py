@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pointsman.core.catalogue import Catalogue, Provider, nearest
+from pointsman.core.catalogue import Catalogue, Chain, Provider, nearest
 from pointsman.core.errors import (
     ConfigError,
     PointsmanError,
@@ -17,7 +17,7 @@ from pointsman.core.errors import (
     UnknownModel,
     UnknownProvider,
 )
-from pointsman.core.routing import Plan, Route, Target, plan, resolve
+from pointsman.core.routing import Plan, Route, Target, plan, resolve, with_fallback
 
 
 def provider(id: str, default: str | None = None, models: tuple[str, ...] = (), **aliases: str) -> Provider:
@@ -47,12 +47,12 @@ CATALOGUE = Catalogue(
         "self": "self",
     },
     chains={
-        "coding": ("openrouter:sonnet-4", "openai:gpt-4", "ollama"),
-        "twice": ("best", "openai:gpt-4", "openrouter:sonnet-4", "chain:coding"),
-        "nested": ("poe:cheap", "chain:coding"),
-        "loop": ("openai:gpt-4", "chain:back"),
-        "back": ("chain:loop",),
-        "broken": ("openai:gpt-4", "nothing-of-that-name"),
+        "coding": Chain(("openrouter:sonnet-4", "openai:gpt-4", "ollama")),
+        "twice": Chain(("best", "openai:gpt-4", "openrouter:sonnet-4", "chain:coding")),
+        "nested": Chain(("poe:cheap", "chain:coding")),
+        "loop": Chain(("openai:gpt-4", "chain:back")),
+        "back": Chain(("chain:loop",)),
+        "broken": Chain(("openai:gpt-4", "nothing-of-that-name")),
     },
     default="openai:gpt-4",
 )
@@ -208,13 +208,13 @@ NAMES = st.builds(str.__add__, st.sampled_from(["", "", "p:", "q:", "x:", "chain
 @settings(deadline=None)
 @given(
     st.dictionaries(NAMES, NAMES, max_size=5),
-    st.dictionaries(st.sampled_from("abc"), st.lists(NAMES, max_size=4).map(tuple), max_size=3),
+    st.dictionaries(st.sampled_from("abc"), st.lists(NAMES, max_size=4).map(tuple).map(Chain), max_size=3),
     st.none() | NAMES,
     NAMES,
     st.none() | NAMES,
 )
 def test_a_name_leads_to_targets_or_to_an_error_of_ours(
-    aliases: dict[str, str], chains: dict[str, tuple[str, ...]], default: str | None, name: str, current: str | None
+    aliases: dict[str, str], chains: dict[str, Chain], default: str | None, name: str, current: str | None
 ) -> None:
     both = {"p": provider("p", "a", a="x"), "q": provider("q", models=("b",))}
     try:
@@ -240,3 +240,120 @@ def test_a_plan_keeps_the_order_and_says_why_a_target_was_left_out() -> None:
     reasons = {b: "no key"}
     assert plan(route, reasons.get) == Plan(route, (a, c), ((b, "no key"),))
     assert plan(route, lambda _: "no").targets == ()
+
+
+A, B, C, D = (Target("p", name) for name in "abcd")
+NO, TOO_SMALL, OUT = {A: "no key"}, {B: "too small"}, {C: "cooling"}
+
+
+@pytest.mark.parametrize(
+    ("asked", "targets", "skipped", "held"),
+    [
+        ((A, B, C, D), (D,), "no key, too small, cooling", (C,)),
+        ((A, B, C), (), "no key, too small, cooling", (C,)),
+        ((A, B), (B,), "no key", ()),
+        ((B,), (B,), "", ()),
+        ((C,), (), "cooling", (C,)),
+        ((A,), (), "no key", ()),
+    ],
+)
+def test_who_does_not_fit_is_asked_if_there_is_nobody_else(
+    asked: tuple[Target, ...], targets: tuple[Target, ...], skipped: str, held: tuple[Target, ...]
+) -> None:
+    found = plan(Route("x", asked, "x"), NO.get, TOO_SMALL.get, OUT.get)
+    assert (found.targets, found.held) == (targets, held)
+    assert ", ".join(reason for _, reason in found.skipped) == skipped
+
+
+PATTERNED = Catalogue(
+    providers={
+        "openai": provider("openai", "gpt-4", ("gpt-4", "qwen-mine")),
+        "cloud": Provider(
+            id="cloud", base_url="https://cloud.example", patterns=("kimi*", "qwen*"), aliases={"qwen": "qwen3"}
+        ),
+        "other": provider("other", "kimi-own", ("kimi-own",)),
+    },
+    aliases={"kimi-alias": "openai:gpt-4"},
+    default="openai:gpt-4",
+)
+
+
+@pytest.mark.parametrize(
+    ("name", "current", "target"),
+    [
+        ("kimi-k2:1t", None, "cloud:kimi-k2:1t"),
+        ("kimi-own", "other", "other:kimi-own"),
+        ("kimi-own", "openai", "cloud:kimi-own"),
+        ("kimi-alias", None, "openai:gpt-4"),
+        ("qwen-mine", None, "cloud:qwen-mine"),
+        ("qwen", None, "cloud:qwen3"),
+        ("openai:kimi", None, "openai:kimi"),
+    ],
+)
+def test_a_pattern_comes_behind_the_provider_in_use_and_before_the_default(
+    name: str, current: str | None, target: str
+) -> None:
+    assert list(map(str, resolve(PATTERNED, name, current).targets)) == [target]
+
+
+def test_a_pattern_leads_to_nobody_who_cannot_be_asked() -> None:
+    assert str(resolve(PATTERNED, "qwen-mine", usable=lambda id: id != "cloud").targets[0]) == "openai:qwen-mine"
+    with pytest.raises(UnknownModel):
+        resolve(PATTERNED, "kimi-k2", usable=lambda id: id != "cloud")
+
+
+def test_a_chain_says_how_its_targets_are_ordered_and_what_a_broken_answer_does() -> None:
+    chain = Chain(("openai:gpt-4",), "cheapest", "continue")
+    found = replace(CATALOGUE, chains={"c": chain}, aliases={"a": "chain:c"})
+    for name in ("chain:c", "a"):
+        route = resolve(found, name)
+        assert (route.strategy, route.on_break, route.chain) == ("cheapest", "continue", "c")
+
+
+# What stands in
+
+
+def local(id: str, model: str) -> Provider:
+    """A server on this machine."""
+    return Provider(id=id, base_url="http://localhost", kind="local", default_model=model)
+
+
+HOUSE = Catalogue(
+    providers={
+        "here": local("here", "llama"),
+        "there": local("there", "small"),
+        "openai": provider("openai", "gpt-4"),
+        "other": provider("other", "large"),
+    },
+    chains={"both": Chain(("other", "there")), "one": Chain(("openai",))},
+)
+
+
+@pytest.mark.parametrize(
+    ("named", "fallback", "targets", "standing_in"),
+    [
+        ("openai", "other", "openai:gpt-4 other:large", "other:large"),
+        ("openai", "openai:gpt-4", "openai:gpt-4", ""),
+        ("openai", "chain:both", "openai:gpt-4 other:large there:small", "other:large there:small"),
+        ("here", "chain:both", "here:llama there:small", "there:small"),
+        ("here", "other", "here:llama", ""),
+        ("chain:one", "other", "openai:gpt-4", ""),
+    ],
+    ids=["another", "itself", "several", "on this machine", "nobody on this machine", "a chain says it all"],
+)
+def test_what_stands_in_comes_behind(named: str, fallback: str, targets: str, standing_in: str) -> None:
+    route = with_fallback(HOUSE, resolve(HOUSE, named), resolve(HOUSE, fallback))
+    assert " ".join(map(str, route.targets)) == targets
+    assert " ".join(map(str, route.fallback)) == standing_in
+    assert route.spec == named
+
+
+def test_who_was_not_named_is_said_aloud() -> None:
+    first, second = Target("openai", "gpt-4"), Target("other", "large")
+    route = Route("openai:gpt-4", (first, second), "", fallback=(second,))
+    assert Plan(route, (first, second), ()).aloud(first) is None
+    said = "openai:gpt-4 gave no answer. other:large stands in for it, as your `fallback` says."
+    assert Plan(route, (first, second), ()).aloud(second) == said
+    assert (
+        Plan(replace(route, notice="The default has no key."), (first,), ()).aloud(first) == "The default has no key."
+    )

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from pointsman.core.chat import Conversation, Message, Notice, Part, TextPart, ToolCallPart, ToolResultPart
-from pointsman.core.turns import MISSING, MOVED, NO_RESULT, settled
+from pointsman.core.turns import GO_ON, MISSING, MOVED, NO_RESULT, going_on, settled
 
 ASK = Message("user", "go")
 ON = Message("user", "go on")
@@ -68,3 +68,11 @@ def test_what_is_not_is_mended_and_told(case: str) -> None:
     mended, notices = settled(Conversation(given))
     assert (mended.messages, notices) == (wanted, told)
     assert settled(mended) == (mended, [])
+
+
+def test_who_goes_on_is_given_the_text_so_far_and_asked_to() -> None:
+    asked = Conversation((ASK,), system="s")
+    assert going_on(asked, "The sky ") == Conversation(
+        (ASK, Message("assistant", (TextPart("The sky "),)), Message("user", (TextPart(GO_ON),))), system="s"
+    )
+    assert going_on(asked, " \n") is asked, "only thoughts were seen: it is asked anew"

@@ -11,6 +11,7 @@ from pointsman.edge import prices
 from pointsman.edge.prices import look_up
 
 OPENAI, ANTHROPIC = "https://api.openai.com/v1", "https://api.anthropic.com"
+OPENROUTER = "https://openrouter.ai/api/v1"
 
 
 async def test_a_model_is_found_by_its_provider_s_address() -> None:
@@ -29,6 +30,17 @@ async def test_a_model_is_found_by_its_provider_s_address() -> None:
     assert claude.price.cache_write_usd_per_million is not None
     assert [tier.above_input_tokens for tier in claude.price.tiers] == [200_000]
     assert claude.price.tiers[0].input_usd_per_million > claude.price.input_usd_per_million
+
+
+async def test_a_price_for_each_request_and_one_for_reasoning() -> None:
+    found = await look_up({"https://api.perplexity.ai": ["sonar"], OPENROUTER: ["perplexity/sonar-deep-research"]})
+    assert found is not None
+    sonar, research = (next(iter(models.values())).price for models in found.values())
+    assert sonar
+    assert sonar.usd_per_request
+    assert 0 < sonar.usd_per_request < 1
+    assert research
+    assert research.reasoning_usd_per_million
 
 
 async def test_an_address_that_it_does_not_know_has_no_prices() -> None:

@@ -34,6 +34,9 @@ EXPECTED = {
 SHARED: dict[str, set[str]] = {"OPENAI_API_KEY": {"openai", "openai-responses"}}
 """Variables that more than one provider is meant to read a key from."""
 
+FAMILIES = ("kimi", "deepseek", "cogito", "qwen", "ministral", "nemotron", "gemma", "glm", "devstral")
+"""The models that only one provider serves for who has no other keys."""
+
 LITERALS = {
     "edge/transport.py": {"echo": "the scheme of its URLs, which has a transport of its own"},
     "wire/__init__.py": dict.fromkeys(("echo", "openai-responses"), "the dialect of that name"),
@@ -61,12 +64,14 @@ WORDS = {
     "cli/keys.py": {"openrouter": "an example in the help"},
     "cli/try_.py": {"openrouter": "an example in the help"},
     "cli/alias.py": {"openrouter": "an example in the help"},
+    "cli/chain.py": dict.fromkeys(("deepseek", "ollama", "openai", "openrouter"), "an example in the help"),
     "cli/completion.py": {"echo": "the shell's, in an example"},
     "cli/config.py": {"echo": "the shell's, in an example", "openrouter": "an example in the help"},
     "cli/demo.py": {"echo": "what is shown offline; `pointsman demo` uses it as a person would, by its name"},
     "cli/main.py": {"echo": "an example in the help"},
     "cli/models.py": {"ollama": "an example in the help"},
     "cli/providers.py": {"openrouter": "an example in the help"},
+    "cli/usage.py": {"deepseek": "an example in the help"},
     "cli/use.py": {"openrouter": "an example in the help"},
     "edge/aws.py": LITERALS["edge/aws.py"],
     "edge/transport.py": LITERALS["edge/transport.py"],
@@ -236,7 +241,7 @@ def example(file: Path) -> Catalogue:
 
 
 def test_there_is_one_for_each_way_to_begin() -> None:
-    names = {"several-providers", "anthropic-alone", "bedrock", "vertex", "azure", "local-only"}
+    names = {"several-providers", "anthropic-alone", "bedrock", "vertex", "azure", "local-only", "chains"}
     assert {file.stem for file in EXAMPLES} == names
 
 
@@ -250,6 +255,36 @@ def test_an_example_is_right(file: Path) -> None:
             provider = catalogue.providers[target.provider]
             assert provider.configured_by_user, f"{name} leads to {target.provider}, which the example leaves out"
             assert not provider.missing, f"the example does not say {provider.missing} of {target.provider}"
+
+
+def test_the_chains_are_those_that_people_know() -> None:
+    catalogue = example(ROOT / "docs" / "examples" / "chains.toml")
+    found = {name: [str(t) for t in resolve(catalogue, f"chain:{name}").targets] for name in catalogue.chains}
+    assert found == {
+        "coding": [
+            "claude-code-max:claude-sonnet-4",
+            "openrouter:anthropic/claude-sonnet-4",
+            "openai:gpt-4",
+            "ollama:qwen3-coder",
+        ],
+        "chat": ["openrouter:qwen/qwen3-32b:free", "ollama:llama3.1", "lmstudio:local-model"],
+        "free-first": ["openrouter:openrouter/free", "ollama-cloud:gpt-oss:120b"],
+    }
+    assert [len(catalogue.providers[id].keys) for id in ("openrouter", "ollama-cloud")] == [3, 2]
+
+
+@pytest.mark.parametrize("family", FAMILIES)
+def test_a_family_leads_to_the_one_that_serves_it(family: str) -> None:
+    route = resolve(CATALOGUE, f"{family}-9:1t")
+    assert [str(target) for target in route.targets] == [f"ollama-cloud:{family}-9:1t"]
+    assert route.rule == f"{family}* is a pattern of ollama-cloud"
+    patterned = [provider.id for provider in CATALOGUE.providers.values() if provider.patterns]
+    assert patterned == ["ollama-cloud"]
+    assert len(CATALOGUE.providers["ollama-cloud"].patterns) == len(FAMILIES)
+
+
+def test_nobody_is_led_to_the_one_that_only_repeats() -> None:
+    assert [provider.id for provider in CATALOGUE.providers.values() if not provider.stands_in] == ["echo"]
 
 
 def test_what_is_to_stay_on_this_machine_stays_there() -> None:

@@ -14,7 +14,6 @@ from typing import Any, cast
 
 import msgspec
 
-from pointsman.core import network
 from pointsman.core.catalogue import Catalogue
 from pointsman.core.chat import AttemptFailed, Conversation, Event, Finished, Message, Started, TextDelta
 from pointsman.core.configuration import Layer, parse
@@ -29,7 +28,9 @@ from pointsman.edge.transport import Transports
 from pointsman.service.chats import Chat, Chats, Starter
 from pointsman.service.clients import Client, Clients
 from pointsman.service.credentials import Credentials
-from pointsman.service.driver import Job, Tools, start
+from pointsman.service.driver import start
+from pointsman.service.health import Health
+from pointsman.service.job import Job, Tools
 from pointsman.service.middleware import Middlewares
 from pointsman.service.models import Models
 from pointsman.service.prices import Prices
@@ -93,9 +94,7 @@ class Scripted:
         return [value and value.removeprefix("Bearer ") for value in found]
 
     @asynccontextmanager
-    async def stream(
-        self, request: Request, connect: float, egress: network.Egress = network.ORDINARY
-    ) -> AsyncIterator[Response]:
+    async def stream(self, request: Request, connect: float, *along: object) -> AsyncIterator[Response]:
         """Plays."""
         number = len(self.requests)
         self.requests.append(request)
@@ -204,6 +203,7 @@ class Bench:
         self.chats = Chats(self.clients)
         self.tasks = Tasks()
         self.environment = Environment()
+        self.credentials, self.health = Credentials(), Health()
 
     def begin(
         self,
@@ -217,9 +217,20 @@ class Bench:
         """A chat that is under way."""
         named = tuple(Target(*target.split(":", 1)) for target in targets)
         plan = Plan(Route(targets[0], named, "test"), named, tuple(skipped))
-        chat = Chat(id, targets[0], conversation.title, Starter("editor", None, None), 60.0)
+        return self.drive(plan, conversation, id, wires, middlewares)
+
+    def drive(
+        self,
+        plan: Plan,
+        conversation: Conversation = HELLO,
+        id: str = "c1",
+        wires: Wires = WIRES,
+        middlewares: Middlewares | None = None,
+    ) -> Chat:
+        """A chat along a plan."""
+        chat = Chat(id, plan.route.spec, conversation.title, Starter("editor", None, None), 60.0)
         self.chats.begin(chat)
-        tools = Tools(self.catalogue, Credentials(), self.out, self.chats, self.models, wires)
+        tools = Tools(self.catalogue, self.credentials, self.out, self.chats, self.models, wires, health=self.health)
         along = middlewares.along(chat) if middlewares else None
         start(Job(chat, conversation, self.environment, plan, companions=along), tools, self.tasks)
         return chat

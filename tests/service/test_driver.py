@@ -27,7 +27,7 @@ from pointsman.core.chat import (
 from pointsman.core.environment import Environment
 from pointsman.core.errors import ConnectFailed, Interrupted
 from pointsman.core.routing import Target
-from pointsman.service import driver, silence
+from pointsman.service import attempting, silence
 from pointsman.service.chats import TELL_AFTER, ChatsChanged
 from pointsman.wire import openai_chat_reader
 from tests.service.bench import (
@@ -317,7 +317,7 @@ async def test_everybody_is_told_when_a_chat_begins_finds_its_provider_and_ends(
 
 
 async def test_an_answer_that_is_too_large_is_interrupted(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(driver, "LONGEST_CHAT", 2**20)
+    monkeypatch.setattr(attempting, "LONGEST_CHAT", 2**20)
     bench = Bench(Scripted(Play(tuple(delta(content="x" * 10_000) for _ in range(1000)))), *ONE)
     chat = bench.begin("one:m")
     *_, last = await events(chat)

@@ -166,6 +166,16 @@ FALLBACKS: dict[str, tuple[list[str], dict[str, str], tuple[str | None, Decider,
         {},
         ("a", "default", "unavailable"),
     ),
+    "the first in the user's file, whatever comes with Pointsman": (
+        [ALPHA, "[providers.shipped]"],
+        {},
+        ("alpha", "fallback", "available"),
+    ),
+    "one that is not to stand in": (
+        [provider("x", stands_in=False), ALPHA],
+        {},
+        ("alpha", "fallback", "available"),
+    ),
     "no default model": ([provider("x").replace("default_model", "name")], {}, (None, "none", "unset")),
     "echo, if it is asked for": (['default = "echo"'], {}, ("echo", "default", "available")),
 }
@@ -176,6 +186,62 @@ async def test_what_holds_where_nothing_is_chosen(case: str, path: Path) -> None
     texts, environment, expected = FALLBACKS[case]
     house = await reopened(path, *texts)
     assert house.holds(join(house.clients, **environment)) == expected
+
+
+async def test_another_than_the_default_is_told_and_says_why(path: Path) -> None:
+    house = await reopened(path, 'default = "keyed"', KEYED, ALPHA)
+    client, keyed = join(house.clients), join(house.clients, K="key")
+    said = house.selections.route(client, None).notice
+    assert said is not None
+    assert said.startswith("Your default keyed can't be asked: keyed has no key")
+    assert said.endswith(
+        "alpha answers instead: it is the first of the providers that you have configured and that can be asked."
+    )
+    assert said in house.selections.current(client).why
+    assert house.selections.route(client, "alpha:m").notice is None, "it was named"
+    assert house.selections.route(keyed, None).notice is None
+    assert house.selections.current(keyed).why == "Decided by the default of pointsman.toml."
+    gone = await reopened(path, 'default = "gone:m"', ALPHA)
+    assert "Your default gone:m leads nowhere. alpha answers" in gone.selections.current(join(gone.clients)).why
+    without = await reopened(path, ALPHA)
+    assert without.selections.route(join(without.clients), None).notice is None, "there is no default to miss"
+
+
+async def test_a_stored_key_is_a_configured_provider(path: Path) -> None:
+    class Keeps(Credentials):
+        def stored(self, provider: str) -> bool:
+            return provider == "shipped"
+
+    house = House(path)
+    models = Models(Credentials(), Transports({}), house.store)
+    selections = Selections(cast("Catalogues", house.fixed), Keeps(), models, house.clients, house.store)
+    assert selections.current(join(house.clients)).model == "shipped"
+    assert house.selections.current(join(house.clients)).model is None
+    await house.store.close()
+
+
+async def test_a_pattern_leads_to_who_has_a_key(path: Path) -> None:
+    cloud = provider("cloud", "env:K", patterns=["kimi*"])
+    house = await reopened(path, 'default = "alpha"', ALPHA, cloud)
+    route = house.selections.route(join(house.clients, K="key"), "kimi-k2")
+    assert (route.spec, route.rule) == ("cloud:kimi-k2", "kimi* is a pattern of cloud")
+    with pytest.raises(UnknownModel):
+        house.selections.route(join(house.clients), "kimi-k2")
+
+
+@pytest.mark.parametrize(
+    ("fallback", "targets"),
+    [("alpha:n", "keyed:m alpha:n"), ("gone:m", "keyed:m"), ("c", "keyed:m"), ("keyed", "keyed:m")],
+    ids=["another", "one that leads nowhere", "one in a circle", "itself"],
+)
+async def test_what_stands_in_is_what_the_file_names(path: Path, fallback: str, targets: str) -> None:
+    house = await reopened(path, f'fallback = "{fallback}"\naliases = {{ c = "d", d = "c" }}', ALPHA, KEYED)
+    client = join(house.clients)
+    route = house.selections.with_fallback(client, house.selections.route(client, "keyed:m"))
+    assert " ".join(map(str, route.targets)) == targets
+    assert len(route.fallback) == len(route.targets) - 1
+    nowhere = fallback in {"gone:m", "c"}
+    assert route.rule.endswith(f"; your `fallback` {fallback} leads nowhere now") == nowhere
 
 
 async def test_nothing_is_asked_where_nothing_holds(path: Path) -> None:

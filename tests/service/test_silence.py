@@ -102,6 +102,25 @@ async def test_any_word_puts_the_limit_off(readable: bool) -> None:
         await talk(silent, readable, 0.8)
 
 
+@pytest.mark.parametrize("readable", [True, False, None])
+async def test_a_whole_answer_has_a_limit_of_its_own_whatever_comes(readable: bool | None) -> None:
+    loop = asyncio.get_running_loop()
+    began = loop.time()
+    with pytest.raises(TimedOut, match=r"Acme did not come to an end within 0\.2 seconds") as late:
+        async with Silence(lambda _: None, Timeout(5, 5, 5, whole=0.2), ACME) as silent:
+            if readable is None:
+                await nothing()
+            await talk(silent, readable or False, 5)
+    assert 0.199 <= loop.time() - began < 4
+    assert "timeout.whole" in late.value.advice
+
+
+async def test_a_limit_of_silence_that_comes_first_is_told_as_that() -> None:
+    with pytest.raises(TimedOut, match="was silent for 0"):
+        async with Silence(lambda _: None, Timeout(0.05, 0.05, 0.05, whole=60), ACME):
+            await nothing()
+
+
 async def test_what_follows_a_complete_answer_is_not_waited_for_long() -> None:
     loop = asyncio.get_running_loop()
     async with Silence(lambda _: None, Timeout(), ACME) as silent:

@@ -13,6 +13,8 @@ export const methods = {
   attachChat: "pointsman/attachChat",
   cancelChat: "pointsman/cancelChat",
   listChats: "pointsman/listChats",
+  usage: "pointsman/usage",
+  exportUsage: "pointsman/exportUsage",
   setKey: "pointsman/setKey",
   removeKey: "pointsman/removeKey",
   listKeys: "pointsman/listKeys",
@@ -29,6 +31,7 @@ export const methods = {
   setProvider: "pointsman/setProvider",
   removeProvider: "pointsman/removeProvider",
   setAlias: "pointsman/setAlias",
+  setChain: "pointsman/setChain",
   setDefault: "pointsman/setDefault",
   reloadConfig: "pointsman/reloadConfig",
   testProvider: "pointsman/testProvider",
@@ -91,6 +94,14 @@ export interface Methods {
   "pointsman/cancelChat": { params: ChatRef; result: ChatResult };
   /** Lists the chats of all clients, for attaching. */
   "pointsman/listChats": { params: Nothing; result: ListChatsResult };
+  /**
+   * Sums up what chats took and cost, those that were cancelled, broke off or failed among them.
+   *
+   * An unknown price is no cost of 0: `unpriced` says of how many chats nobody knows it.
+   */
+  "pointsman/usage": { params: UsageParams; result: UsageResult };
+  /** Gives the chats themselves, page by page: what each took and cost, never what was asked or answered. */
+  "pointsman/exportUsage": { params: ExportUsageParams; result: ExportUsageResult };
   /**
    * Stores a key, sealed, after it was tried, unless `test` is false.
    *
@@ -159,6 +170,12 @@ export interface Methods {
   "pointsman/removeProvider": { params: RemoveProviderParams; result: ConfigResult };
   /** Writes an alias into the user's file; a null model removes it. */
   "pointsman/setAlias": { params: SetAliasParams; result: ConfigResult };
+  /**
+   * Writes a chain into the user's file; null targets remove it.
+   *
+   * It is a plain list there where only targets are said, else a table.
+   */
+  "pointsman/setChain": { params: SetChainParams; result: ConfigResult };
   /** Writes the default model into the user's file; null removes it. Choices that were made win over it as before. */
   "pointsman/setDefault": { params: SetDefaultParams; result: ConfigResult };
   /**
@@ -176,8 +193,8 @@ export interface Methods {
   "pointsman/testProvider": { params: ProviderTestParams; result: ProviderTestResult };
   /** Trusts a folder's `.pointsman.toml` as it is now, or trusts it no more. A change of the file ends the trust. */
   "pointsman/trustWorkspace": { params: TrustParams; result: TrustResult };
-  /** Tells how the daemon is, and who is connected. */
-  "pointsman/status": { params: Nothing; result: StatusResult };
+  /** Tells how the daemon and its providers are, what was spent, and who is connected. */
+  "pointsman/status": { params: StatusParams; result: StatusResult };
   /**
    * Tells which key the stored credentials are sealed with, where that lies, and which of them are damaged.
    *
@@ -254,6 +271,7 @@ export type ErrorCode =
   | "UnknownModel"
   | "UnknownChain"
   | "NoModelChosen"
+  | "BudgetReached"
   | "NoTargetLeft"
   | "CredentialError"
   | "MissingKey"
@@ -409,6 +427,52 @@ export interface Author {
   windowId?: string;
 }
 
+/**
+ * One part of a budget: of `all`, of a provider or of a workspace, for this day or month, in US dollars.
+ *
+ * `whenReached` is what it says then; `resetsAt` is when it begins anew, RFC 3339 in UTC. `name` is that of the
+ * provider or the workspace.
+ */
+export interface BudgetState {
+  about: string;
+  period: "day" | "month";
+  spent: number;
+  budget: number;
+  reached: boolean;
+  whenReached: "next" | "refuse";
+  resetsAt: string;
+  name?: string;
+}
+
+/**
+ * One chat that has reached a provider. `usd` is absent where nobody knows the price; `source` is who says it.
+ *
+ * `inputTokens` include cached and cache-write tokens, `outputTokens` include reasoning; `exact`: the provider has
+ * counted them. `failedUsd` is what attempts before the answer cost, as far as that is known, and is in `usd`.
+ */
+export interface ChatEntry {
+  chatId: string;
+  endedAt: string;
+  provider: string;
+  model: string;
+  client: string;
+  outcome: StopReason | "error";
+  inputTokens: number;
+  outputTokens: number;
+  exact: boolean;
+  totalMs: number;
+  attempts: number;
+  usd?: number;
+  source?: string;
+  account?: string;
+  workspace?: string;
+  cachedInputTokens?: number;
+  cacheWriteTokens?: number;
+  reasoningTokens?: number;
+  firstTokenMs?: number;
+  failedUsd?: number;
+}
+
 /** An event of a chat. Pass over one whose `type` you do not know: a newer daemon may send more. */
 export type ChatEvent =
   | Started
@@ -434,7 +498,8 @@ export interface ChatEvents {
  * `chatId` is a new UUID; the daemon makes one when it is absent. `stream` false: no events, only the result.
  * `detach` is how many seconds the chat runs on unwatched; absent: 60 for a client that gave a `windowId`, else 0.
  * `credentials` are keys by provider, for this chat alone: never stored, shown or sent to another provider.
- * `session` is the token of a temporary session that this chat alone is to be asked with, active or not.
+ * `session` is the token of a temporary session that this chat alone is to be asked with, active or not. `trace` has
+ * the result say when what happened.
  */
 export interface ChatParams {
   /** at least 1 */
@@ -456,6 +521,8 @@ export interface ChatParams {
   /** absent: none */
   credentials?: Record<string, string>;
   session?: string;
+  /** absent: `false` */
+  trace?: boolean;
 }
 
 /** A chat by its id. */
@@ -465,7 +532,8 @@ export interface ChatRef {
 }
 
 /**
- * The end of a chat: the whole answer, who gave it, and what it took.
+ * The end of a chat: the whole answer, who gave it, and what it took. `route` is the plan that it was begun with.
+ * `trace` is there for who asked for one.
  *
  * `error` and `resume` come with the stop reason `interrupted`: what broke the answer off, and models that could
  * go on.
@@ -479,6 +547,8 @@ export interface ChatResult {
   usage: Usage;
   attempts: Attempt[];
   timing: Timing;
+  route?: RouteTaken;
+  trace?: Trace;
   account?: string;
   cost?: Cost;
   error?: ErrorData;
@@ -646,9 +716,11 @@ export interface ErrorData {
  * A name of a model, absent: the selection that holds for this connection; and what would be asked, as for a chat.
  *
  * Without `messages` the result says where the name leads, and nothing about what a target could not carry over.
+ * `conversationId` is that of the chats before, for a chain that goes by them.
  */
 export interface ExplainRouteParams {
   model?: string;
+  conversationId?: string;
   /** absent: none */
   messages?: Message[];
   system?: string;
@@ -676,12 +748,32 @@ export interface ExplainedTarget {
  * Where a name leads: `spec` is the name made independent of who asks, `rule` how it was understood.
  *
  * `targets` would be tried in this order, the next when one fails; none left means that a chat would end at once.
+ * `order` says why in this order, where there are several. It is what the `route` of a chat's result says, too.
  */
 export interface Explanation {
   spec: string;
   rule: string;
   targets: ExplainedTarget[];
   skipped: SkippedTarget[];
+  order?: string;
+}
+
+/** Which chats, as for `usage`; behind the one of the number `after`, at most `limit` of them. */
+export interface ExportUsageParams {
+  /** absent: `"month"` */
+  since?: string;
+  /** absent: `"now"` */
+  until?: string;
+  /** at least 0; absent: `0` */
+  after?: number;
+  /** 1 to 5000; absent: `1000` */
+  limit?: number;
+}
+
+/** Chats in their order. `next` is the number to go on behind; absent when these are the last. */
+export interface ExportUsageResult {
+  chats: ChatEntry[];
+  next?: number;
 }
 
 /** What the file is to be sealed by. */
@@ -891,6 +983,13 @@ export interface Message {
   cache?: boolean;
 }
 
+/** Where metrics can be read: a page of this machine, a file, or what keeps them from being there. */
+export interface MetricsInfo {
+  page?: string;
+  textfile?: string;
+  problem?: string;
+}
+
 /**
  * One model. `model` is the name to switch to, `id` the provider's own; windows are in tokens.
  *
@@ -974,8 +1073,9 @@ export interface PluginInfo {
 /**
  * The price of a model in US dollars a million tokens.
  *
- * `source` says who says so: the provider by its id, or `genai-prices`, of which `edition` is the release. What is
- * not said of cached tokens costs as much as input. `tiers` are for long requests, the shortest first.
+ * `source` says who says so: the user's `configuration`, the provider by its id, or `genai-prices`, of which `edition`
+ * is the release. What is not said of cached tokens costs as much as input, and of reasoning as much as output.
+ * `usdPerRequest` comes on top. `tiers` are for long requests, the shortest first.
  */
 export interface Price {
   inputUsdPerMillion: number;
@@ -986,6 +1086,8 @@ export interface Price {
   edition?: string;
   /** absent: none */
   tiers?: PriceTier[];
+  reasoningUsdPerMillion?: number;
+  usdPerRequest?: number;
 }
 
 /** The price of a request with more input tokens than `aboveInputTokens`; it holds for all of its tokens. */
@@ -995,6 +1097,7 @@ export interface PriceTier {
   outputUsdPerMillion: number;
   cachedInputUsdPerMillion?: number;
   cacheWriteUsdPerMillion?: number;
+  reasoningUsdPerMillion?: number;
 }
 
 /** A mistake in a configuration file: where, what, and what to do. `line` counts from 1. */
@@ -1006,8 +1109,9 @@ export interface Problem {
 }
 
 /**
- * One provider as this connection can use it. `active` is the one that the selection leads to,
- * `offline` a server on this machine that does not run. `temporary` is there while a temporary session is in front.
+ * One provider as this connection can use it. `active` is the one that the selection leads to; `offline` one that
+ * can't be reached, as a server on this machine that does not run; `rate-limited` and `error` say what happened when
+ * it was asked, `since` when, and `reason` in words. `temporary` is there while a temporary session is in front.
  *
  * `windows` are those of its plan, as far as one is known: counted here by requests, or told by the provider.
  * `remaining` requests are left by what is counted here, and `resetsAt` is when more of it comes back; of several
@@ -1020,7 +1124,7 @@ export interface ProviderInfo {
   wire: string;
   baseUrl: string;
   auth: AuthState;
-  state: "active" | "available" | "offline" | "unconfigured";
+  state: "active" | "available" | "error" | "offline" | "rate-limited" | "signed-out" | "unconfigured";
   models: string[];
   links: Links;
   /** absent: none */
@@ -1031,6 +1135,8 @@ export interface ProviderInfo {
   resetsAt?: string;
   /** absent: none */
   windows?: Window[];
+  since?: string;
+  reason?: string;
 }
 
 /** What sort of service a provider is. */
@@ -1039,6 +1145,35 @@ export type ProviderKind = "universal-gateway" | "direct-api" | "plan-based" | "
 /** A provider by its id. */
 export interface ProviderRef {
   provider: string;
+}
+
+/**
+ * One provider that can be used, or that the user has configured.
+ *
+ * `since` is when its state began, and `reason` what is held against it and until when, in words. `remaining` are the
+ * requests that its plan has left, and `resetsAt` is when there are more, or when it can be used again; `credit` is
+ * money that is left, by account. `costToday` is in US dollars as far as prices are known, which they are not for
+ * `unpricedToday` chats. `models` counts those that there are, `waiting` chats that a limit keeps.
+ */
+export interface ProviderStatus {
+  provider: string;
+  name: string;
+  state: "active" | "available" | "error" | "offline" | "rate-limited" | "signed-out" | "unconfigured";
+  models: number;
+  costToday: number;
+  /** absent: `0` */
+  unpricedToday?: number;
+  /** absent: `0` */
+  waiting?: number;
+  since?: string;
+  reason?: string;
+  resetsAt?: string;
+  remaining?: number;
+  /** absent: none */
+  credit?: Remaining[];
+  lastUsedAt?: string;
+  /** absent: none */
+  windows?: Window[];
 }
 
 /**
@@ -1093,6 +1228,19 @@ export interface ReasoningPart {
   opaque?: unknown;
 }
 
+/**
+ * Money that is left on an account, as its provider said at `at` (RFC 3339 in UTC).
+ *
+ * `currency` is a code of ISO 4217, `POINTS`, or empty where nobody says it; `account` is what people may see of the
+ * key.
+ */
+export interface Remaining {
+  amount: number;
+  currency: string;
+  at: string;
+  account?: string;
+}
+
 /** A stored key by its label; without one, the only one that there is. */
 export interface RemoveKeyParams {
   /** 1 to 200 characters */
@@ -1120,6 +1268,20 @@ export interface ResponseFormat {
   type: "json" | "jsonSchema" | "text";
   schema?: Record<string, unknown>;
   name?: string;
+}
+
+/**
+ * Where a name leads: `spec` is the name made independent of who asks, `rule` how it was understood.
+ *
+ * `targets` are tried in this order (`provider:model`), the next when one fails; `order` says why in this one, where
+ * there are several. `skipped` are those that were left out.
+ */
+export interface RouteTaken {
+  spec: string;
+  rule: string;
+  targets: string[];
+  skipped: SkippedTarget[];
+  order?: string;
 }
 
 /** Where a choice of a model holds; the narrowest that is set wins, `window` first. */
@@ -1217,6 +1379,21 @@ export interface SetAliasParams {
   ifRevision?: string;
 }
 
+/**
+ * Several ways to an answer under one name, as `chain:NAME`; null `targets` remove it.
+ *
+ * Absent `strategy` and `onBreak` stay as the user's file says, else `ordered` and `stop`. `ifRevision`: only if the
+ * file is still the one that was looked at.
+ */
+export interface SetChainParams {
+  /** 1 to 200 characters */
+  chain: string;
+  targets: string[] | null;
+  strategy?: "cheapest" | "fastest" | "ordered" | "round-robin" | "sticky";
+  onBreak?: "continue" | "stop";
+  ifRevision?: string;
+}
+
 /** The model for whoever has chosen none; null removes it. */
 export interface SetDefaultParams {
   model: string | null;
@@ -1305,7 +1482,7 @@ export interface SignOutResult {
   error?: ErrorData;
 }
 
-/** One way that would be left out, and why. */
+/** One way that is left out, and why. */
 export interface SkippedTarget {
   model: string;
   provider: string;
@@ -1320,10 +1497,19 @@ export interface Started {
   account?: string;
 }
 
+/** `credit` asks those providers that tell it what is left of the money, each ten minutes at most. */
+export interface StatusParams {
+  /** absent: `false` */
+  credit?: boolean;
+}
+
 /**
  * The daemon and what it is doing. `memory` is its resident set in bytes; `plugins` are those of other packages.
  *
- * `plans` are those of which anything is known.
+ * `dashboard` has the providers, the active one first. `spentToday` and `spentMonth` are US dollars as far as prices
+ * are known, which they are not for `unpricedToday` chats; days and months are those of the daemon's time zone.
+ * `waitingChats` are kept by a limit. `plans` are those of which anything is known. `metrics` says where they can be
+ * read, if anybody wants them.
  */
 export interface StatusResult {
   version: string;
@@ -1339,10 +1525,19 @@ export interface StatusResult {
   clients: ClientInfo[];
   runningChats: number;
   keptChats: number;
+  waitingChats: number;
   providers: number;
   problems: number;
   plugins: PluginInfo[];
-  plans: PlanInfo[];
+  dashboard: ProviderStatus[];
+  spentToday: number;
+  spentMonth: number;
+  unpricedToday: number;
+  /** absent: none */
+  budgets?: BudgetState[];
+  /** absent: none */
+  plans?: PlanInfo[];
+  metrics?: MetricsInfo;
 }
 
 /**
@@ -1454,6 +1649,76 @@ export interface ToolResultPart {
   isError?: boolean;
 }
 
+/**
+ * Sums over chats. `usd` is what is known; `unpriced` is how many chats it leaves out, `estimated` how many are
+ * counted by estimated tokens, `cancelled` how many did not come to their end, `plan` how many a plan has paid for.
+ * `againstUsd` is what the same tokens would have cost elsewhere.
+ */
+export interface Total {
+  name: string;
+  chats: number;
+  inputTokens: number;
+  outputTokens: number;
+  usd: number;
+  /** absent: `0` */
+  cachedInputTokens?: number;
+  /** absent: `0` */
+  cacheWriteTokens?: number;
+  /** absent: `0` */
+  reasoningTokens?: number;
+  /** absent: `0` */
+  unpriced?: number;
+  /** absent: `0` */
+  estimated?: number;
+  /** absent: `0` */
+  cancelled?: number;
+  /** absent: `0` */
+  plan?: number;
+  againstUsd?: number;
+}
+
+/** A chat as its daemon saw it: planned, then attempts and waits in their order. */
+export interface Trace {
+  plannedMs: number;
+  endedMs: number;
+  attempts: TracedAttempt[];
+  waits: TracedWait[];
+}
+
+/**
+ * One request to one model.
+ *
+ * `connectedMs` is when it had its connection (absent for what needs none), `firstByteMs` when the answer's head had
+ * come, `firstEventMs` and `lastEventMs` when the first and the last that could be read of it had. `status` is that of
+ * HTTP; bytes are those of bodies.
+ */
+export interface TracedAttempt {
+  model: string;
+  provider: string;
+  begunMs: number;
+  /** absent: `"cancelled"` */
+  outcome?: string;
+  account?: string;
+  status?: number;
+  sentMs?: number;
+  connectedMs?: number;
+  firstByteMs?: number;
+  firstEventMs?: number;
+  lastEventMs?: number;
+  endedMs?: number;
+  /** absent: `0` */
+  bytesOut?: number;
+  /** absent: `0` */
+  bytesIn?: number;
+}
+
+/** A wait before an attempt: for a limit, before a retry, or until a provider wants to be asked again. */
+export interface TracedWait {
+  waitFor: "limit" | "provider" | "retry";
+  begunMs: number;
+  endedMs: number;
+}
+
 /** A folder with a `.pointsman.toml`, by its absolute path, and whether it is to be trusted. */
 export interface TrustParams {
   folder: string;
@@ -1481,11 +1746,51 @@ export interface Usage {
   reasoningTokens?: number;
 }
 
+/**
+ * Which chats, by their end, and by what they are summed up.
+ *
+ * `since` and `until` are RFC 3339, a date (the whole day on the daemon's calendar), or for `since` also `7d`, `24h`,
+ * `2w`, `today`, `yesterday`, `week`, `month`, `year` or `all`. `against` names a model (`provider:model`) whose price
+ * the same tokens are to be priced by, too. At most `limit` sums are given: of days the latest, else the largest.
+ */
+export interface UsageParams {
+  /** absent: `"month"` */
+  since?: string;
+  /** absent: `"now"` */
+  until?: string;
+  /** absent: `"day"` */
+  by?: "account" | "client" | "day" | "model" | "provider" | "workspace";
+  against?: string;
+  /** 1 to 10000 */
+  limit?: number;
+}
+
 /** Tokens so far, and the cost where the provider reports it. */
 export interface UsageReport {
   type: "usage";
   usage: Usage;
   cost?: Cost;
+}
+
+/**
+ * Sums by name, and over all of them (`grand`): also of those that `limit` leaves out, `leftOut` in number.
+ *
+ * `recording` is false where nothing is written down: then there are no new chats in it. `againstPrice` is the price
+ * that `againstUsd` was reckoned with. `budgets` are how much of each is spent now.
+ */
+export interface UsageResult {
+  by: "account" | "client" | "day" | "model" | "provider" | "workspace";
+  since: string;
+  until: string;
+  totals: Total[];
+  grand: Total;
+  recording: boolean;
+  /** absent: `0` */
+  leftOut?: number;
+  against?: string;
+  againstPrice?: Price;
+  /** absent: none */
+  budgets?: BudgetState[];
 }
 
 /**
@@ -1506,10 +1811,17 @@ export interface VaultStatusResult {
   error?: ErrorData;
 }
 
-/** A heartbeat: the model has been silent for so many seconds. */
+/**
+ * A heartbeat: the model has been silent for so many seconds.
+ *
+ * With a `place`, 1 for the next, nothing has been sent yet: the chat waits for its turn within your own limits
+ * (docs/limits.md). `queue` then names the provider, where the limit is for that one alone.
+ */
 export interface Waiting {
   type: "waiting";
   seconds: number;
+  place?: number;
+  queue?: string;
 }
 
 /**

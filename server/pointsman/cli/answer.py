@@ -122,7 +122,7 @@ class AnswerPrinter:
 
     def _waiting(self, event: Mapping[str, Any]) -> None:
         """One line that counts, on a terminal; elsewhere a line now and then."""
-        words = f"… silent for {event['seconds']:.0f} s"
+        words = f"… {_queued(event) if event.get('place') else 'silent for'} {event['seconds']:.0f} s"
         if not self._notes_to_terminal:
             if event["seconds"] < self._silence_told:
                 self._silence_told = 0.0
@@ -186,6 +186,18 @@ def parts_of(message: Mapping[str, Any]) -> list[dict[str, Any]]:
     """The content of a message as parts, whichever way it came."""
     content = message["content"]
     return [{"type": "text", "text": content}] if isinstance(content, str) else content
+
+
+def _queued(event: Mapping[str, Any]) -> str:
+    """The place of a chat that waits for its turn."""
+    place, queue = event["place"], f" of {event['queue']}" if event.get("queue") else ""
+    return f"{'next' if place == 1 else ordinal(place)} in the queue{visible(queue)} after"
+
+
+def ordinal(number: int) -> str:
+    """A number as a place: 1st, 2nd, 3rd, 11th."""
+    ending = {1: "st", 2: "nd", 3: "rd"}.get(number % 10, "th") if number % 100 not in {11, 12, 13} else "th"
+    return f"{number}{ending}"
 
 
 def _tokens(count: int) -> str:

@@ -17,6 +17,7 @@ from pointsman.cli.answer import STATUS, AnswerPrinter
 from pointsman.cli.client import CallFailed, Client
 from pointsman.cli.parameters import as_json, complete_model
 from pointsman.cli.terminal import is_terminal, note, print_json
+from pointsman.cli.trace import trace_lines
 
 KINDS = {
     b"\x89PNG\r\n\x1a\n": "image/png",
@@ -37,6 +38,7 @@ LARGEST = 20 * 2**20
     "--image", "images", multiple=True, type=click.Path(exists=True, dir_okay=False), help="Show it a picture, too."
 )
 @click.option("--no-stream", is_flag=True, help="Print the answer at once, when it is complete.")
+@click.option("--trace", is_flag=True, help="Show where the time went.")
 @as_json
 def chat(
     words: tuple[str, ...],
@@ -44,6 +46,7 @@ def chat(
     system: str | None,
     images: tuple[str, ...],
     no_stream: bool,
+    trace: bool,
     as_json: bool,
 ) -> int:
     """Ask a model, and print its answer as it comes.
@@ -60,6 +63,7 @@ def chat(
     content = [{"type": "text", "text": question}, *pictures] if pictures else question
     params = {"messages": [{"role": "user", "content": content}], "stream": not (no_stream or as_json)}
     params |= {name: value for name, value in (("model", model), ("system", system)) if value is not None}
+    params |= {"trace": True} if trace else {}
     with Client() as client:
         return follow(client, "pointsman/chat", params, as_json=as_json)
 
@@ -76,7 +80,10 @@ def follow(client: Client, method: str, params: dict[str, Any], *, as_json: bool
     except CallFailed:
         printer.close()
         raise
-    return printer.finish(result, streamed=params.get("stream", True))
+    status = printer.finish(result, streamed=params.get("stream", True))
+    for line in trace_lines(result["trace"]) if "trace" in result else ():
+        note(line, dim=True)
+    return status
 
 
 def _question(words: Sequence[str]) -> str:

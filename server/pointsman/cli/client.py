@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import select
 import signal
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, nullcontext
@@ -110,6 +111,14 @@ class Client:
         numbers = [self._ask(method, params) for method, params in calls]
         found = self._answers(set(numbers), self._told)
         return [found[number] for number in numbers]
+
+    def listen(self, within: float) -> None:
+        """Hears the next that the daemon tells, if it does so within that many seconds."""
+        if not self._arrived and not select.select([self._socket], [], [], max(within, 0.0))[0]:
+            return
+        message = self._next()
+        if "method" in message and self._told:
+            self._told(message["method"], message.get("params"))
 
     def _ask(self, method: str, params: Any) -> int:
         self._number += 1

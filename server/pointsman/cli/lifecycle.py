@@ -7,10 +7,8 @@ import os
 import click
 
 from pointsman.cli.client import Client
-from pointsman.cli.failures import NO_DAEMON, Failure
+from pointsman.cli.failures import Failure
 from pointsman.cli.parameters import as_json
-from pointsman.cli.plans import show_plans
-from pointsman.cli.tables import show_status
 from pointsman.cli.terminal import print_json
 from pointsman.endpoint import is_held, places, stop
 
@@ -46,32 +44,6 @@ def daemon(detached: bool, ready_fd: int | None) -> int:
     from pointsman.daemon import main as run  # noqa: PLC0415 - slow, and only this command needs it
 
     return run(detached=detached, ready_fd=ready_fd)
-
-
-@click.command()
-@as_json
-def status(as_json: bool) -> int:
-    """Show the daemon, who is connected, and what it is doing.
-
-    \b
-      pointsman status --json
-
-    Never starts it; the exit status is 3 when none runs.
-    """
-    if not is_running():
-        click.echo(
-            "{}" if as_json else "No daemon is running. It starts by itself with the first editor that connects."
-        )
-        return NO_DAEMON
-    with Client(may_start=False) as client:
-        result = client.call("pointsman/status")
-        selection = client.call("pointsman/currentModel")
-    if as_json:
-        print_json({**result, "selection": selection})
-    else:
-        show_status(result, selection)
-        show_plans(result["plans"])
-    return 0
 
 
 @click.command(name="stop")

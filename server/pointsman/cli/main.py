@@ -16,6 +16,7 @@ from pointsman.cli import failures, lifecycle
 from pointsman.cli.accounts import accounts, login, logout
 from pointsman.cli.alias import alias
 from pointsman.cli.audit import audit
+from pointsman.cli.chain import chain
 from pointsman.cli.chat import chat
 from pointsman.cli.chats import chats
 from pointsman.cli.client import CallFailed
@@ -28,8 +29,10 @@ from pointsman.cli.models import models
 from pointsman.cli.providers import providers
 from pointsman.cli.trust import trust
 from pointsman.cli.try_ import sessions, try_
+from pointsman.cli.usage import usage
 from pointsman.cli.use import use
 from pointsman.cli.vault import vault
+from pointsman.cli.watching import status
 from pointsman.endpoint import VERSION, EndpointError
 
 NAME = "pointsman"
@@ -113,11 +116,12 @@ def cli() -> None:
 
 
 for command in (
-    *(chat, use, explain, models, alias, providers, chats, config, trust),
+    *(chat, use, explain, models, alias, chain, providers, chats, config, trust),
     *(login, logout, accounts),
     *(keys, try_, sessions),
     *(vault, audit),
-    *(lifecycle.status, lifecycle.stop_, lifecycle.restart, lifecycle.doctor, log),
+    usage,
+    *(status, lifecycle.stop_, lifecycle.restart, lifecycle.doctor, log),
     *(lifecycle.connect, lifecycle.daemon, lifecycle.service, completion, lifecycle.demo),
 ):
     cli.add_command(command)

@@ -1,4 +1,4 @@
-"""Which names may be given to providers and aliases, in plain words. Must never know which names are taken."""
+"""Which names may be given to providers, aliases and chains, in plain words. Must never know which names are taken."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from pointsman.cli.terminal import HIDDEN
 
 ID = re.compile(r"[a-z0-9][a-z0-9._-]{0,63}")
 LONGEST = 200
-"""Characters of an alias."""
+"""Characters of an alias, or of a chain's name."""
 CHAIN = "chain"
 
 
@@ -30,14 +30,23 @@ def must_be_id(name: str) -> None:
 
 def must_be_alias(name: str) -> None:
     """Raises UsageError for what can't be a short name."""
-    if not name.strip() or name != name.strip():
-        raise click.UsageError("A short name must have letters, and no blanks around them. Choose another.")
-    if len(name) > LONGEST:
-        raise click.UsageError(f"A short name has {LONGEST} characters at most. Choose a shorter one.")
-    if not _is_plain(name):
-        raise click.UsageError(f"{name!r} has signs that nobody can see or type. Choose a name without them.")
+    _must_be_plain(name, "A short name")
     if name.partition(":")[0] == CHAIN:
         raise click.UsageError("`chain:` begins the name of a chain, so no short name can. Choose another.")
+
+
+def must_be_chain(name: str) -> None:
+    """Raises UsageError for what can't be the name of a chain."""
+    _must_be_plain(name, "The name of a chain")
+
+
+def _must_be_plain(name: str, what: str) -> None:
+    if not name.strip() or name != name.strip():
+        raise click.UsageError(f"{what} must have letters, and no blanks around them. Choose another.")
+    if len(name) > LONGEST:
+        raise click.UsageError(f"{what} has {LONGEST} characters at most. Choose a shorter one.")
+    if not _is_plain(name):
+        raise click.UsageError(f"{name!r} has signs that nobody can see or type. Choose a name without them.")
 
 
 def _is_plain(name: str) -> bool:

@@ -52,8 +52,8 @@ def complete_model(client: Client) -> Iterable[tuple[str, str]]:
     config = client.call("pointsman/getConfig")["values"]
     for name, target in config["aliases"].items():
         yield name, target
-    for name, targets in config["chains"].items():
-        yield f"chain:{name}", ", ".join(targets)
+    for name, chain in config["chains"].items():
+        yield f"chain:{name}", ", ".join(chain["targets"])
     usable = {provider["id"]: provider for provider in _providers(client) if provider["state"] != "unconfigured"}
     for id, provider in usable.items():
         yield id, provider["name"]
@@ -69,6 +69,13 @@ def complete_alias(client: Client) -> Iterable[tuple[str, str]]:
     """The aliases there are."""
     aliases: dict[str, str] = client.call("pointsman/getConfig")["values"]["aliases"]
     return aliases.items()
+
+
+@_completion
+def complete_chain(client: Client) -> Iterable[tuple[str, str]]:
+    """The chains there are."""
+    for name, chain in client.call("pointsman/getConfig")["values"]["chains"].items():
+        yield name, ", ".join(chain["targets"])
 
 
 @_completion

@@ -14,10 +14,10 @@ def show_plans(plans: Iterable[Mapping[str, Any]]) -> None:
     for plan in plans:
         if any(window["usedPercent"] for window in plan.get("windows", ())):
             back = f"; more from {local(plan['resetsAt'])}" if "resetsAt" in plan else ""
-            say(f"Plan       {plan['name']}: {', '.join(map(_window, plan['windows']))}{back}")
+            say(f"Plan       {plan['name']}: {', '.join(map(in_words, plan['windows']))}{back}")
 
 
-def _window(window: Mapping[str, Any]) -> str:
+def in_words(window: Mapping[str, Any]) -> str:
     """`3 of 225 requests in 5 hours`, or `40 % of 7 days` where the provider tells no more."""
     account = f" ({window['account']})" if "account" in window else ""
     if "limit" in window:

@@ -22,26 +22,11 @@ SHORTEST_ID = 8
 """Characters of a chat's id that a terminal shows at the least."""
 
 
-def show_status(status: dict[str, Any], selection: dict[str, Any]) -> None:
-    """The daemon, the choice, and the clients."""
-    minutes = status["uptimeSeconds"] / 60
-    leaving = ", shutting down" if status["draining"] else ""
-    say(f"Pointsman {status['version']}, process {status['pid']}, up {minutes:.0f} min{leaving}")
-    say(f"Model      {chosen(selection)}")
-    say(f"Chats      {status['runningChats']} running, {status['keptChats']} kept")
-    say(f"Memory     {status['memory'] / 2**20:.0f} MiB")
-    say(f"Config     {status['configFile']}, {status['providers']} providers, {status['problems']} problems")
-    say(f"Log        {status['logFile']}")
-    rows = [_client(client) for client in status["clients"]]
-    for plugin in status.get("plugins", ()):
-        wrong = f": {plugin['problem']}" if "problem" in plugin else ""
-        say(f"Plugin     {plugin['name']} ({plugin['package']} {plugin['version']}) is {plugin['state']}{wrong}")
-    print_table(("client", "version", "window", "workspace", "since"), rows, headed=True)
-
-
 def show_route(route: Mapping[str, Any]) -> None:
     """Where a name leads: one line a target, in the order in which they would be tried, and what each would lose."""
     say(f"{route['spec']}: {route['rule']}")
+    if "order" in route:
+        say(f"{route['order'][:1].upper()}{route['order'][1:]}.")
     rows: list[Row] = []
     for number, target in enumerate(route["targets"], 1):
         if "error" in target:
@@ -187,6 +172,23 @@ def show_aliases(aliases: Mapping[str, str], origins: Mapping[str, str]) -> None
     print_table(("alias", "model", "from"), rows)
 
 
+def show_chains(chains: Mapping[str, Mapping[str, Any]], origins: Mapping[str, str]) -> None:
+    """One line a chain: its targets in their order, what it does besides trying one after the other, and its layer."""
+    rows = [
+        (
+            name,
+            " → ".join(chain["targets"]),
+            ", ".join(filter(None, (chain["strategy"], CHAIN_ENDS[chain["on_break"]]))),
+            _from(origins.get(f"chains.{name}", "")),
+        )
+        for name, chain in sorted(chains.items())
+    ]
+    print_table(("chain", "targets", "how", "from"), rows)
+
+
+CHAIN_ENDS = {"stop": "", "continue": "goes on when an answer breaks off"}
+
+
 def show_values(rows: Sequence[Row]) -> None:
     """One line a value of the configuration, and the layer that it comes from."""
     print_table(("value", "is", "from"), [(path, value, _from(origin)) for path, value, origin in rows])
@@ -242,11 +244,6 @@ def _legend(sign: str) -> None:
     """What a sign means, for people."""
     if is_terminal(sys.stdout):
         say(f"{sign}{LEGEND[sign]}")
-
-
-def _client(client: Mapping[str, Any]) -> Row:
-    name = f"{client['client']} {client.get('clientVersion', '')}"
-    return name, client["version"], client["windowId"], client.get("workspace", ""), local(client["connectedAt"])
 
 
 def _way(order: str, way: Mapping[str, Any], about: str) -> Row:

@@ -12,7 +12,8 @@ import json
 import os
 import sys
 import unicodedata
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, TextIO
 
 import click
@@ -83,6 +84,21 @@ def print_table(columns: Sequence[str], rows: Iterable[Sequence[str]], *, headed
         table.add_row(*(Text(visible(row[number])) for number in used))
     if rows:
         screen.print(table)
+
+
+@contextmanager
+def drawing() -> Iterator[Callable[[Iterable[str]], None]]:
+    """Lines on a terminal that the next ones take the place of; the last stay. None is wrapped, and none flickers."""
+    from rich.live import Live  # noqa: PLC0415
+    from rich.text import Text  # noqa: PLC0415
+
+    with Live(console=console(), auto_refresh=False) as live:
+
+        def draw(lines: Iterable[str]) -> None:
+            text = Text("\n".join(map(visible, lines)), no_wrap=True, overflow="ellipsis")
+            live.update(text, refresh=True)
+
+        yield draw
 
 
 def print_json(value: Any) -> None:

@@ -67,7 +67,7 @@ def _choices(client: Client) -> list[tuple[str, str]]:
     values = client.call("pointsman/getConfig")["values"]
     states = {each["id"]: each["state"] for each in client.call("pointsman/listProviders")["providers"]}
     found = [(name, f"alias of {target}") for name, target in values["aliases"].items()]
-    found += [(f"chain:{name}", " → ".join(targets)) for name, targets in values["chains"].items()]
+    found += [(f"chain:{name}", " → ".join(chain["targets"])) for name, chain in values["chains"].items()]
     for model in client.call("pointsman/listModels")["models"]:
         if (state := states.get(model["provider"])) != "unconfigured":
             found.append((model["model"], "offline" if state == "offline" else ""))

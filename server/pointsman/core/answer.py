@@ -53,6 +53,20 @@ class Answer:
             case _:
                 pass
 
+    @property
+    def text(self) -> str:
+        """What was said in words so far."""
+        return "".join(part.text for part in self.message().parts if isinstance(part, TextPart))
+
+    @property
+    def calls(self) -> bool:
+        """Whether a tool has been called, or was about to be."""
+        return bool(self._calls)
+
+    def next_part(self) -> None:
+        """Somebody else goes on: what comes is theirs, and what was reported so far was of those before."""
+        self._usage, self.cost, self._output_bytes = None, None, 0
+
     def message(self) -> Message:
         """The answer so far as an assistant message."""
         return Message(role="assistant", content=tuple(run.part() for run in self._runs))
@@ -63,6 +77,13 @@ class Answer:
             return self._usage
         asked = len(msgspec.json.encode((conversation.system, conversation.messages, conversation.tools)))
         return Usage(input_tokens=_tokens(asked), output_tokens=_tokens(self._output_bytes), exact=False)
+
+    def take_report(self) -> tuple[Usage, Cost | None] | None:
+        """What the provider reported so far, for an attempt that has come to nothing: it is no part of the answer."""
+        if self._usage is None:
+            return None
+        taken, self._usage, self.cost = (self._usage, self.cost), None, None
+        return taken
 
     def _say(self, kind: type[TextPart | ReasoningPart], text: str) -> None:
         self._output_bytes += len(text.encode("utf-8", "replace"))
@@ -123,6 +144,22 @@ class _Call:
         except UNREADABLE:
             return ToolCallPart(self.id, self.name, {}, text, self.signature)
         return ToolCallPart(self.id, self.name, arguments, signature=self.signature)
+
+
+def together(one: Usage, other: Usage) -> Usage:
+    """The tokens of two parts of an answer."""
+
+    def added(first: int | None, second: int | None) -> int | None:
+        return None if first is None and second is None else (first or 0) + (second or 0)
+
+    return Usage(
+        input_tokens=one.input_tokens + other.input_tokens,
+        output_tokens=one.output_tokens + other.output_tokens,
+        exact=one.exact and other.exact,
+        cached_input_tokens=added(one.cached_input_tokens, other.cached_input_tokens),
+        cache_write_tokens=added(one.cache_write_tokens, other.cache_write_tokens),
+        reasoning_tokens=added(one.reasoning_tokens, other.reasoning_tokens),
+    )
 
 
 def _tokens(size: int) -> int:

@@ -11,6 +11,9 @@ from urllib.parse import urlencode, urljoin
 
 from msgspec import Meta, Struct
 
+from pointsman.core.accounting import Recording, WrittenPrice
+from pointsman.core.budget import Budgets
+from pointsman.core.credit import Credit
 from pointsman.core.network import PROXY, Egress, Network, Tls, egress, named
 from pointsman.core.oauth import OAuth
 from pointsman.core.parameters import Parameter, places, said
@@ -24,6 +27,7 @@ Seconds = Says[float, Meta(gt=0, le=366 * 86400)]
 Count = Says[int, Meta(ge=1)]
 Kind = Literal["universal-gateway", "direct-api", "plan-based", "local", "custom"]
 Scheme = Literal["none", "optional-key", "bearer", "header", "oauth", "passthrough", "aws", "gcp", "program"]
+Strategy = Literal["ordered", "cheapest", "fastest", "round-robin", "sticky"]
 SCHEMES: frozenset[str] = frozenset(get_args(Scheme))
 """Those that are ours; a plugin may add another."""
 Feature = Literal["streaming", "tools", "images", "files", "reasoning", "json", "caching", "search"]
@@ -62,6 +66,7 @@ class Timeout(Struct, frozen=True, forbid_unknown_fields=True):
     connect: Says[Seconds, Meta(description="until there is a connection")] = 10.0
     first_event: Says[Seconds, Meta(description="until the first sign of an answer, the connection included")] = 120.0
     between_events: Says[Seconds, Meta(description="between two signs of one")] = 120.0
+    whole: Says[Seconds | None, Meta(description="until an answer is complete; no limit where it is absent")] = None
 
 
 class Links(Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
@@ -73,9 +78,11 @@ class Links(Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True)
 
 
 class Limits(Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
-    """How many requests a plan gives, and where answers say so themselves. They are shown, and stop nothing."""
+    """How many requests may be sent, and how many a plan gives. Beyond the first two, chats wait for their turn
+    (docs/limits.md); the others are shown, and stop nothing."""
 
-    requests_per_minute: Says[Count | None, Meta(description="requests a minute")] = None
+    requests_per_minute: Says[Count | None, Meta(description="requests a minute that chats may send, in all")] = None
+    concurrency: Says[Count | None, Meta(description="answers that may be under way at once")] = None
     weekly: Says[Count | None, Meta(description="requests in seven days")] = None
     rolling: Says[Count | None, Meta(description="requests in any `window_hours`")] = None
     window_hours: Says[float, Meta(gt=0, le=744, description="the length of that window, in hours")] = 5.0
@@ -86,6 +93,15 @@ class Limits(Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True
             "`…-primary-used-percent`, `…-primary-window-minutes`, `…-primary-reset-at`, and `…-secondary-…`",
         ),
     ] = None
+
+
+class OverallLimits(Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
+    """How many requests all chats together may send, whichever provider they go to. Beyond that they wait for their
+    turn (docs/limits.md). Without these there is no limit. Only your own pointsman.toml may say them."""
+
+    per_client_per_minute: Says[Count | None, Meta(description="requests a minute from one window of an editor")] = None
+    per_minute: Says[Count | None, Meta(description="requests a minute from all of them")] = None
+    concurrency: Says[Count | None, Meta(description="answers that may be under way at once")] = None
 
 
 class TemporaryKey(Struct, frozen=True, rename="camel"):
@@ -123,11 +139,21 @@ class Provider(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     default_model: Says[str | None, Meta(description="the model that the provider's name alone stands for")] = None
     models: Says[tuple[str, ...], Meta(description="models to list besides those that it lists itself")] = ()
     aliases: Says[dict[str, str], Meta(description="its own short names for models")] = {}
+    prices: Says[
+        dict[str, WrittenPrice],
+        Meta(description="what its models cost, by their names, over what it or genai-prices says"),
+    ] = {}
+    patterns: Says[
+        tuple[str, ...], Meta(description="names, with `*` for any letters, that are its models if nobody else's")
+    ] = ()
     api_version: Says[
         str | None,
         Meta(description="its version of the API: in the query, as `api-version`, or where the dialect puts it"),
     ] = None
     auto_detect: Says[bool, Meta(description="whether a local server may be looked for")] = True
+    stands_in: Says[
+        bool, Meta(description="whether it may be asked where nobody named it, since the default has no key")
+    ] = True
     timeout: Says[Timeout, Meta(description="limits of patience")] = Timeout()
     max_retries: Says[int, Meta(ge=0, le=10, description="how often the same request may be sent again")] = 2
     quirks: Says[dict[str, Any], Meta(description="what it does differently from others of its dialect")] = {}
@@ -141,6 +167,7 @@ class Provider(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     health_check: Says[
         str | None, Meta(description="a path to GET that calls no model, and is refused to a wrong key")
     ] = None
+    credit: Says[Credit | None, Meta(description="where it says what is left of the money on an account")] = None
     key_hint: Says[str | None, Meta(description="what else to look at when a right key is refused")] = None
     configured_by_user: bool = False
     template: str = ""
@@ -193,6 +220,11 @@ class Provider(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
         """The address of its health check; a path that begins with a slash counts from the host."""
         return urljoin(self.url(""), self.health_check) if self.health_check else None
 
+    @property
+    def credit_url(self) -> str | None:
+        """The address that says what is left; a path that begins with a slash counts from the host."""
+        return urljoin(self.url(""), self.credit.path) if self.credit else None
+
     def model(self, name: str) -> str:
         """The provider's own id for one of its short names; any other name is taken as an id."""
         return self.aliases.get(name, name)
@@ -201,6 +233,23 @@ class Provider(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     def names(self) -> set[str]:
         """All model names that the configuration knows for this provider."""
         return {*self.aliases, *self.models, *([self.default_model] if self.default_model else [])}
+
+
+class Chain(Struct, frozen=True, forbid_unknown_fields=True):
+    """Several ways to an answer, under one name."""
+
+    targets: Says[tuple[str, ...], Meta(description="names of models, as everywhere; also of other chains")]
+    strategy: Says[
+        Strategy,
+        Meta(
+            description="which goes first: `ordered` as written, the `cheapest` for this conversation, the `fastest` "
+            "to its first word so far, `round-robin` by turns, or `sticky` where the conversation's prompt cache is"
+        ),
+    ] = "ordered"
+    on_break: Says[
+        Literal["stop", "continue"],
+        Meta(description="what a broken answer does: it stops, or the next target goes on from its text so far"),
+    ] = "stop"
 
 
 class Daemon(Struct, frozen=True, forbid_unknown_fields=True):
@@ -213,6 +262,19 @@ class Daemon(Struct, frozen=True, forbid_unknown_fields=True):
     drain: Says[
         float, Meta(gt=0, le=15, description="seconds that chats have to finish, 15 at most, when it stops")
     ] = 10.0
+
+
+class MetricsSettings(Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
+    """Where metrics for Prometheus are told; nowhere if nothing is said. They need the extra `metrics`."""
+
+    port: Says[
+        Says[int, Meta(ge=1, le=65535)] | None,
+        Meta(description="a port of this machine's loopback address alone, with the page /metrics"),
+    ] = None
+    textfile: Says[
+        Says[str, Meta(pattern=r"^(/|~/).*\.prom$")] | None,
+        Meta(description="a file that is written each 15 seconds, for node_exporter's textfile collector"),
+    ] = None
 
 
 class Problem(Struct, frozen=True, rename="camel", omit_defaults=True):
@@ -230,17 +292,24 @@ class Catalogue:
 
     `origins` maps the path of a value (`providers.corp.base_url`) to its layer.
 
-    `default` is the user's own, `project_default` that of a trusted project file. `secrets` are all that stand in the
-    files themselves: while the catalogue lives, nobody reads them anywhere.
+    `default` is the user's own, `project_default` that of a trusted project file. `fallback` is asked where what was
+    named gives no answer. `by_user` are the ids of the providers that the user's own files name, in their order.
+    `secrets` are all that stand in the files themselves: while the catalogue lives, nobody reads them anywhere.
     """
 
     providers: Mapping[str, Provider]
     aliases: Mapping[str, str] = field(default_factory=dict)
-    chains: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    chains: Mapping[str, Chain] = field(default_factory=dict)
     default: str | None = None
     project_default: str | None = None
+    fallback: str | None = None
+    by_user: tuple[str, ...] = ()
     daemon: Daemon = field(default_factory=Daemon)
+    limits: OverallLimits = field(default_factory=OverallLimits)
     network: Network = field(default_factory=Network)
+    metrics: MetricsSettings = field(default_factory=MetricsSettings)
+    budgets: Budgets = field(default_factory=Budgets)
+    ledger: Recording = field(default_factory=Recording)
     problems: tuple[Problem, ...] = ()
     origins: Mapping[str, str] = field(default_factory=dict)
     secrets: tuple[Secret, ...] = ()

@@ -231,10 +231,16 @@ class Notice(Struct, tag="notice", frozen=True, rename="camel"):
     text: str
 
 
-class Waiting(Struct, tag="waiting", frozen=True, rename="camel"):
-    """A heartbeat: the model has been silent for so many seconds."""
+class Waiting(Struct, tag="waiting", frozen=True, rename="camel", omit_defaults=True):
+    """A heartbeat: the model has been silent for so many seconds.
+
+    With a `place`, 1 for the next, nothing has been sent yet: the chat waits for its turn within your own limits
+    (docs/limits.md). `queue` then names the provider, where the limit is for that one alone.
+    """
 
     seconds: float
+    place: int | None = None
+    queue: str | None = None
 
 
 class UsageReport(Struct, tag="usage", frozen=True, rename="camel", omit_defaults=True):

@@ -17,21 +17,27 @@ from urllib.parse import urlsplit
 import msgspec
 from msgspec import Struct
 
+from pointsman.core.accounting import Recording, WrittenPrice
+from pointsman.core.budget import Budget, Budgets
 from pointsman.core.catalogue import (
     SCHEMES,
     Auth,
     Catalogue,
+    Chain,
     Daemon,
     Limits,
     Links,
+    MetricsSettings,
+    OverallLimits,
     Problem,
     Provider,
     Timeout,
 )
+from pointsman.core.credit import Credit
 from pointsman.core.elsewhere import left_behind, settled
 from pointsman.core.errors import ConfigError
 from pointsman.core.http import origin as origin_of
-from pointsman.core.mistakes import ANYTHING, line_of, misfit, syntax, unknown
+from pointsman.core.mistakes import ANYTHING, budgets_of_nobody, line_of, misfit, syntax, unknown
 from pointsman.core.network import Network, Tls, proxy_mistake
 from pointsman.core.oauth import OAuth
 from pointsman.core.parameters import Parameter, example, fill, places
@@ -49,22 +55,42 @@ class _File(Struct, forbid_unknown_fields=True):
     """
 
     default: str | None = None
+    fallback: str | None = None
     aliases: dict[str, str] = {}
-    chains: dict[str, tuple[str, ...]] = {}
+    chains: dict[str, tuple[str, ...] | Chain] = {}
     providers: dict[str, dict[str, Any]] = {}
     daemon: Daemon = Daemon()
+    limits: OverallLimits = OverallLimits()
     network: Network = Network()
+    metrics: MetricsSettings = MetricsSettings()
+    budgets: Budgets = Budgets()
+    ledger: Recording = Recording()
 
 
+_TABLES: dict[str, type[Struct]] = {
+    "chains": Chain,
+    "daemon": Daemon,
+    "limits": OverallLimits,
+    "network": Network,
+    "metrics": MetricsSettings,
+    "budgets": Budgets,
+    "budgets.all": Budget,
+    "budgets.providers": Budget,
+    "budgets.workspaces": Budget,
+    "ledger": Recording,
+}
+"""What the tables of the top level must fit."""
 _STRUCTS: dict[str, type[Struct]] = {
     "": Provider,
     "auth": Auth,
     "auth.oauth": OAuth,
+    "credit": Credit,
     "timeout": Timeout,
     "links": Links,
     "limits": Limits,
     "tls": Tls,
     "parameters": Parameter,
+    "prices": WrittenPrice,
     "keys": Command,
     "api_key": Command,
 }
@@ -100,7 +126,7 @@ class Reading:
     origins: Mapping[str, str]
     texts: Mapping[str, str]
     problems: tuple[Problem, ...]
-    by_user: frozenset[str]
+    by_user: tuple[str, ...]
     project_default: str | None
 
     @property
@@ -146,7 +172,7 @@ def read(layers: Iterable[Layer]) -> Reading:
     origins: dict[str, str] = {}
     texts: dict[str, str] = {}
     problems: list[Problem] = []
-    by_user: set[str] = set()
+    by_user: dict[str, None] = {}
     project_default = None
     for layer in layers:
         texts[layer.origin] = layer.text
@@ -155,8 +181,8 @@ def read(layers: Iterable[Layer]) -> Reading:
         if layer.kind == "project":
             project_default = table.pop("default", None)
         _merge(merged, table, "", layer.origin, origins)
-        by_user |= table.get("providers", {}).keys() if layer.kind in {"dropped", "user"} else set()
-    return Reading(merged, origins, texts, tuple(problems), frozenset(by_user), project_default)
+        by_user |= dict.fromkeys(table.get("providers", {}) if layer.kind in {"dropped", "user"} else ())
+    return Reading(merged, origins, texts, tuple(problems), tuple(by_user), project_default)
 
 
 def build(
@@ -211,17 +237,24 @@ def build(
     catalogue = Catalogue(
         providers=providers,
         aliases=file.aliases,
-        chains=file.chains,
+        chains={name: own if isinstance(own, Chain) else Chain(own) for name, own in file.chains.items()},
         default=file.default,
         project_default=reading.project_default,
+        fallback=file.fallback,
+        by_user=reading.by_user,
         daemon=file.daemon,
+        limits=file.limits,
         network=file.network,
+        metrics=file.metrics,
+        budgets=file.budgets,
+        ledger=file.ledger,
         origins=origins,
         secrets=written_secrets(merged, origins),
     )
     for path, dead_end in dead_ends(catalogue):
         line = line_of(reading.texts.get(origins[path], ""), path)
         problems.append(Problem(origins[path], dead_end.message, dead_end.advice, line))
+    problems += budgets_of_nobody(catalogue, reading.providers, reading.texts)
     told = (msgspec.structs.replace(each, message=hide_key_like(each.message)) for each in problems)
     return replace(catalogue, problems=tuple(told))
 
@@ -235,7 +268,7 @@ def provider_from(
     id: str, table: Mapping[str, Any], quirks: Mapping[str, type[Struct]], schemes: Set[str] = SCHEMES
 ) -> Provider:
     """One provider from its table alone. Raises ConfigError."""
-    reading = Reading({"providers": {id: dict(table)}}, {f"providers.{id}": "given"}, {}, (), frozenset(), None)
+    reading = Reading({"providers": {id: dict(table)}}, {f"providers.{id}": "given"}, {}, (), (), None)
     catalogue = build(reading, quirks, schemes=schemes)
     for problem in catalogue.problems:
         raise ConfigError(problem.message, problem.hint)
@@ -289,9 +322,10 @@ def _fitting(layer: Layer, table: dict[str, Any]) -> tuple[dict[str, Any], list[
                     raise msgspec.ValidationError(f"{wrong[1]} - at `$.network.{wrong[0]}`")
             except msgspec.ValidationError as error:
                 name = next(iter(entry), "") if isinstance(entry, dict) else ""
-                structs: dict[str, type[Struct]] = {"": _File, "daemon": Daemon, "network": Network}
+                structs: dict[str, type[Struct]] = {"": _File} | _TABLES
                 path, message, hint = misfit(error, structs, f".{key}.{name}")
-                problem = Problem(layer.origin, message, hint, line_of(layer.text, path.strip(".")))
+                line = line_of(layer.text, path.strip(".")) or line_of(layer.text, key)
+                problem = Problem(layer.origin, message, hint, line)
                 problems += [problem] if problem not in problems else []
             else:
                 if isinstance(entry, dict):
@@ -327,6 +361,8 @@ def _provider(id: str, table: dict[str, Any], quirks: Mapping[str, type[Struct]]
         _is_absolute(health) and origin_of(health) == origin_of(provider.base_url)
     ):
         raise msgspec.ValidationError("Expected a path of the provider's own host - at `$.health_check`")
+    if provider.credit_url and origin_of(provider.credit_url) != origin_of(provider.base_url):
+        raise msgspec.ValidationError("Expected a path of the provider's own host - at `$.credit.path`")
     if "@" in urlsplit(provider.base_url).netloc:
         raise msgspec.ValidationError("A name or a password belongs into `auth` or `keys`, not here - at `$.base_url`")
     try:
@@ -396,6 +432,9 @@ def _merge(into: dict[str, Any], own: Mapping[str, Any], prefix: str, origin: st
                 into[key] = {}
             _merge(into[key], value, f"{prefix}{key}.", origin, origins)
         else:
+            if isinstance(into.get(key), dict):  # what stood in the table that this replaces comes from nowhere now
+                for path in [path for path in origins if path.startswith(f"{prefix}{key}.")]:
+                    del origins[path]
             into[key] = value
 
 

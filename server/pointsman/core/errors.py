@@ -11,6 +11,7 @@
     ├── PluginFailed              a plugin raised, took too long, or gave back what it must not
     ├── RouteError                no way leads to an answer
     │   ├── UnknownProvider · UnknownModel · UnknownChain      each names the nearest valid names
+    │   ├── BudgetReached         what may be spent is spent
     │   ├── NoModelChosen         nothing is chosen, and nothing configured could be taken instead
     │   └── NoTargetLeft          every target failed; `causes` says how
     ├── CredentialError
@@ -198,6 +199,12 @@ class NoModelChosen(RouteError):
     )
 
 
+class BudgetReached(RouteError):
+    """What may be spent is spent, and whoever could answer would cost more; `resetsAt` is when a new period begins."""
+
+    default_advice = "Raise the budget under [budgets] in pointsman.toml, or use a model that costs nothing."
+
+
 class NoTargetLeft(RouteError):
     """Every target was tried or skipped; `causes` says what each one answered."""
 
@@ -307,7 +314,8 @@ class InvalidKey(ProviderError):
 
 
 class RateLimited(ProviderError):
-    """Too many requests for now (HTTP 429); `retryAfter` says for how long, where the provider does."""
+    """Too many requests for now (HTTP 429); `retryAfter` says for how long, where the provider does. Or it was never
+    sent, since a limit of your own is reached and too many wait already (docs/limits.md)."""
 
     remedies: ClassVar[tuple[Remedy, ...]] = ("key", "target", "retry")
     default_advice = "Wait a little, or switch to another model."

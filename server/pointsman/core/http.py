@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import lru_cache
 from urllib.parse import urlsplit
 
 from pointsman.core.resets import Reset, date, reset
@@ -32,6 +33,7 @@ class Head:
     headers: Mapping[str, str] = field(default_factory=dict)
 
 
+@lru_cache(512)
 def origin(url: str) -> str:
     """Scheme, host and port of a URL, spelled out: what a stored credential is bound to (RFC 6454 §4)."""
     parts = urlsplit(url)
@@ -64,6 +66,7 @@ def again(headers: Mapping[str, str]) -> Reset | None:
     return milliseconds or reset(headers.get("retry-after", ""), now)
 
 
+@lru_cache(512)
 def shown(url: str) -> str:
     """A URL as people may see it: without a name, a password, a query or a fragment, which may hold a key."""
     bare = url.partition("?")[0].partition("#")[0]

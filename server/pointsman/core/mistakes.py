@@ -6,12 +6,12 @@ Must never decide what is wrong.
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Container, Iterator, Mapping
 
 import msgspec
 from msgspec import Struct
 
-from pointsman.core.catalogue import COMPUTED, Problem, nearest
+from pointsman.core.catalogue import COMPUTED, Catalogue, Problem, nearest
 
 HINT = " → "
 """What stands between what is wrong and what to do, where the two are told as one."""
@@ -54,8 +54,20 @@ def misfit(
         message, _, hint = message.partition(HINT)
         return path, f"{name}{message}.", hint or ANYTHING
     struct = structs.get(path.strip("."), structs[path.strip(".").partition(".")[0]])
-    names = [name for name in struct.__struct_fields__ if name not in COMPUTED]
+    names = [name for name in struct.__struct_encode_fields__ if name not in COMPUTED]
     return f"{path}.{field[1]}", f"{message}.", _nearest(field[1], names)
+
+
+def budgets_of_nobody(catalogue: Catalogue, defined: Container[str], texts: Mapping[str, str]) -> Iterator[Problem]:
+    """Budgets for providers that nobody has defined: whoever wrote one believes that it holds."""
+    for id in catalogue.budgets.providers:
+        if id in defined:
+            continue
+        path = f"budgets.providers.{id}"
+        origin, near = catalogue.origins[path], nearest(id, catalogue.providers)
+        hint = f"Did you mean `{near[0]}`?" if near else "`pointsman providers` lists those that there are."
+        text = f"`{path}` is a budget for a provider that is not there."
+        yield Problem(origin, text, hint, line_of(texts[origin], path))
 
 
 def line_of(text: str, path: str) -> int | None:

@@ -8,6 +8,8 @@ from msgspec import Struct
 
 from pointsman.core.chat import Cost, Message, StopReason, Usage
 from pointsman.core.errors import ErrorData
+from pointsman.core.routing import Plan
+from pointsman.core.trace import Trace
 
 
 class Attempt(Struct, frozen=True, rename="camel", omit_defaults=True):
@@ -22,6 +24,39 @@ class Attempt(Struct, frozen=True, rename="camel", omit_defaults=True):
     reason: str | None = None
 
 
+class SkippedTarget(Struct, frozen=True, rename="camel"):
+    """One way that is left out, and why."""
+
+    model: str
+    provider: str
+    reason: str
+
+
+class RouteTaken(Struct, frozen=True, rename="camel", omit_defaults=True):
+    """Where a name leads: `spec` is the name made independent of who asks, `rule` how it was understood.
+
+    `targets` are tried in this order (`provider:model`), the next when one fails; `order` says why in this one, where
+    there are several. `skipped` are those that were left out.
+    """
+
+    spec: str
+    rule: str
+    targets: tuple[str, ...]
+    skipped: tuple[SkippedTarget, ...]
+    order: str | None = None
+
+
+def route_taken(plan: Plan) -> RouteTaken:
+    """A plan in words, the same for who asks what would happen and for who sees what has happened."""
+    return RouteTaken(
+        spec=plan.route.spec,
+        rule=plan.route.rule,
+        targets=tuple(map(str, plan.targets)),
+        skipped=tuple(SkippedTarget(target.model, target.provider, reason) for target, reason in plan.skipped),
+        order=plan.order,
+    )
+
+
 class Timing(Struct, frozen=True, rename="camel"):
     """Milliseconds from the chat's start to its first visible event (null when there was none) and to its end."""
 
@@ -30,7 +65,8 @@ class Timing(Struct, frozen=True, rename="camel"):
 
 
 class ChatResult(Struct, frozen=True, rename="camel", omit_defaults=True, kw_only=True):
-    """The end of a chat: the whole answer, who gave it, and what it took.
+    """The end of a chat: the whole answer, who gave it, and what it took. `route` is the plan that it was begun with.
+    `trace` is there for who asked for one.
 
     `error` and `resume` come with the stop reason `interrupted`: what broke the answer off, and models that could
     go on.
@@ -44,6 +80,8 @@ class ChatResult(Struct, frozen=True, rename="camel", omit_defaults=True, kw_onl
     usage: Usage
     attempts: tuple[Attempt, ...]
     timing: Timing
+    route: RouteTaken | None = None
+    trace: Trace | None = None
     account: str | None = None
     cost: Cost | None = None
     error: ErrorData | None = None

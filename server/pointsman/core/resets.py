@@ -109,6 +109,16 @@ def used_up(headers: Mapping[str, str], now: float | None) -> Reset | None:
     return max(empty or unsaid, key=lambda each: (each.at or 0.0, each.seconds or 0.0), default=None)
 
 
+def run_out(headers: Mapping[str, str]) -> Reset | None:
+    """When a good answer was the last that a limit allowed: the last reset of those of which it says that nothing is
+    left; None where it says that of none.
+    """
+    now = date(headers)
+    resets = ((name, reset(value, now)) for name, value in headers.items() if "reset" in name and "retry" not in name)
+    empty = [found for name, found in resets if found and (left := _left(name, headers)) is not None and left <= 0]
+    return max(empty, key=lambda each: each.seconds or 0.0, default=None)
+
+
 def _left(name: str, headers: Mapping[str, str]) -> float | None:
     """What is left of the limit whose reset has this name; None where nothing says so."""
     remaining = headers.get(name.replace("reset", "remaining"), "").strip()

@@ -7,16 +7,24 @@ Must never know a credential, a clock or how a request is sent. The grammar of n
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Set
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from fnmatch import fnmatchcase
+from typing import Literal
 
-from pointsman.core.catalogue import Catalogue, Provider, nearest
+from pointsman.core.catalogue import Catalogue, Provider, Strategy, nearest
 from pointsman.core.errors import ConfigError, RouteError, UnknownChain, UnknownModel, UnknownProvider
 
 CHAIN = "chain:"
+STANDS_IN = "fallback"
+"""What a notice is about that tells of somebody who is asked and whom nobody named."""
 DEEPEST = 20
 """How often a name may lead to another."""
 Known = Mapping[str, Set[str]]
 """Model names that the providers themselves have listed, by provider id."""
+
+
+Usable = Callable[[str], bool]
+"""Whether a provider, by its id, can be asked at all."""
 
 
 @dataclass(frozen=True)
@@ -32,39 +40,110 @@ class Target:
 
 @dataclass(frozen=True)
 class Route:
-    """Where a name leads. `spec` is the name made independent of who asks; `rule` says how it was understood."""
+    """Where a name leads. `spec` is the name made independent of who asks; `rule` says how it was understood.
+
+    `strategy` and `on_break` are those of the `chain` that the name leads to, if it does. `fallback` are the last of
+    the targets: those that nobody named, and that stand in for the others. `notice` is what whoever asks has to be
+    told before anybody is asked.
+    """
 
     spec: str
     targets: tuple[Target, ...]
     rule: str
+    strategy: Strategy = "ordered"
+    on_break: Literal["stop", "continue"] = "stop"
+    chain: str | None = None
+    fallback: tuple[Target, ...] = ()
+    notice: str | None = None
 
 
 @dataclass(frozen=True)
 class Plan:
-    """The targets to try in order, and those that were left out with the reason."""
+    """The targets to try in order, with the reason for it, and those that were left out with theirs.
+
+    `held` are those of the left out that might answer all the same: only what happened before speaks against them.
+    """
 
     route: Route
     targets: tuple[Target, ...]
     skipped: tuple[tuple[Target, str], ...]
+    order: str | None = None
+    held: tuple[Target, ...] = ()
+
+    def aloud(self, target: Target) -> str | None:
+        """What has to be said when a target is asked that nobody named; None for one that was named."""
+        if target not in self.route.fallback:
+            return self.route.notice
+        return f"{self.route.spec} gave no answer. {target} stands in for it, as your `fallback` says."
 
 
-def plan(route: Route, hindrance: Callable[[Target], str | None]) -> Plan:
-    """Sorts a route's targets into those to try and those with a hindrance (no key, …)."""
-    reasons = [(target, hindrance(target)) for target in route.targets]
-    return Plan(
-        route,
-        tuple(target for target, reason in reasons if reason is None),
-        tuple((target, reason) for target, reason in reasons if reason is not None),
-    )
+@dataclass(frozen=True)
+class _Asker:
+    """Who asks: the provider in use, what the providers have listed, and which of them can be asked."""
+
+    current: str | None
+    known: Known
+    usable: Usable
 
 
-def resolve(catalogue: Catalogue, spec: str, current: str | None = None, known: Known | None = None) -> Route:
+Reason = Callable[[Target], str | None]
+"""Why a target should not be asked, for people; None where nothing speaks against it."""
+
+
+def plan(route: Route, hindrance: Reason, unfit: Reason = lambda _: None, held: Reason = lambda _: None) -> Plan:
+    """Sorts a route's targets into those to try and those that something speaks against.
+
+    `hindrance` is what nothing helps against (no key, …). Who is `unfit` for the conversation is asked if there is
+    nobody else, since what is known of models may be wrong; so are those `held` back for what happened before.
+    """
+    targets, skipped, misfits, back = list[Target](), list[tuple[Target, str]](), list[Target](), list[Target]()
+    for target in route.targets:
+        if (reason := hindrance(target)) is not None:
+            skipped.append((target, reason))
+        elif (reason := unfit(target)) is not None:
+            skipped.append((target, reason))
+            misfits.append(target)
+        elif (reason := held(target)) is not None:
+            skipped.append((target, reason))
+            back.append(target)
+        else:
+            targets.append(target)
+    if not targets and not back and misfits:
+        targets, skipped = misfits, [each for each in skipped if each[0] not in misfits]
+    return Plan(route, tuple(targets), tuple(skipped), held=tuple(back))
+
+
+def resolve(
+    catalogue: Catalogue,
+    spec: str,
+    current: str | None = None,
+    known: Known | None = None,
+    usable: Usable = lambda _: True,
+) -> Route:
     """Understands a name. `current` is the id of the provider that a bare model name is looked up in first.
+
+    A pattern leads only to a provider that is `usable`.
 
     Raises UnknownModel, UnknownProvider or UnknownChain with the nearest names, ConfigError for aliases that go in
     a circle.
     """
-    return _resolve(catalogue, spec.strip(), current, known or {}, ())
+    return _resolve(catalogue, spec.strip(), _Asker(current, known or {}, usable), ())
+
+
+def with_fallback(catalogue: Catalogue, route: Route, fallback: Route) -> Route:
+    """A route with another behind it, for when none of its own targets answers.
+
+    A chain names all of its ways itself, and gets no other; what was meant for servers on this machine stays on it.
+    """
+    if route.chain is not None:
+        return route
+    local = all(catalogue.providers[target.provider].kind == "local" for target in route.targets)
+    more = tuple(
+        target
+        for target in fallback.targets
+        if target not in route.targets and not (local and catalogue.providers[target.provider].kind != "local")
+    )
+    return replace(route, targets=route.targets + more, fallback=more)
 
 
 def dead_ends(catalogue: Catalogue) -> list[tuple[str, ConfigError]]:
@@ -81,15 +160,15 @@ def dead_ends(catalogue: Catalogue) -> list[tuple[str, ConfigError]]:
     return found
 
 
-def _resolve(catalogue: Catalogue, spec: str, current: str | None, known: Known, seen: tuple[str, ...]) -> Route:
+def _resolve(catalogue: Catalogue, spec: str, asker: _Asker, seen: tuple[str, ...]) -> Route:
     if len(seen) > DEEPEST:
         raise ConfigError(f"{seen[0]!r} leads from name to name more than {DEEPEST} times.", "Name the model itself.")
     if spec in seen:
         path = " → ".join((*seen, spec))
         raise ConfigError(f"The names go in a circle: {path}.", "Let one of them name a model instead.")
     if spec in catalogue.aliases:
-        inner = _resolve(catalogue, catalogue.aliases[spec], current, known, (*seen, spec))
-        return Route(spec, inner.targets, f"alias {spec}")
+        inner = _resolve(catalogue, catalogue.aliases[spec], asker, (*seen, spec))
+        return replace(inner, spec=spec, rule=f"alias {spec}")
     head, colon, tail = spec.partition(":")
     if colon and (provider := catalogue.providers.get(head)):
         if not tail:
@@ -98,31 +177,37 @@ def _resolve(catalogue: Catalogue, spec: str, current: str | None, known: Known,
             )
         return Route(spec, (Target(head, provider.model(tail)),), f"provider {head} is named")
     if spec.startswith(CHAIN):
-        return _chain(catalogue, spec, current, known, seen)
+        return _chain(catalogue, spec, asker, seen)
     if provider := catalogue.providers.get(spec):
         return Route(spec, (_default_target(provider),), f"default model of {spec}")
-    return _bare(catalogue, spec, current, known)
+    return _bare(catalogue, spec, asker)
 
 
-def _chain(catalogue: Catalogue, spec: str, current: str | None, known: Known, seen: tuple[str, ...]) -> Route:
+def _chain(catalogue: Catalogue, spec: str, asker: _Asker, seen: tuple[str, ...]) -> Route:
     name = spec.removeprefix(CHAIN)
-    links = catalogue.chains.get(name)
-    if links == ():
-        raise ConfigError(f"The chain {name!r} is empty.", "Name the models that it should try, in order.")
-    if links is None:
+    chain = catalogue.chains.get(name)
+    if chain is None:
         raise UnknownChain(f"There is no chain {name!r}.", _suggest(name, catalogue.chains, "chain"))
+    if not chain.targets:
+        raise ConfigError(f"The chain {name!r} is empty.", "Name the models that it should try, in order.")
     targets: list[Target] = []
-    for link in links:
-        targets += _resolve(catalogue, link, current, known, (*seen, spec)).targets
-    return Route(spec, tuple(dict.fromkeys(targets)), f"chain {name}")
+    for link in chain.targets:
+        targets += _resolve(catalogue, link, asker, (*seen, spec)).targets
+    return Route(spec, tuple(dict.fromkeys(targets)), f"chain {name}", chain.strategy, chain.on_break, name)
 
 
-def _bare(catalogue: Catalogue, name: str, current: str | None, known: Known) -> Route:
+def _bare(catalogue: Catalogue, name: str, asker: _Asker) -> Route:
+    current, known = asker.current, asker.known
+    if (found := _of(catalogue, current, name, known)) is not None:
+        return replace(found, rule=f"model of the current provider {current}")
+    for provider in catalogue.providers.values():
+        for pattern in provider.patterns:
+            if fnmatchcase(name, pattern) and asker.usable(provider.id):
+                rule = f"{pattern} is a pattern of {provider.id}"
+                return Route(f"{provider.id}:{name}", (Target(provider.id, provider.model(name)),), rule)
     default = _unaliased(catalogue, catalogue.default or "").partition(":")[0]
-    for id, rule in ((current, "model of the current provider"), (default, "model of the default provider")):
-        provider = catalogue.providers.get(id or "")
-        if provider and name in provider.names | known.get(provider.id, set()):
-            return Route(f"{provider.id}:{name}", (Target(provider.id, provider.model(name)),), f"{rule} {provider.id}")
+    if (found := _of(catalogue, default, name, known)) is not None:
+        return replace(found, rule=f"model of the default provider {default}")
     full = {f"{p.id}:{m}" for p in catalogue.providers.values() for m in p.names | known.get(p.id, set())}
     same = sorted(spec for spec in full if spec.partition(":")[2] == name)
     if same:
@@ -138,6 +223,14 @@ def _bare(catalogue: Catalogue, name: str, current: str | None, known: Known) ->
         _suggest(name, names, "model")
         + " A model that nobody lists can be named with its provider in front: `provider:model`.",
     )
+
+
+def _of(catalogue: Catalogue, id: str | None, name: str, known: Known) -> Route | None:
+    """The route to a model of one provider, if it has one of that name."""
+    provider = catalogue.providers.get(id or "")
+    if provider is None or name not in provider.names | known.get(provider.id, set()):
+        return None
+    return Route(f"{provider.id}:{name}", (Target(provider.id, provider.model(name)),), "")
 
 
 def _unaliased(catalogue: Catalogue, spec: str) -> str:

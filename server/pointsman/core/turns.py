@@ -1,4 +1,5 @@
-"""Puts the turns of a conversation into the order that every provider wants: each tool call followed by its result.
+"""Puts the turns of a conversation into the order that every provider wants: each tool call followed by its result;
+and makes the turns that have somebody else go on with a broken answer.
 
 A chat may have been cancelled before a tool had answered, or its result comes after something else was said. Some
 providers refuse that, others don't, and a conversation may change between them. Must never know who is asked.
@@ -8,11 +9,26 @@ from __future__ import annotations
 
 import msgspec
 
-from pointsman.core.chat import Conversation, Message, Notice, ToolCallPart, ToolResultPart
+from pointsman.core.chat import Conversation, Message, Notice, TextPart, ToolCallPart, ToolResultPart
 
 NO_RESULT = "There is no result: the tool was not called."
 MOVED = Notice("toolResult", "A result was moved up to the tool call that it answers.")
 MISSING = Notice("toolCall", "A tool call without a result was given one that says so.")
+GO_ON = (
+    "Your answer was cut off at this point. Go on with it exactly where it ends, from the very next character: repeat "
+    "nothing of it, and say nothing about the break."
+)
+
+
+def going_on(conversation: Conversation, text: str) -> Conversation:
+    """The conversation for whoever is to go on with an answer of which `text` has been said.
+
+    In plain turns, since many models do not take an answer that ends with the words of the assistant.
+    """
+    if not text.strip():
+        return conversation
+    more = (Message("assistant", (TextPart(text),)), Message("user", (TextPart(GO_ON),)))
+    return msgspec.structs.replace(conversation, messages=(*conversation.messages, *more))
 
 
 def settled(conversation: Conversation) -> tuple[Conversation, list[Notice]]:

@@ -31,8 +31,10 @@ MOST = 1000.0
 """Percent; more than all may be used where a provider lets it be paid for."""
 PLACES = ("primary", "secondary")
 """How headers call a provider's windows, the shorter first."""
+UNREACHED: tuple[type[PointsmanError], ...] = (CredentialError, ConnectFailed, BadCertificate, PluginFailed)
+"""Errors after which nobody has been reached."""
 UNASKED: tuple[type[PointsmanError], ...] = (
-    *(CredentialError, ConnectFailed, BadCertificate, PluginFailed),
+    *UNREACHED,
     *(InvalidKey, ModelNotFound, BadRequest, RateLimited, QuotaExhausted),
 )
 """Errors after which no model has been asked: nobody was reached, or the request was turned away."""

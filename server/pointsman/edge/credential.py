@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
+from hashlib import blake2b
 from typing import Protocol, runtime_checkable
 
 from pointsman.core.catalogue import Provider
@@ -50,6 +51,16 @@ class Renewable(Way, Protocol):
         ...
 
 
+@runtime_checkable
+class Named(Way, Protocol):
+    """A way that is told from others of its class by more than how it prints: a source of keys, a plugin's."""
+
+    @property
+    def distinct(self) -> str:
+        """What tells it from others; may hold a secret."""
+        ...
+
+
 @dataclass(frozen=True)
 class Credential:
     """One way to be known to a provider; neither a key nor a way where none is needed.
@@ -75,6 +86,20 @@ class Credential:
         if self.key is not None:
             return (self.key,)
         return self.way.secrets if self.way is not None else ()
+
+    def identity(self, salt: bytes) -> str:
+        """What it is called where it is remembered: the id of its record, else a hash that says nothing without `salt`
+        (up to 64 bytes) and nothing of a key even with it; empty where no credential is needed.
+        """
+        if self.record is not None:
+            return self.record.id
+        if self.key is None and self.way is None:
+            return ""
+        if self.key is not None:
+            named = self.key.reveal()
+        else:
+            named = f"{type(self.way).__name__} {self.way.distinct if isinstance(self.way, Named) else self.way!r}"
+        return blake2b(named.encode("utf-8", "surrogatepass"), digest_size=8, key=salt).hexdigest()
 
     def turned_down(self) -> bool:
         """It was refused (HTTP 401); whether asking once more with it may go better."""

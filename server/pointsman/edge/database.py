@@ -12,7 +12,7 @@ import logging
 import queue
 import sqlite3
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import closing, suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -25,6 +25,7 @@ log = logging.getLogger(__name__)
 Connection = sqlite3.Connection
 T = TypeVar("T")
 Row = tuple[Any, ...]
+Values = Sequence[Any] | Mapping[str, Any]
 
 
 @dataclass(eq=False)
@@ -59,12 +60,32 @@ class Database:
         self._thread = threading.Thread(target=self._write_all, name="store", daemon=True)
         self._thread.start()
 
-    def read(self, query: str) -> list[Row]:
+    def read(self, query: str, values: Values = ()) -> list[Row]:
         """All rows of a query, read at once: for the start, when nobody writes yet. Raises StorageError."""
         try:
-            return self._connection.execute(query).fetchall()
+            return self._connection.execute(query, values).fetchall()
         except sqlite3.Error as error:
-            raise StorageError(f"The state in {self.path} can't be read: {error}.") from error
+            raise self._unreadable(error) from error
+
+    async def look(self, query: str, values: Values = ()) -> list[Row]:
+        """All rows of a query that may take long: in a thread, and beside whoever writes. What was posted is seen.
+
+        Raises StorageError.
+        """
+        await self.write(lambda _: None)
+
+        def rows() -> list[Row]:
+            with closing(sqlite3.connect(f"{self.path.as_uri()}?mode=ro", uri=True, timeout=5.0)) as reader:
+                reader.text_factory = _text
+                return reader.execute(query, values).fetchall()
+
+        try:
+            return await asyncio.to_thread(rows)
+        except sqlite3.Error as error:
+            raise self._unreadable(error) from error
+
+    def _unreadable(self, error: sqlite3.Error) -> StorageError:
+        return StorageError(f"The state in {self.path} can't be read: {error}.")
 
     async def write(self, work: Callable[[Connection], T], *, durable: bool = False) -> T:
         """What the work gives, once all that it did is committed; with `durable`, once that would outlive the power.

@@ -29,7 +29,7 @@ from pointsman.core.errors import (
 )
 from pointsman.core.http import Head, Request
 from pointsman.core.network import DIRECT, ORDINARY, Egress
-from pointsman.edge.response import Response
+from pointsman.edge.response import Response, connections
 from pointsman.edge.tls import Files, equip, files
 
 if TYPE_CHECKING:
@@ -218,10 +218,19 @@ def _load() -> Make:
     import yarl
     from httpx_aiohttp.httpx2.transport import AiohttpTransport
 
+    class Connector(aiohttp.TCPConnector):
+        """One that says when a request has its connection; aiohttp's own tracing would cost every request more."""
+
+        async def connect(self, req: Any, traces: Any, timeout: Any) -> Any:
+            connection = await super().connect(req, traces, timeout)
+            if tell := connections.get():
+                tell()
+            return connection
+
     def session(tls: ssl.SSLContext, alone: bool) -> aiohttp.ClientSession:
         """A session of ours: the library's own would keep cookies and stop at 100 connections."""
         kept: dict[str, Any] = {"force_close": True} if alone else {"keepalive_timeout": KEEP_ALIVE}
-        connector = aiohttp.TCPConnector(limit=0, ssl=tls, **kept)
+        connector = Connector(limit=0, ssl=tls, **kept)
         made = aiohttp.ClientSession(connector=connector, cookie_jar=aiohttp.DummyCookieJar())
         send = made.request
 

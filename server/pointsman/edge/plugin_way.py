@@ -35,6 +35,11 @@ class PluginWay:
         """All that the plugin may have seen."""
         return tuple(secret for _, secret in self.variables)
 
+    @property
+    def distinct(self) -> str:
+        """The variables that it sees."""
+        return "\n".join(f"{name}={secret.reveal()}" for name, secret in self.variables)
+
     async def authorise(self, request: Request, provider: Provider, fetch: Fetch) -> Request:
         """The request as the plugin gives it back. Raises PluginFailed, CredentialError, or what it raises of ours."""
         answer = await self.by(request, provider, self._variable)

@@ -82,16 +82,18 @@ def known(wanted: Wanted) -> Found:
 
 def _price(prices: Any, edition: str) -> Price | None:
     """A price in our terms; None where input or output has none, as with what is sold by the picture or the hour."""
-    said = (prices.input_mtok, prices.output_mtok, prices.cache_read_mtok, prices.cache_write_mtok)
-    into, out, cached, written = (_rate(each, 0) for each in said)
+    named = ("input_mtok", "output_mtok", "cache_read_mtok", "cache_write_mtok", "output_reasoning_mtok")
+    said = [getattr(prices, name) for name in named]
+    into, out, cached, written, thought = (_rate(each, 0) for each in said)
     if into is None or out is None:
         return None
+    request = None if prices.requests_kcount is None else float(prices.requests_kcount) / 1000
     starts = sorted({tier.start for each in said for tier in getattr(each, "tiers", ())})
     tiers = []
     for start in starts:
         rates = [_rate(each, start + 1) for each in said]
-        tiers.append(PriceTier(start, rates[0] or 0.0, rates[1] or 0.0, rates[2], rates[3]))
-    return Price(into, out, SOURCE, cached, written, edition, tuple(tiers))
+        tiers.append(PriceTier(start, rates[0] or 0.0, rates[1] or 0.0, *rates[2:]))
+    return Price(into, out, SOURCE, cached, written, edition, tuple(tiers), thought, request)
 
 
 def _rate(said: Any, input_tokens: int) -> float | None:

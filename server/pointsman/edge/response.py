@@ -1,8 +1,9 @@
-"""A response that is still arriving."""
+"""A response that is still arriving, and who wants to know when its connection was there."""
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
+from contextvars import ContextVar
 from dataclasses import dataclass
 
 from pointsman.core.http import Head
@@ -14,3 +15,7 @@ class Response:
 
     head: Head
     chunks: AsyncIterator[bytes]
+
+
+connections: ContextVar[Callable[[], None] | None] = ContextVar("connections", default=None)
+"""Called in a task that has set it, whenever one of its requests has got a connection, new or kept."""

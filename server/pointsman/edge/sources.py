@@ -125,6 +125,11 @@ class KeyFile(_LookedUp):
         self._read_at: Stamp | None = None
 
     @property
+    def distinct(self) -> str:
+        """The file."""
+        return self._path
+
+    @property
     def trouble(self) -> str | None:
         """Whether others on this machine may read it."""
         with suppress(OSError, ValueError):
@@ -164,6 +169,11 @@ class KeyProgram(_LookedUp):
         self._command = (_from_home(command[0], home), *command[1:])
         self._variables, self._home, self._clock = variables, home, clock
         self._found_at = 0.0
+
+    @property
+    def distinct(self) -> str:
+        """The command, and whose."""
+        return "\n".join((self._home, *self._command))
 
     async def key(self) -> Secret:
         """What it prints, or has printed a moment ago. Raises KeyUnreadable."""

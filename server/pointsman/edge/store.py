@@ -42,6 +42,23 @@ SCHEMA: Sequence[str] = (
         provider TEXT NOT NULL, account TEXT NOT NULL, label TEXT NOT NULL, windows TEXT NOT NULL,
         PRIMARY KEY (provider, account)
     ) STRICT, WITHOUT ROWID""",
+    "CREATE TABLE salts (name TEXT PRIMARY KEY, value BLOB NOT NULL) STRICT, WITHOUT ROWID",
+    """CREATE TABLE health_marks (
+        provider TEXT NOT NULL, account TEXT NOT NULL, model TEXT NOT NULL, mark TEXT NOT NULL,
+        PRIMARY KEY (provider, account, model)
+    ) STRICT, WITHOUT ROWID""",
+    """CREATE TABLE first_tokens (
+        provider TEXT NOT NULL, model TEXT NOT NULL, seconds REAL NOT NULL, PRIMARY KEY (provider, model)
+    ) STRICT, WITHOUT ROWID""",
+    """CREATE TABLE ledger (
+        number INTEGER PRIMARY KEY, day TEXT NOT NULL, chat_id TEXT NOT NULL, at REAL NOT NULL, provider TEXT NOT NULL,
+        model TEXT NOT NULL, client TEXT NOT NULL, outcome TEXT NOT NULL, input_tokens INTEGER NOT NULL,
+        output_tokens INTEGER NOT NULL, exact INTEGER NOT NULL, usd REAL, total_ms INTEGER NOT NULL,
+        attempts INTEGER NOT NULL, account TEXT, workspace TEXT, cached_input_tokens INTEGER,
+        cache_write_tokens INTEGER, reasoning_tokens INTEGER, first_token_ms INTEGER, source TEXT, failed_usd REAL
+    ) STRICT""",
+    "CREATE INDEX ledger_by_time ON ledger (at)",
+    "CREATE INDEX ledger_by_day ON ledger (day, provider, workspace, usd)",
 )
 """One statement a version; `PRAGMA user_version` says how many of them a database has seen."""
 RESCUED = ("vault", "sealed")

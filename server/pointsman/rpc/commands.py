@@ -167,6 +167,7 @@ TABLE: Mapping[str, Command] = {
         _account,
     ),
     "pointsman.listAccounts": Command("listAccounts", wording.accounts, ("provider",)),
+    "pointsman.usage": Command("usage", wording.usage, ("since", "by")),
     "pointsman.vaultStatus": Command("vaultStatus", wording.vault),
     "pointsman.status": Command("status", wording.status),
 }

@@ -41,6 +41,12 @@ _RESULT = {
     "usage": {"inputTokens": 14, "outputTokens": 11, "exact": True},
     "attempts": [{"model": _MODEL, "provider": "openrouter", "outcome": "answered", "milliseconds": 1234}],
     "timing": {"firstTokenMs": 480, "totalMs": 1234},
+    "route": {
+        "spec": "sonnet",
+        "rule": "alias sonnet; Decided by this workspace's choice.",
+        "targets": [f"openrouter:{_MODEL}"],
+        "skipped": [],
+    },
 }
 _SELECTION = {
     "model": "sonnet",
@@ -197,6 +203,7 @@ REQUESTS: Mapping[str, tuple[Any, Any]] = {
                 {"model": "qwen3-coder", "provider": "ollama", "notices": []},
             ],
             "skipped": [{"model": "gpt-4", "provider": "openai", "reason": "OpenAI has no key for this connection."}],
+            "order": "in the order of the chain",
         },
     ),
     "pointsman/chat": (
@@ -211,6 +218,88 @@ REQUESTS: Mapping[str, tuple[Any, Any]] = {
     "pointsman/attachChat": ({"chatId": CHAT, "after": 1}, _RESULT),
     "pointsman/cancelChat": ({"chatId": CHAT}, {**_RESULT, "stopReason": "cancelled"}),
     "pointsman/listChats": ({}, {"chats": [_SUMMARY]}),
+    "pointsman/usage": (
+        {"since": "2026-03-01", "by": "provider", "against": "deepseek:deepseek-chat"},
+        {
+            "by": "provider",
+            "since": "2026-03-01T00:00:00Z",
+            "until": "2026-03-14T09:26:53Z",
+            "totals": [
+                {
+                    "name": "openrouter",
+                    "chats": 210,
+                    "inputTokens": 1840000,
+                    "outputTokens": 96000,
+                    "usd": 4.2185,
+                    "cachedInputTokens": 1210000,
+                    "reasoningTokens": 31000,
+                    "cancelled": 4,
+                    "againstUsd": 0.2141,
+                },
+                {
+                    "name": "corp",
+                    "chats": 12,
+                    "inputTokens": 52000,
+                    "outputTokens": 4100,
+                    "usd": 0.0,
+                    "unpriced": 12,
+                    "againstUsd": 0.0157,
+                },
+            ],
+            "grand": {
+                "name": "",
+                "chats": 222,
+                "inputTokens": 1892000,
+                "outputTokens": 100100,
+                "usd": 4.2185,
+                "cachedInputTokens": 1210000,
+                "reasoningTokens": 31000,
+                "unpriced": 12,
+                "cancelled": 4,
+                "againstUsd": 0.2298,
+            },
+            "recording": True,
+            "against": "deepseek:deepseek-chat",
+            "againstPrice": {"inputUsdPerMillion": 0.27, "outputUsdPerMillion": 1.1, "source": "genai-prices"},
+            "budgets": [
+                {
+                    "about": "all",
+                    "period": "day",
+                    "spent": 0.81,
+                    "budget": 5.0,
+                    "reached": False,
+                    "whenReached": "refuse",
+                    "resetsAt": "2026-03-15T00:00:00Z",
+                }
+            ],
+        },
+    ),
+    "pointsman/exportUsage": (
+        {"since": "7d", "limit": 1},
+        {
+            "chats": [
+                {
+                    "chatId": CHAT,
+                    "endedAt": "2026-03-14T09:26:53Z",
+                    "provider": "openrouter",
+                    "model": _MODEL,
+                    "client": "vscode",
+                    "outcome": "end",
+                    "inputTokens": 14,
+                    "outputTokens": 11,
+                    "exact": True,
+                    "totalMs": 1234,
+                    "attempts": 1,
+                    "usd": 0.000207,
+                    "source": "openrouter",
+                    "account": "work",
+                    "workspace": "/home/me/project",
+                    "firstTokenMs": 480,
+                }
+            ],
+            "next": 4711,
+        },
+    ),
     "pointsman/signIn": ({"provider": "corp"}, _ACCOUNT),
     "pointsman/signOut": (
         {"provider": "corp", "account": "me@example.com"},
@@ -281,7 +370,7 @@ REQUESTS: Mapping[str, tuple[Any, Any]] = {
         {"events": [{"at": AT, "event": "usedFirst", "provider": "openrouter", "account": "work", "client": "vscode"}]},
     ),
     "pointsman/status": (
-        {},
+        {"credit": True},
         {
             "version": "0.1.0",
             "protocol": 1,
@@ -296,8 +385,39 @@ REQUESTS: Mapping[str, tuple[Any, Any]] = {
             "clients": [{"client": "vscode", "version": "0.1.0", "windowId": WINDOW, "connectedAt": AT}],
             "runningChats": 1,
             "keptChats": 3,
+            "waitingChats": 0,
             "providers": 11,
             "problems": 0,
+            "dashboard": [
+                {
+                    "provider": "acme",
+                    "name": "Acme",
+                    "state": "rate-limited",
+                    "models": 12,
+                    "costToday": 0.42,
+                    "unpricedToday": 1,
+                    "since": AT,
+                    "reason": "cooling until 14:05 (RateLimited)",
+                    "resetsAt": "2027-01-15T13:05:00Z",
+                    "credit": [{"amount": 74.5, "currency": "USD", "at": AT, "account": "not-a-re…"}],
+                    "lastUsedAt": AT,
+                }
+            ],
+            "spentToday": 0.42,
+            "spentMonth": 7.5,
+            "unpricedToday": 1,
+            "budgets": [
+                {
+                    "about": "all",
+                    "period": "day",
+                    "spent": 0.42,
+                    "budget": 5.0,
+                    "reached": False,
+                    "whenReached": "refuse",
+                    "resetsAt": "2027-01-15T23:00:00Z",
+                }
+            ],
+            "metrics": {"page": "http://127.0.0.1:9464/metrics"},
             "plugins": [
                 {
                     "name": "shout",
@@ -343,8 +463,14 @@ REQUESTS: Mapping[str, tuple[Any, Any]] = {
                 "default": "sonnet",
                 "project_default": None,
                 "aliases": {"sonnet": "openrouter:claude-sonnet-4"},
+                "chains": {"best": {"targets": ["sonnet", "ollama"], "strategy": "ordered", "on_break": "stop"}},
             },
-            "origins": {"default": _FILE, "aliases.sonnet": _FILE},
+            "origins": {
+                "default": _FILE,
+                "aliases.sonnet": _FILE,
+                "chains.best": _FILE,
+                "chains.best.targets": _FILE,
+            },
         },
     ),
     "pointsman/setProvider": (
@@ -353,6 +479,10 @@ REQUESTS: Mapping[str, tuple[Any, Any]] = {
     ),
     "pointsman/removeProvider": ({"provider": "corp"}, {"revision": REVISION}),
     "pointsman/setAlias": ({"alias": "cheap", "model": "deepseek:deepseek-chat"}, {"revision": REVISION}),
+    "pointsman/setChain": (
+        {"chain": "coding", "targets": ["openrouter:claude-sonnet-4", "ollama:qwen3-coder"], "strategy": "sticky"},
+        {"revision": REVISION},
+    ),
     "pointsman/setDefault": ({"model": "sonnet"}, {"revision": REVISION}),
     "pointsman/reloadConfig": ({}, {"revision": REVISION}),
     "pointsman/testProvider": (

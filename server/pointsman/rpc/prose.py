@@ -132,7 +132,9 @@ event once and in order.
   and in `resume` the models that could go on.
 - **`finished`** comes exactly once, and is the last event. With the reason `error` it carries the error, which is
   then also the reply to every request that waits for the chat.
-- **`waiting`** comes every {HEARTBEAT:g} seconds in which the model is silent. **`notice`** says what could not be
+- **`waiting`** comes every {HEARTBEAT:g} seconds in which the model is silent. With a `place` it comes before
+  anything is sent, at once and every {HEARTBEAT:g} seconds: limits of the user's own keep the chat in a queue, and
+  1 is the next. **`notice`** says what could not be
   carried over to the provider that answers: nothing is dropped in silence. **`usage`** counts so far; the last one
   holds.
 - **Cancelling.** `$/cancelRequest` for `pointsman/chat`, or [`pointsman/cancelChat`](#pointsmancancelchat) from any

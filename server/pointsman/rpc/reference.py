@@ -12,7 +12,9 @@ from typing import Any
 import msgspec
 from msgspec import Struct
 
-from pointsman.core.catalogue import COMPUTED, Auth, Daemon, Limits, Links, Provider, Timeout
+from pointsman.core.accounting import Recording, WrittenPrice
+from pointsman.core.budget import Budget, Budgets
+from pointsman.core.catalogue import COMPUTED, Auth, Chain, Daemon, Limits, Links, OverallLimits, Provider, Timeout
 from pointsman.core.configuration import CHOICES
 from pointsman.core.errors import PointsmanError
 from pointsman.core.network import Network, Tls
@@ -34,6 +36,11 @@ def configuration(_: Any) -> str:
     parts = [
         f"<!-- {render.GENERATED}. -->",
         CONFIGURATION,
+        "## [chains]",
+        CHAINS,
+        _table(Chain),
+        FALLBACK,
+        FOLDER,
         "## [providers.NAME]",
         inspect.cleandoc(Provider.__doc__ or ""),
         _table(Provider),
@@ -42,8 +49,13 @@ def configuration(_: Any) -> str:
         parts += [f"### {key}", inspect.cleandoc(struct.__doc__ or ""), _table(struct)]
     parts += ["### api_key, and each of keys", inspect.cleandoc(Command.__doc__ or ""), _table(Command)]
     parts += ["### parameters.NAME", inspect.cleandoc(Parameter.__doc__ or ""), PARAMETERS, _table(Parameter)]
+    parts += ["### prices.MODEL", inspect.cleandoc(WrittenPrice.__doc__ or ""), _table(WrittenPrice)]
     parts += ["### quirks", "What may differ, by `wire`:"]
     parts += [f"**`{wire}`**: {inspect.cleandoc(struct.__doc__ or '')}" for wire, struct in QUIRKS.items()]
+    parts += ["## [limits]", inspect.cleandoc(OverallLimits.__doc__ or ""), _table(OverallLimits)]
+    parts += ["## [budgets]", inspect.cleandoc(Budgets.__doc__ or ""), _table(Budgets)]
+    parts += ["### Each budget", inspect.cleandoc(Budget.__doc__ or ""), _table(Budget)]
+    parts += ["## [ledger]", inspect.cleandoc(Recording.__doc__ or ""), _table(Recording)]
     parts += ["## [network]", inspect.cleandoc(Network.__doc__ or ""), _table(Network)]
     parts += ["## [daemon]", inspect.cleandoc(Daemon.__doc__ or ""), _table(Daemon)]
     parts += ["## Providers that come with Pointsman", _shipped(), CLOUDS, VARIABLES, PROJECT]
@@ -86,7 +98,7 @@ def _table(struct: type[Struct]) -> str:
             continue
         about = properties[field.encode_name]
         default = SAID.get((struct, field.name)) or ("**required**" if field.required else _default(field.default))
-        rows.append(f"| `{field.name}` | {_kind(about)} | {default} | {about.get('description', '')} |")
+        rows.append(f"| `{field.encode_name}` | {_kind(about)} | {default} | {about.get('description', '')} |")
     return "\n".join(rows)
 
 
@@ -168,6 +180,7 @@ said before stays in force, and the mistake is shown on its line. A chat that ru
 
 ```toml
 default = "openrouter:claude-sonnet-4"          # for whoever has chosen nothing
+fallback = "deepseek:deepseek-chat"             # stands in where a model that was named gives no answer; absent: nobody
 
 [aliases]
 sonnet = "openrouter:claude-sonnet-4"           # a name of yours; it may lead to another alias
@@ -186,12 +199,38 @@ default_model = "large"
 
 How a model may be named: `provider:model`, an alias, a provider alone (its `default_model`), or `chain:name`.
 What stands before the first colon is a provider only if there is one of that name, so `qwen3:8b` is a model.
-A bare name is looked up among the aliases, then at the provider that is in use, then at the default's.
+A bare name is looked up among the aliases, then at the provider that is in use, then among the `patterns` of
+those providers that could be asked, then at the default's. [routing.md](routing.md) says how a chat finds its way.
 
 Whole files to begin with are in [examples](examples): [several providers](examples/several-providers.toml),
 [Anthropic alone](examples/anthropic-alone.toml), [Bedrock](examples/bedrock.toml), [Vertex](examples/vertex.toml),
-[Azure](examples/azure.toml), and [nothing but this machine](examples/local-only.toml).
+[Azure](examples/azure.toml), [chains](examples/chains.toml), and
+[nothing but this machine](examples/local-only.toml)."""
 
+CHAINS = """\
+Each is a list of names to try in order, or a table, inline or as `[chains.NAME]`:
+
+```toml
+[chains]
+coding = ["openrouter:claude-sonnet-4", "openai:gpt-4", "lmstudio:local-model"]
+talk = { targets = ["openrouter", "deepseek"], strategy = "sticky", on_break = "continue" }
+```
+
+`pointsman chain` writes them, too."""
+
+FALLBACK = """\
+## default and fallback
+
+`default` answers where nobody has chosen a model. If it can't be asked for want of a key, another provider with a
+`default_model` answers instead, and each chat says so: the first in your files that can be asked, else one that you
+have stored a key for or signed in to. Never is that one that variables alone have made, nor one with
+`stands_in = false`.
+
+`fallback` is any name of a model, or a chain. It stands in where the model that a chat names can't be asked, or
+fails in a way that another could help with, and the chat says so. Nobody stands in for a chain, which names all its
+ways itself, nor for a chat that brings its own key; what was meant for a server on this machine stays here."""
+
+FOLDER = """\
 ## The folder `providers/`
 
 Each `*.toml` in the folder `providers/` beside `pointsman.toml` is a provider of yours: the keys below without a

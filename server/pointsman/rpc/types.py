@@ -9,16 +9,15 @@ from typing import Annotated, Any, Literal
 
 from msgspec import Meta, Struct
 
-from pointsman.core.catalogue import Kind, Links
+from pointsman.core.catalogue import Kind, Links, Strategy
 from pointsman.core.chat import Event, Message, Options, Tool, ToolChoice
 from pointsman.core.errors import ErrorData
 from pointsman.core.models import Model
-from pointsman.core.plugin import PluginInfo
 from pointsman.core.receipt import ChatSummary
 from pointsman.core.selection import Scope
 from pointsman.core.trial import Step
 from pointsman.core.windows import Window
-from pointsman.rpc.plan_types import PlanInfo
+from pointsman.service.standing import State
 from pointsman.service.trials import SessionInfo
 
 ChatId = Annotated[str, Meta(min_length=1, max_length=128)]
@@ -81,7 +80,8 @@ class ChatParams(Struct, rename="camel", omit_defaults=True, kw_only=True):
     `chatId` is a new UUID; the daemon makes one when it is absent. `stream` false: no events, only the result.
     `detach` is how many seconds the chat runs on unwatched; absent: 60 for a client that gave a `windowId`, else 0.
     `credentials` are keys by provider, for this chat alone: never stored, shown or sent to another provider.
-    `session` is the token of a temporary session that this chat alone is to be asked with, active or not.
+    `session` is the token of a temporary session that this chat alone is to be asked with, active or not. `trace` has
+    the result say when what happened.
     """
 
     messages: Annotated[tuple[Message, ...], Meta(min_length=1)]
@@ -96,15 +96,18 @@ class ChatParams(Struct, rename="camel", omit_defaults=True, kw_only=True):
     detach: Annotated[float, Meta(ge=0, le=86400)] | None = None
     credentials: dict[str, str] = {}
     session: str | None = None
+    trace: bool = False
 
 
 class ExplainRouteParams(Struct, rename="camel", omit_defaults=True, kw_only=True):
     """A name of a model, absent: the selection that holds for this connection; and what would be asked, as for a chat.
 
     Without `messages` the result says where the name leads, and nothing about what a target could not carry over.
+    `conversationId` is that of the chats before, for a chain that goes by them.
     """
 
     model: str | None = None
+    conversation_id: str | None = None
     messages: tuple[Message, ...] = ()
     system: str | None = None
     tools: tuple[Tool, ...] = ()
@@ -146,7 +149,7 @@ class SwitchModelParams(Struct, rename="camel"):
     if_revision: int | None = None
 
 
-ProviderState = Literal["active", "available", "unconfigured", "offline"]
+ProviderState = State
 
 
 class AuthState(Struct, rename="camel"):
@@ -162,8 +165,9 @@ class AuthState(Struct, rename="camel"):
 
 
 class ProviderInfo(Struct, rename="camel", omit_defaults=True):
-    """One provider as this connection can use it. `active` is the one that the selection leads to,
-    `offline` a server on this machine that does not run. `temporary` is there while a temporary session is in front.
+    """One provider as this connection can use it. `active` is the one that the selection leads to; `offline` one that
+    can't be reached, as a server on this machine that does not run; `rate-limited` and `error` say what happened when
+    it was asked, `since` when, and `reason` in words. `temporary` is there while a temporary session is in front.
 
     `windows` are those of its plan, as far as one is known: counted here by requests, or told by the provider.
     `remaining` requests are left by what is counted here, and `resetsAt` is when more of it comes back; of several
@@ -185,6 +189,8 @@ class ProviderInfo(Struct, rename="camel", omit_defaults=True):
     remaining: int | None = None
     resets_at: str | None = None
     windows: list[Window] = []
+    since: str | None = None
+    reason: str | None = None
 
 
 class ListProvidersResult(Struct, rename="camel"):
@@ -263,6 +269,20 @@ class SetAliasParams(Struct, rename="camel"):
     if_revision: str | None = None
 
 
+class SetChainParams(Struct, rename="camel", omit_defaults=True, kw_only=True):
+    """Several ways to an answer under one name, as `chain:NAME`; null `targets` remove it.
+
+    Absent `strategy` and `onBreak` stay as the user's file says, else `ordered` and `stop`. `ifRevision`: only if the
+    file is still the one that was looked at.
+    """
+
+    chain: Annotated[str, Meta(min_length=1, max_length=200)]
+    targets: Annotated[tuple[str, ...], Meta(min_length=1, max_length=100)] | None
+    strategy: Strategy | None = None
+    on_break: Literal["stop", "continue"] | None = None
+    if_revision: str | None = None
+
+
 class SetDefaultParams(Struct, rename="camel"):
     """The model for whoever has chosen none; null removes it."""
 
@@ -327,31 +347,6 @@ class ClientInfo(Struct, rename="camel", omit_defaults=True):
     connected_at: str
     client_version: str | None = None
     workspace: str | None = None
-
-
-class StatusResult(Struct, rename="camel"):
-    """The daemon and what it is doing. `memory` is its resident set in bytes; `plugins` are those of other packages.
-
-    `plans` are those of which anything is known.
-    """
-
-    version: str
-    protocol: int
-    pid: int
-    started_at: str
-    uptime_seconds: float
-    draining: bool
-    config_file: str
-    log_file: str
-    endpoint: str
-    memory: int
-    clients: list[ClientInfo]
-    running_chats: int
-    kept_chats: int
-    providers: int
-    problems: int
-    plugins: list[PluginInfo]
-    plans: list[PlanInfo]
 
 
 class ChatEvents(Struct, rename={"chat_id": "chatId", "from_": "from"}):

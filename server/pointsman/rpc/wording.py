@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from pointsman.core.chat import Message, TextPart
+from pointsman.core.ledger import Total
 from pointsman.core.receipt import ChatResult
 from pointsman.core.selection import Selection
 from pointsman.rpc.account_types import AccountInfo, ListAccountsResult, SignOutResult
 from pointsman.rpc.key_types import AdoptKeyResult, ListKeysResult, RemoveKeyResult
 from pointsman.rpc.session_types import ClearSessionResult, ListSessionsResult
-from pointsman.rpc.types import ListChatsResult, ListModelsResult, ListProvidersResult, StatusResult
+from pointsman.rpc.status_types import StatusResult
+from pointsman.rpc.types import ListChatsResult, ListModelsResult, ListProvidersResult
+from pointsman.rpc.usage_types import UsageResult
 from pointsman.rpc.vault_types import VaultStatusResult
 from pointsman.service.explaining import Explanation
 from pointsman.service.trials import SessionInfo
@@ -57,6 +60,20 @@ def chats(result: ListChatsResult) -> str:
     )
 
 
+def usage(result: UsageResult) -> str:
+    """What was spent in all, and one line a sum; of what nobody knows the price, that."""
+    lines = [f"{_spent(result.grand)} since {result.since}"]
+    lines += [f"{total.name or 'none'}: {_spent(total)}" for total in result.totals]
+    for each in result.budgets:
+        lines.append(f"{each.name or 'all providers'}: ${each.spent:.2f} of ${each.budget:.2f} this {each.period}")
+    return _lines(lines)
+
+
+def _spent(total: Total) -> str:
+    unknown = f" and {total.unpriced} of unknown price" if total.unpriced else ""
+    return f"${total.usd:.2f}{unknown} for {total.chats} chat{'' if total.chats == 1 else 's'}"
+
+
 def session(result: SessionInfo) -> str:
     """A temporary session: its id first, and whether it is what this connection is asked with."""
     minutes, seconds = divmod(result.seconds_left, 60)
@@ -101,11 +118,12 @@ def answer(result: ChatResult) -> str:
 
 
 def status(result: StatusResult) -> str:
-    """The daemon in one line."""
-    return (
+    """The daemon in one line, and one for each provider that something is held against."""
+    daemon = (
         f"Pointsman {result.version}, process {result.pid}: {len(result.clients)} connected, "
-        f"{result.running_chats} chats running, log in {result.log_file}"
+        f"{result.running_chats} chats running, ${result.spent_today:.2f} spent today, log in {result.log_file}"
     )
+    return _lines([daemon, *(f"{each.name}: {each.reason}" for each in result.dashboard if each.reason)])
 
 
 def vault(result: VaultStatusResult) -> str:

@@ -11,13 +11,17 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from pointsman.core.budget import About, Limit
 from pointsman.core.catalogue import SCHEMES, Catalogue, Problem, Provider
 from pointsman.core.chat import Conversation
 from pointsman.core.environment import Environment
-from pointsman.core.errors import BadRequest, NoTargetLeft, ShuttingDown
-from pointsman.core.routing import Plan, Target, plan
+from pointsman.core.errors import BadRequest, NoTargetLeft, PointsmanError, ShuttingDown
+from pointsman.core.routing import Plan, Target
 from pointsman.core.selection import Selection
 from pointsman.core.session import Then
+from pointsman.core.spending import within
+from pointsman.edge.health_store import HealthStore
+from pointsman.edge.ledger_store import LedgerStore
 from pointsman.edge.master_key import FILE, MasterKeys, key_given
 from pointsman.edge.plan_store import PlanStore
 from pointsman.edge.sealed_store import SealedStore
@@ -33,18 +37,29 @@ from pointsman.service.clients import Client, Clients
 from pointsman.service.clock import now
 from pointsman.service.configuration import Configuration
 from pointsman.service.credentials import Credentials, Given
-from pointsman.service.driver import Job, Tools, start
+from pointsman.service.credit import Credits
+from pointsman.service.driver import start
 from pointsman.service.explaining import Explanation, explain
+from pointsman.service.health import Health, QuotaNews
+from pointsman.service.job import Job, Tools
 from pointsman.service.keys import Keys
+from pointsman.service.limits import Limits
 from pointsman.service.login import Login
 from pointsman.service.middleware import Middlewares
 from pointsman.service.models import Models
 from pointsman.service.neighbours import Neighbours
+from pointsman.service.observing import Observing
+from pointsman.service.ordering import Orders
 from pointsman.service.plans import Plans
 from pointsman.service.plugins import Plugins, load
+from pointsman.service.reasons import Reasons
+from pointsman.service.recent import Recent
 from pointsman.service.selection import Selections
+from pointsman.service.standing import Standing, standing
 from pointsman.service.tasks import Tasks
+from pointsman.service.tracing import UNTRACED, Tracer
 from pointsman.service.trials import Change, Ended, SessionsChanged, Trials, told
+from pointsman.service.usage import Usage
 from pointsman.service.vault import Vault
 from pointsman.wire import quirks_of
 
@@ -63,6 +78,7 @@ class Terms:
     detach: float | None = None
     given: Given = field(default_factory=dict, repr=False)
     session: str | None = field(default=None, repr=False)
+    trace: bool = False
 
 
 @dataclass(eq=False)
@@ -85,7 +101,11 @@ class App:
     audit: Audit
     login: Login
     plans: Plans
+    orders: Orders
+    health: Health
+    usage: Usage
     accounts: Accounts
+    limits: Limits
     where: Places
     started_at: str = field(default_factory=now)
     born: float = field(default_factory=time.monotonic)
@@ -101,7 +121,12 @@ class App:
         self.plugins.on_problem = self._tell_plugin_problem
         self.trials.around = self._change_sessions
         self.vault.changed = self._tell_credentials_changed
+        self.usage.tell = self._tell_of_budget
+        self.health.changed, self.health.on_quota = self._tell_provider_changed, self._tell_of_quota
         self.accounts.on_refused = self.login.ask_to_sign_in
+        recent = Recent(LedgerStore(self.store.database).recent)
+        credit = Credits(self.credentials, self.transports)
+        self.observing = Observing(credit, recent, self.chats, self.limits, self.health)
         self._one_at_a_time = asyncio.Lock()
         self._watchers = Tasks()
         self._moved = asyncio.Event()
@@ -109,6 +134,8 @@ class App:
     def watch(self) -> None:
         """Begins to notice edited files, and model servers that come and go."""
         self._watchers.spawn(self._watch_files(), "configuration")
+        self._watchers.spawn(self.health.watch(), "health")
+        self._watchers.spawn(self.observing.expose(lambda: self.catalogues.base, self.clients), "metrics")
         self._watchers.spawn(self.models.keep_fresh(self._listed_for_clients), "lists of models")
         self._watchers.spawn(self.neighbours.watch(self._local_providers, self._neighbours_changed), "neighbours")
 
@@ -142,6 +169,8 @@ class App:
         """In one go, so that a client that comes just now has seen all of the old, or all of the new."""
         before = {client: (self.catalogues.of(client), self.selections.current(client)) for client in self.clients}
         self.catalogues.forget()
+        self.limits.apply(self.catalogues.base)
+        self._watchers.spawn(self.observing.expose(lambda: self.catalogues.base, self.clients), "metrics")
         for problems in changed:
             self._tell_problems(problems)
         for client, (catalogue, selection) in before.items():
@@ -160,10 +189,13 @@ class App:
             raise ShuttingDown("The daemon is shutting down and takes no new chats.")
         if mistake := conversation.mistake:
             raise BadRequest(mistake)
-        catalogue, planned, given = self._plan(client, model, terms)
+        tracer = Tracer(asyncio.get_running_loop().time) if terms.trace else UNTRACED
+        catalogue, planned, given = self._plan(client, model, terms, conversation, begins=True)
         route = planned.route
-        if not planned.targets:
-            causes = [self.credentials.missing(catalogue.providers[target.provider]) for target, _ in planned.skipped]
+        if not planned.targets and not planned.held:
+            if limit := self._spent_limit(catalogue, client, planned, given):
+                raise self.usage.refusal(limit)
+            causes = [self._cause(catalogue, client, given, target, why) for target, why in planned.skipped]
             if len(causes) == 1:
                 raise causes[0]
             raise NoTargetLeft(f"No target of {route.spec} can be asked.", causes[0].advice, causes=tuple(causes))
@@ -174,23 +206,38 @@ class App:
         id = terms.chat_id or str(uuid.uuid4())
         chat = Chat(id, route.spec, conversation.title, starter, detach, terms.conversation_id)
         self.chats.begin(chat)
+        tracer.planned(chat)
         wires = self.plugins.wires
-        tools = Tools(catalogue, self.credentials, self.transports, self.chats, self.models, wires, self.plans)
-        along = self.middlewares.along(chat)
-        start(Job(chat, conversation, client.environment, planned, given, along), tools, self.tasks)
+        rooms = self.chats, self.models, wires, self.plans, self.orders, self.limits
+        about = self.health, self.usage, self.observing.note
+        tools = Tools(catalogue, self.credentials, self.transports, *rooms, *about)
+        along, asker = self.middlewares.along(chat), client.window or f"connection {client.number}"
+        start(Job(chat, conversation, client.environment, planned, given, along, asker, tracer), tools, self.tasks)
         return chat
 
-    def explain(self, client: Client, model: str | None, conversation: Conversation | None) -> Explanation:
+    def explain(
+        self, client: Client, model: str | None, conversation: Conversation | None, conversation_id: str | None = None
+    ) -> Explanation:
         """What `chat` would do, without doing it. Raises RouteError, or BadRequest for what nobody could answer."""
         if conversation and (mistake := conversation.mistake):
             raise BadRequest(mistake)
-        catalogue, planned, _ = self._plan(client, model)
+        terms = Terms(conversation_id=conversation_id)
+        catalogue, planned, _ = self._plan(client, model, terms, conversation)
         return explain(catalogue, planned, self.plugins.wires, conversation)
 
-    def _plan(self, client: Client, model: str | None, terms: Terms = Terms()) -> tuple[Catalogue, Plan, Given]:
+    def _plan(
+        self,
+        client: Client,
+        model: str | None,
+        terms: Terms,
+        conversation: Conversation | None,
+        *,
+        begins: bool = False,
+    ) -> tuple[Catalogue, Plan, Given]:
         """The targets for a name, with what holds for this client, and the keys that come with the chat.
 
-        Those of temporary sessions are among them: the chat keeps them to its end. Raises RouteError, UnknownSession.
+        A chat that brings its own key is asked with that or not at all: nothing stands in for it. The keys of temporary
+        sessions are among them: the chat keeps them to its end. Raises RouteError, UnknownSession.
         """
         self.trials.end_what_is_over()
         route, catalogue = self.selections.route(client, model), self.catalogues.of(client)
@@ -199,9 +246,14 @@ class App:
             if all(target.provider != session.provider for target in route.targets):
                 raise BadRequest(f"The session is for {session.title}, and {route.spec} does not lead there.")
             catalogue = self.trials.view_of_one(client, self.catalogues.configured(client), session)
+        elif not terms.given:
+            route = self.selections.with_fallback(client, route)
         own = {id: key for id, key in terms.given.items() if not _is_behind_a_session(catalogue, id)}
         given = own | self.trials.keys(catalogue)
-        return catalogue, plan(route, lambda target: self._hindrance(catalogue, client, target, given)), given
+        reasons = Reasons(self.credentials, self.health, self.models, catalogue, client.environment, given)
+        found = reasons.plan(route, conversation)
+        ordered = self.orders.ordered(found, catalogue, conversation, terms.conversation_id, begins=begins)
+        return catalogue, within(ordered, lambda target: self._limit(catalogue, client, target)), given
 
     def _change_sessions(self, change: Change) -> None:
         """Makes a change of the temporary sessions, and tells every client what that means for it."""
@@ -239,6 +291,7 @@ class App:
         await self.login.close()
         await self._watchers.close()
         await self.models.close()
+        await self.observing.close()
         await self.accounts.close()
         await self.transports.close()
         await self.vault.close()
@@ -248,6 +301,44 @@ class App:
         provider = catalogue.providers[target.provider]
         usable = self.credentials.usable(provider, client.environment, given)
         return None if usable else self.credentials.missing(provider).message
+
+    def _limit(self, catalogue: Catalogue, client: Client, target: Target) -> Limit | None:
+        """The spent budget that keeps a target from being asked."""
+        priced = self.models.may_cost(catalogue.providers[target.provider], target.model)
+        return self.usage.hindrance(catalogue.budgets, target.provider, client.workspace, priced=priced)
+
+    def _spent_limit(self, catalogue: Catalogue, client: Client, planned: Plan, given: Given) -> Limit | None:
+        """The budget that is the reason why nobody is left who could be asked."""
+        for target, _ in planned.skipped:
+            if self.credentials.usable(catalogue.providers[target.provider], client.environment, given) and (
+                limit := self._limit(catalogue, client, target)
+            ):
+                return limit
+        return None
+
+    def _tell_of_budget(self, about: About, text: str) -> None:
+        kind, name = about
+        for client in self.clients:
+            if client.ready and (kind != "workspace" or client.workspace == name):
+                client.line.show(text, warning=True)
+
+    def _cause(self, catalogue: Catalogue, client: Client, given: Given, target: Target, reason: str) -> PointsmanError:
+        """Why a target was left out, as an error."""
+        provider = catalogue.providers[target.provider]
+        if self.credentials.usable(provider, client.environment, given):
+            return NoTargetLeft(f"{target}: {reason}.", provider=provider.id)
+        return self.credentials.missing(provider)
+
+    def standing(self, client: Client, provider: Provider, *, active: bool = False) -> Standing:
+        """How a provider stands for a client; `active`: its selection leads there."""
+        catalogue = self.catalogues.of(client)
+        reasons = Reasons(self.credentials, self.health, self.models, catalogue, client.environment)
+        return standing(provider, reasons, self.neighbours, self.plans, active=active)
+
+    def _tell_of_quota(self, news: QuotaNews) -> None:
+        for client in self.clients:
+            if client.ready and news.provider.id in self.catalogues.of(client).providers:
+                client.line.show(news.text, warning=not news.back)
 
     async def _watch_files(self) -> None:
         wanted, folder = (lambda: self.catalogues.files(self._workspaces())), self.catalogues.folder
@@ -285,7 +376,10 @@ class App:
 
     def _tell_credentials_changed(self, id: str) -> None:
         """Tells those who have the provider: it may have become usable, or have ceased to be."""
+        self.health.renewed(id)
+        self._tell_provider_changed(id)
 
+    def _tell_provider_changed(self, id: str) -> None:
         def make(client: Client) -> ProvidersChanged | None:
             return ProvidersChanged([], [id], []) if id in self.catalogues.of(client).providers else None
 
@@ -314,9 +408,12 @@ def build(where: Places) -> App:
     credentials = Credentials(plugins.schemes, trials, vault, accounts, audit)
     schemes = SCHEMES | plugins.schemes.keys()
     catalogues = Catalogues(Path(where.config_file), store, quirks_of(plugins.wires), schemes, trials)
-    for problem in catalogues.base.problems:
+    limits, base, usage = Limits(), catalogues.base, Usage(LedgerStore(store.database))
+    usage.begin(base.budgets)
+    limits.apply(base)
+    for problem in base.problems:
         log.warning("configuration: %s line %s: %s %s", problem.file, problem.line, problem.message, problem.hint)
-    models = Models(credentials, out, store, wires=plugins.wires)
+    models, health = Models(credentials, out, store, wires=plugins.wires), Health(HealthStore(store.database))
     return App(
         catalogues=catalogues,
         clients=clients,
@@ -341,5 +438,9 @@ def build(where: Places) -> App:
         ),
         accounts=accounts,
         plans=Plans(PlanStore(store.database)),
+        usage=usage,
+        orders=Orders(models.price, models.want_price, health.first_tokens),
+        health=health,
+        limits=limits,
         where=where,
     )

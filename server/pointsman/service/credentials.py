@@ -158,13 +158,22 @@ class Credentials:
         free = provider.auth.scheme in KEY_NOT_NEEDED and not provider.temporary
         return free or bool(self.all(provider, environment, given))
 
-    def in_turn(self, provider: Provider, environment: Environment, given: Given = NONE_GIVEN) -> list[Credential]:
-        """The credentials to try, beginning with the next one's turn. Raises CredentialError when there are none."""
+    def in_turn(
+        self,
+        provider: Provider,
+        environment: Environment,
+        given: Given = NONE_GIVEN,
+        lets: Callable[[Credential], bool] = lambda _: True,
+    ) -> list[Credential]:
+        """The credentials to try, beginning with the next one's turn: of those that `lets` lets be asked, maybe none.
+
+        Raises CredentialError when there are none at all.
+        """
         if not self.usable(provider, environment, given):
             raise self.missing(provider)
-        found = self.all(provider, environment, given)
-        if not found:
-            return [Credential()]
+        found = [each for each in self.all(provider, environment, given) or [Credential()] if lets(each)]
+        if len(found) < 2:
+            return found
         start = next(self._turns[provider.id]) % len(found)
         return found[start:] + found[:start]
 
@@ -184,6 +193,10 @@ class Credentials:
         elif this not in self._refused:
             self._refused.add(this)
             self._audit.note("refused", record.provider, record.label, client)
+
+    def stored(self, provider: str) -> bool:
+        """Whether the user has entered a key for a provider, or signed in to it."""
+        return bool(self._stored.of(provider))
 
     def missing(self, provider: Provider) -> CredentialError:
         """The error that says what is missing for this provider, and where it would be looked for."""

@@ -12,7 +12,8 @@ from msgspec import Struct
 from pointsman.core.catalogue import Catalogue, TemporaryKey
 from pointsman.core.chat import Conversation, Notice
 from pointsman.core.errors import ErrorData, PointsmanError
-from pointsman.core.routing import Plan, Target
+from pointsman.core.receipt import SkippedTarget, route_taken
+from pointsman.core.routing import STANDS_IN, Plan, Target
 from pointsman.core.turns import settled
 from pointsman.wire import Wires
 
@@ -30,46 +31,43 @@ class ExplainedTarget(Struct, frozen=True, rename="camel", omit_defaults=True):
     temporary: TemporaryKey | None = None
 
 
-class SkippedTarget(Struct, frozen=True, rename="camel"):
-    """One way that would be left out, and why."""
-
-    model: str
-    provider: str
-    reason: str
-
-
-class Explanation(Struct, frozen=True, rename="camel"):
+class Explanation(Struct, frozen=True, rename="camel", omit_defaults=True):
     """Where a name leads: `spec` is the name made independent of who asks, `rule` how it was understood.
 
     `targets` would be tried in this order, the next when one fails; none left means that a chat would end at once.
+    `order` says why in this order, where there are several. It is what the `route` of a chat's result says, too.
     """
 
     spec: str
     rule: str
     targets: list[ExplainedTarget]
     skipped: list[SkippedTarget]
+    order: str | None = None
 
 
 def explain(catalogue: Catalogue, plan: Plan, wires: Wires, conversation: Conversation | None) -> Explanation:
     """A plan in words; with a conversation, what each of its targets would make of it."""
+    route = route_taken(plan)
     return Explanation(
-        spec=plan.route.spec,
-        rule=plan.route.rule,
-        targets=[_explained(catalogue, target, wires, conversation) for target in plan.targets],
-        skipped=[SkippedTarget(target.model, target.provider, reason) for target, reason in plan.skipped],
+        spec=route.spec,
+        rule=route.rule,
+        targets=[_explained(catalogue, plan, target, wires, conversation) for target in plan.targets],
+        skipped=list(route.skipped),
+        order=route.order,
     )
 
 
 def _explained(
-    catalogue: Catalogue, target: Target, wires: Wires, conversation: Conversation | None
+    catalogue: Catalogue, plan: Plan, target: Target, wires: Wires, conversation: Conversation | None
 ) -> ExplainedTarget:
-    provider = catalogue.providers[target.provider]
+    provider, text = catalogue.providers[target.provider], plan.aloud(target)
+    aloud = [Notice(STANDS_IN, text)] if text else []
     if conversation is None:
-        return ExplainedTarget(target.model, target.provider, [], temporary=provider.temporary)
+        return ExplainedTarget(target.model, target.provider, aloud, temporary=provider.temporary)
     try:
         conversation, mended = settled(conversation)
         _, notices = wires[provider.wire].request(provider, target.model, conversation)
     except PointsmanError as error:
         error.provider = error.provider or provider.id
-        return ExplainedTarget(target.model, target.provider, [], error.data(), provider.temporary)
-    return ExplainedTarget(target.model, target.provider, [*mended, *notices], temporary=provider.temporary)
+        return ExplainedTarget(target.model, target.provider, aloud, error.data(), provider.temporary)
+    return ExplainedTarget(target.model, target.provider, [*aloud, *mended, *notices], temporary=provider.temporary)

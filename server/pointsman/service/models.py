@@ -21,7 +21,7 @@ from pointsman.core.environment import Environment
 from pointsman.core.errors import UNREADABLE, InternalError, PointsmanError, StorageError, TimedOut
 from pointsman.core.http import Request
 from pointsman.core.models import Model, completed
-from pointsman.core.pricing import Price
+from pointsman.core.pricing import Price, configured
 from pointsman.core.routing import Known
 from pointsman.edge.authorise import asked, redact
 from pointsman.edge.credential import Credential
@@ -133,11 +133,27 @@ class Models:
         await self._tasks.close()
 
     def price(self, provider: Provider, id: str) -> Price | None:
-        """What a model costs as far as is known now; nothing where it runs on this machine."""
+        """What a model costs as far as is known now: as the user says, as its provider lists, or as others know.
+
+        Nothing where it runs on this machine, or by a plan, unless the user says so.
+        """
+        if own := configured(provider, id):
+            return own
         if not sells_tokens(provider):
             return None
         live, facts = self._listed_by(provider).get(id), self._prices.of(provider, id)
         return (live.price if live else None) or (facts.price if facts else None)
+
+    def facts(self, provider: Provider, id: str) -> Model:
+        """What is known now of a model, whoever says so; nothing is asked or waited for."""
+        bare = Model(f"{provider.id}:{id}", provider.id, id, id, (), "config")
+        live = self._listed_by(provider).get(id)
+        return completed(bare, live, self._prices.of(provider, id), sells_tokens(provider))
+
+    def may_cost(self, provider: Provider, id: str) -> bool:
+        """Whether asking a model may cost something, as far as is known; what nobody knows a price of may."""
+        price = self.price(provider, id)
+        return sells_tokens(provider) if price is None else not price.is_free
 
     def want_price(self, provider: Provider, id: str) -> None:
         """Has the price of a model looked up in the background, for when it is needed."""
@@ -224,16 +240,19 @@ class Models:
     def _merge(self, provider: Provider) -> list[Model]:
         """The definition's names first, then what the provider lists beyond them."""
         own, listed = _own_names(provider), self._listed_by(provider)
-        configured = [
+        named = [
             Model(
                 model=f"{provider.id}:{name}", provider=provider.id, id=id, name=name, capabilities=(), source="config"
             )
             for name, id in own.items()
         ]
         priced, facts = sells_tokens(provider), self._prices.of
-        return [completed(model, listed.get(model.id), facts(provider, model.id), priced) for model in configured] + [
+        found = [completed(model, listed.get(model.id), facts(provider, model.id), priced) for model in named] + [
             completed(model, None, facts(provider, id), priced) for id, model in listed.items() if id not in own
         ]
+        if not provider.prices:
+            return found
+        return [msgspec.structs.replace(each, price=configured(provider, each.id) or each.price) for each in found]
 
     def _unsure(self, provider: Provider) -> list[str]:
         """The ids of those models of which the provider does not say all itself."""

@@ -7,12 +7,14 @@ from __future__ import annotations
 
 import asyncio
 from collections import ChainMap
+from collections.abc import Iterator
 from dataclasses import replace
 
 from msgspec import Struct
 
+from pointsman.core.catalogue import Catalogue, Provider
 from pointsman.core.errors import ConfigError, NoModelChosen, RouteError, SelectionConflict
-from pointsman.core.routing import Route, resolve
+from pointsman.core.routing import Route, resolve, with_fallback
 from pointsman.core.selection import (
     SCOPES,
     Choice,
@@ -93,7 +95,18 @@ class Selections:
         if chosen is None:
             raise NoModelChosen("No model is chosen, and no provider is configured that could be taken instead.")
         route = self._resolve(client, chosen, None)
-        return replace(route, rule=f"{route.rule}; {explain(decider, None, [])}")
+        notice = self._instead(client, decider, chosen)
+        return replace(route, rule=f"{route.rule}; {explain(decider, None, [])}", notice=notice)
+
+    def with_fallback(self, client: Client, route: Route) -> Route:
+        """A route with what the user's `fallback` leads to behind it; that it leads nowhere is told."""
+        catalogue = self._catalogues.of(client)
+        if catalogue.fallback is None:
+            return route
+        fallback = self._route_or_none(client, catalogue.fallback)
+        if fallback is None:
+            return replace(route, rule=f"{route.rule}; your `fallback` {catalogue.fallback} leads nowhere now")
+        return with_fallback(catalogue, route, fallback)
 
     async def _switch(
         self, client: Client, model: str | None, scope: Scope | None, temporary: bool, if_revision: int | None
@@ -136,16 +149,44 @@ class Selections:
         default = catalogue.default
         if default is not None and self._state(client, default) == "available":
             return "default", None, default
-        for provider in catalogue.providers.values():
-            configured = provider.configured_by_user and provider.default_model
-            if configured and self._credentials.usable(provider, client.environment):
+        for provider in self._configured(catalogue):
+            may = provider.default_model and provider.stands_in
+            if may and self._credentials.usable(provider, client.environment):
                 return "fallback", None, provider.id
         return ("none", None, None) if default is None else ("default", None, default)
+
+    def _configured(self, catalogue: Catalogue) -> Iterator[Provider]:
+        """The providers that the user has configured: in the order of their files, then those with a stored credential.
+
+        One that variables alone have made is not among them.
+        """
+        own = dict.fromkeys(id for id in catalogue.by_user if id in catalogue.providers)
+        others = catalogue.providers.values()
+        own |= dict.fromkeys(each.id for each in others if each.configured_by_user or self._credentials.stored(each.id))
+        return (catalogue.providers[id] for id in own)
+
+    def _instead(self, client: Client, decider: Decider, chosen: str) -> str | None:
+        """What is said aloud where the default can't be asked and another is asked instead of it."""
+        catalogue = self._catalogues.of(client)
+        if decider != "fallback" or catalogue.default is None:
+            return None
+        route = self._route_or_none(client, catalogue.default)
+        if route is None:
+            why = "leads nowhere"
+        else:
+            provider = catalogue.providers[route.targets[0].provider]
+            why = f"can't be asked: {self._credentials.missing(provider).message.rstrip('.')}"
+        return (
+            f"Your default {catalogue.default} {why}. {catalogue.providers[chosen].title} answers instead: it is the "
+            "first of the providers that you have configured and that can be asked."
+        )
 
     def _describe(
         self, client: Client, decider: Decider, choice: Choice | None, model: str | None, why: str
     ) -> Selection:
         route = self._route_or_none(client, model)
+        if model is not None and (instead := self._instead(client, decider, model)):
+            why += f" {instead}"
         target = route.targets[0] if route else None
         provider = self._catalogues.of(client).providers.get(target.provider) if target else None
         if provider and provider.temporary:
@@ -175,7 +216,11 @@ class Selections:
 
     def _resolve(self, client: Client, model: str, current: str | None) -> Route:
         catalogue = self._catalogues.of(client)
-        return resolve(catalogue, model, current, self._models.known(catalogue))
+
+        def usable(id: str) -> bool:
+            return self._credentials.usable(catalogue.providers[id], client.environment)
+
+        return resolve(catalogue, model, current, self._models.known(catalogue), usable)
 
     def _route_or_none(self, client: Client, model: str | None) -> Route | None:
         try:

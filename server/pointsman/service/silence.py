@@ -14,10 +14,12 @@ from pointsman.core.errors import TimedOut
 
 HEARTBEAT = 2.0
 """Seconds of silence between two `waiting` events."""
+ENDLESS = "Ask for a shorter answer, or raise `timeout.whole` of the provider in pointsman.toml."
 
 
 class Silence:
-    """A context around waiting for a model. Raises TimedOut at the limit, if limits are given.
+    """A context around waiting for a model. Raises TimedOut at the limit, if limits are given; those are a provider's
+    limits of silence, and its limit for the whole answer.
 
     Any byte is life, and puts the limit off; only something to read ends the heartbeat, so that comments that a
     provider sends to keep a connection open neither cut a long thought off nor look like an answer.
@@ -32,6 +34,7 @@ class Silence:
         self._limit = limits.first_event if limits else None
         self._timeout = asyncio.timeout(None)
         self._end = math.inf
+        self._whole = self._since + limits.whole if limits and limits.whole is not None else math.inf
         self._look_out: asyncio.TimerHandle | None = None
         if self._limit is not None:
             self._end_at(self._since + self._limit)
@@ -74,12 +77,15 @@ class Silence:
                 return True
             who = self._provider.title if self._provider else "The provider"
             id = self._provider.id if self._provider else None
+            if self._limits and self._limits.whole is not None and self._end >= self._whole:
+                text = f"{who} did not come to an end within {self._limits.whole:g} seconds."
+                raise TimedOut(text, ENDLESS, provider=id) from None
             raise TimedOut(f"{who} was silent for {self._limit:g} seconds.", provider=id) from None
         return False
 
     def _end_at(self, time: float) -> None:
         """Moves the end. That is done once a chunk, so a timer is not set anew: the one that runs looks again."""
-        self._end = time
+        self._end = time = min(time, self._whole)
         if self._look_out is None or time < self._look_out.when():
             if self._look_out is not None:
                 self._look_out.cancel()

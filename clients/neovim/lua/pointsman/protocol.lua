@@ -88,6 +88,46 @@
 ---@field client string
 ---@field windowId? string
 
+---One part of a budget: of `all`, of a provider or of a workspace, for this day or month, in US dollars.
+---
+---`whenReached` is what it says then; `resetsAt` is when it begins anew, RFC 3339 in UTC. `name` is that of the
+---provider or the workspace.
+---@class pointsman.BudgetState
+---@field about string
+---@field period "day"|"month"
+---@field spent number
+---@field budget number
+---@field reached boolean
+---@field whenReached "next"|"refuse"
+---@field resetsAt string
+---@field name? string
+
+---One chat that has reached a provider. `usd` is absent where nobody knows the price; `source` is who says it.
+---
+---`inputTokens` include cached and cache-write tokens, `outputTokens` include reasoning; `exact`: the provider has
+---counted them. `failedUsd` is what attempts before the answer cost, as far as that is known, and is in `usd`.
+---@class pointsman.ChatEntry
+---@field chatId string
+---@field endedAt string
+---@field provider string
+---@field model string
+---@field client string
+---@field outcome pointsman.StopReason|"error"
+---@field inputTokens integer
+---@field outputTokens integer
+---@field exact boolean
+---@field totalMs integer
+---@field attempts integer
+---@field usd? number
+---@field source? string
+---@field account? string
+---@field workspace? string
+---@field cachedInputTokens? integer
+---@field cacheWriteTokens? integer
+---@field reasoningTokens? integer
+---@field firstTokenMs? integer
+---@field failedUsd? number
+
 ---An event of a chat. Pass over one whose `type` you do not know: a newer daemon may send more.
 ---@alias pointsman.ChatEvent pointsman.Started|pointsman.TextDelta|pointsman.ReasoningDelta|pointsman.ToolCallDelta|pointsman.AttemptFailed|pointsman.Notice|pointsman.Waiting|pointsman.UsageReport|pointsman.Finished
 
@@ -102,7 +142,8 @@
 ---`chatId` is a new UUID; the daemon makes one when it is absent. `stream` false: no events, only the result.
 ---`detach` is how many seconds the chat runs on unwatched; absent: 60 for a client that gave a `windowId`, else 0.
 ---`credentials` are keys by provider, for this chat alone: never stored, shown or sent to another provider.
----`session` is the token of a temporary session that this chat alone is to be asked with, active or not.
+---`session` is the token of a temporary session that this chat alone is to be asked with, active or not. `trace` has
+---the result say when what happened.
 ---@class pointsman.ChatParams
 ---@field messages pointsman.Message[] at least 1
 ---@field chatId? string 1 to 128 characters
@@ -116,12 +157,14 @@
 ---@field detach? number 0 to 86400
 ---@field credentials? table<string, string> absent: none
 ---@field session? string
+---@field trace? boolean absent: `false`
 
 ---A chat by its id.
 ---@class pointsman.ChatRef
 ---@field chatId string 1 to 128 characters
 
----The end of a chat: the whole answer, who gave it, and what it took.
+---The end of a chat: the whole answer, who gave it, and what it took. `route` is the plan that it was begun with.
+---`trace` is there for who asked for one.
 ---
 ---`error` and `resume` come with the stop reason `interrupted`: what broke the answer off, and models that could
 ---go on.
@@ -134,6 +177,8 @@
 ---@field usage pointsman.Usage
 ---@field attempts pointsman.Attempt[]
 ---@field timing pointsman.Timing
+---@field route? pointsman.RouteTaken
+---@field trace? pointsman.Trace
 ---@field account? string
 ---@field cost? pointsman.Cost
 ---@field error? pointsman.ErrorData
@@ -267,8 +312,10 @@
 ---A name of a model, absent: the selection that holds for this connection; and what would be asked, as for a chat.
 ---
 ---Without `messages` the result says where the name leads, and nothing about what a target could not carry over.
+---`conversationId` is that of the chats before, for a chain that goes by them.
 ---@class pointsman.ExplainRouteParams
 ---@field model? string
+---@field conversationId? string
 ---@field messages? pointsman.Message[] absent: none
 ---@field system? string
 ---@field tools? pointsman.Tool[] absent: none
@@ -288,11 +335,25 @@
 ---Where a name leads: `spec` is the name made independent of who asks, `rule` how it was understood.
 ---
 ---`targets` would be tried in this order, the next when one fails; none left means that a chat would end at once.
+---`order` says why in this order, where there are several. It is what the `route` of a chat's result says, too.
 ---@class pointsman.Explanation
 ---@field spec string
 ---@field rule string
 ---@field targets pointsman.ExplainedTarget[]
 ---@field skipped pointsman.SkippedTarget[]
+---@field order? string
+
+---Which chats, as for `usage`; behind the one of the number `after`, at most `limit` of them.
+---@class pointsman.ExportUsageParams
+---@field since? string absent: `"month"`
+---@field until? string absent: `"now"`
+---@field after? integer at least 0; absent: `0`
+---@field limit? integer 1 to 5000; absent: `1000`
+
+---Chats in their order. `next` is the number to go on behind; absent when these are the last.
+---@class pointsman.ExportUsageResult
+---@field chats pointsman.ChatEntry[]
+---@field next? integer
 
 ---What the file is to be sealed by.
 ---@class pointsman.ExportVaultParams
@@ -457,6 +518,12 @@
 ---@field provider? string
 ---@field cache? boolean absent: `false`
 
+---Where metrics can be read: a page of this machine, a file, or what keeps them from being there.
+---@class pointsman.MetricsInfo
+---@field page? string
+---@field textfile? string
+---@field problem? string
+
 ---One model. `model` is the name to switch to, `id` the provider's own; windows are in tokens.
 ---
 ---`source` says who names it: `config` (the provider's definition), or `live` (the provider's own list).
@@ -525,8 +592,9 @@
 
 ---The price of a model in US dollars a million tokens.
 ---
----`source` says who says so: the provider by its id, or `genai-prices`, of which `edition` is the release. What is
----not said of cached tokens costs as much as input. `tiers` are for long requests, the shortest first.
+---`source` says who says so: the user's `configuration`, the provider by its id, or `genai-prices`, of which `edition`
+---is the release. What is not said of cached tokens costs as much as input, and of reasoning as much as output.
+---`usdPerRequest` comes on top. `tiers` are for long requests, the shortest first.
 ---@class pointsman.Price
 ---@field inputUsdPerMillion number
 ---@field outputUsdPerMillion number
@@ -535,6 +603,8 @@
 ---@field cacheWriteUsdPerMillion? number
 ---@field edition? string
 ---@field tiers? pointsman.PriceTier[] absent: none
+---@field reasoningUsdPerMillion? number
+---@field usdPerRequest? number
 
 ---The price of a request with more input tokens than `aboveInputTokens`; it holds for all of its tokens.
 ---@class pointsman.PriceTier
@@ -543,6 +613,7 @@
 ---@field outputUsdPerMillion number
 ---@field cachedInputUsdPerMillion? number
 ---@field cacheWriteUsdPerMillion? number
+---@field reasoningUsdPerMillion? number
 
 ---A mistake in a configuration file: where, what, and what to do. `line` counts from 1.
 ---@class pointsman.Problem
@@ -551,8 +622,9 @@
 ---@field hint string
 ---@field line? integer
 
----One provider as this connection can use it. `active` is the one that the selection leads to,
----`offline` a server on this machine that does not run. `temporary` is there while a temporary session is in front.
+---One provider as this connection can use it. `active` is the one that the selection leads to; `offline` one that
+---can't be reached, as a server on this machine that does not run; `rate-limited` and `error` say what happened when
+---it was asked, `since` when, and `reason` in words. `temporary` is there while a temporary session is in front.
 ---
 ---`windows` are those of its plan, as far as one is known: counted here by requests, or told by the provider.
 ---`remaining` requests are left by what is counted here, and `resetsAt` is when more of it comes back; of several
@@ -564,7 +636,7 @@
 ---@field wire string
 ---@field baseUrl string
 ---@field auth pointsman.AuthState
----@field state "active"|"available"|"offline"|"unconfigured"
+---@field state "active"|"available"|"error"|"offline"|"rate-limited"|"signed-out"|"unconfigured"
 ---@field models string[]
 ---@field links pointsman.Links
 ---@field features? string[] absent: none
@@ -573,6 +645,8 @@
 ---@field remaining? integer
 ---@field resetsAt? string
 ---@field windows? pointsman.Window[] absent: none
+---@field since? string
+---@field reason? string
 
 ---What sort of service a provider is.
 ---@alias pointsman.ProviderKind "universal-gateway"|"direct-api"|"plan-based"|"local"|"custom"
@@ -580,6 +654,28 @@
 ---A provider by its id.
 ---@class pointsman.ProviderRef
 ---@field provider string
+
+---One provider that can be used, or that the user has configured.
+---
+---`since` is when its state began, and `reason` what is held against it and until when, in words. `remaining` are the
+---requests that its plan has left, and `resetsAt` is when there are more, or when it can be used again; `credit` is
+---money that is left, by account. `costToday` is in US dollars as far as prices are known, which they are not for
+---`unpricedToday` chats. `models` counts those that there are, `waiting` chats that a limit keeps.
+---@class pointsman.ProviderStatus
+---@field provider string
+---@field name string
+---@field state "active"|"available"|"error"|"offline"|"rate-limited"|"signed-out"|"unconfigured"
+---@field models integer
+---@field costToday number
+---@field unpricedToday? integer absent: `0`
+---@field waiting? integer absent: `0`
+---@field since? string
+---@field reason? string
+---@field resetsAt? string
+---@field remaining? integer
+---@field credit? pointsman.Remaining[] absent: none
+---@field lastUsedAt? string
+---@field windows? pointsman.Window[] absent: none
 
 ---A provider to be tried, perhaps with another base URL, or with a key that is used this once and never kept.
 ---
@@ -621,6 +717,16 @@
 ---@field signature? string
 ---@field opaque? any
 
+---Money that is left on an account, as its provider said at `at` (RFC 3339 in UTC).
+---
+---`currency` is a code of ISO 4217, `POINTS`, or empty where nobody says it; `account` is what people may see of the
+---key.
+---@class pointsman.Remaining
+---@field amount number
+---@field currency string
+---@field at string
+---@field account? string
+
 ---A stored key by its label; without one, the only one that there is.
 ---@class pointsman.RemoveKeyParams
 ---@field provider string 1 to 200 characters
@@ -642,6 +748,17 @@
 ---@field type "json"|"jsonSchema"|"text"
 ---@field schema? table<string, any>
 ---@field name? string
+
+---Where a name leads: `spec` is the name made independent of who asks, `rule` how it was understood.
+---
+---`targets` are tried in this order (`provider:model`), the next when one fails; `order` says why in this one, where
+---there are several. `skipped` are those that were left out.
+---@class pointsman.RouteTaken
+---@field spec string
+---@field rule string
+---@field targets string[]
+---@field skipped pointsman.SkippedTarget[]
+---@field order? string
 
 ---Where a choice of a model holds; the narrowest that is set wins, `window` first.
 ---@alias pointsman.Scope "window"|"workspace"|"global"
@@ -714,6 +831,17 @@
 ---@field model string|vim.NIL
 ---@field ifRevision? string
 
+---Several ways to an answer under one name, as `chain:NAME`; null `targets` remove it.
+---
+---Absent `strategy` and `onBreak` stay as the user's file says, else `ordered` and `stop`. `ifRevision`: only if the
+---file is still the one that was looked at.
+---@class pointsman.SetChainParams
+---@field chain string 1 to 200 characters
+---@field targets string[]|vim.NIL
+---@field strategy? "cheapest"|"fastest"|"ordered"|"round-robin"|"sticky"
+---@field onBreak? "continue"|"stop"
+---@field ifRevision? string
+
 ---The model for whoever has chosen none; null removes it.
 ---@class pointsman.SetDefaultParams
 ---@field model string|vim.NIL
@@ -776,7 +904,7 @@
 ---@field revoked boolean
 ---@field error? pointsman.ErrorData
 
----One way that would be left out, and why.
+---One way that is left out, and why.
 ---@class pointsman.SkippedTarget
 ---@field model string
 ---@field provider string
@@ -789,9 +917,16 @@
 ---@field provider string
 ---@field account? string
 
+---`credit` asks those providers that tell it what is left of the money, each ten minutes at most.
+---@class pointsman.StatusParams
+---@field credit? boolean absent: `false`
+
 ---The daemon and what it is doing. `memory` is its resident set in bytes; `plugins` are those of other packages.
 ---
----`plans` are those of which anything is known.
+---`dashboard` has the providers, the active one first. `spentToday` and `spentMonth` are US dollars as far as prices
+---are known, which they are not for `unpricedToday` chats; days and months are those of the daemon's time zone.
+---`waitingChats` are kept by a limit. `plans` are those of which anything is known. `metrics` says where they can be
+---read, if anybody wants them.
 ---@class pointsman.StatusResult
 ---@field version string
 ---@field protocol integer
@@ -806,10 +941,17 @@
 ---@field clients pointsman.ClientInfo[]
 ---@field runningChats integer
 ---@field keptChats integer
+---@field waitingChats integer
 ---@field providers integer
 ---@field problems integer
 ---@field plugins pointsman.PluginInfo[]
----@field plans pointsman.PlanInfo[]
+---@field dashboard pointsman.ProviderStatus[]
+---@field spentToday number
+---@field spentMonth number
+---@field unpricedToday integer
+---@field budgets? pointsman.BudgetState[] absent: none
+---@field plans? pointsman.PlanInfo[] absent: none
+---@field metrics? pointsman.MetricsInfo
 
 ---One step of trying a provider: that it is there, takes the key, lists its models, and answers with a word.
 ---
@@ -894,6 +1036,58 @@
 ---@field content string|(pointsman.TextPart|pointsman.ImagePart)[]
 ---@field isError? boolean absent: `false`
 
+---Sums over chats. `usd` is what is known; `unpriced` is how many chats it leaves out, `estimated` how many are
+---counted by estimated tokens, `cancelled` how many did not come to their end, `plan` how many a plan has paid for.
+---`againstUsd` is what the same tokens would have cost elsewhere.
+---@class pointsman.Total
+---@field name string
+---@field chats integer
+---@field inputTokens integer
+---@field outputTokens integer
+---@field usd number
+---@field cachedInputTokens? integer absent: `0`
+---@field cacheWriteTokens? integer absent: `0`
+---@field reasoningTokens? integer absent: `0`
+---@field unpriced? integer absent: `0`
+---@field estimated? integer absent: `0`
+---@field cancelled? integer absent: `0`
+---@field plan? integer absent: `0`
+---@field againstUsd? number
+
+---A chat as its daemon saw it: planned, then attempts and waits in their order.
+---@class pointsman.Trace
+---@field plannedMs number
+---@field endedMs number
+---@field attempts pointsman.TracedAttempt[]
+---@field waits pointsman.TracedWait[]
+
+---One request to one model.
+---
+---`connectedMs` is when it had its connection (absent for what needs none), `firstByteMs` when the answer's head had
+---come, `firstEventMs` and `lastEventMs` when the first and the last that could be read of it had. `status` is that of
+---HTTP; bytes are those of bodies.
+---@class pointsman.TracedAttempt
+---@field model string
+---@field provider string
+---@field begunMs number
+---@field outcome? string absent: `"cancelled"`
+---@field account? string
+---@field status? integer
+---@field sentMs? number
+---@field connectedMs? number
+---@field firstByteMs? number
+---@field firstEventMs? number
+---@field lastEventMs? number
+---@field endedMs? number
+---@field bytesOut? integer absent: `0`
+---@field bytesIn? integer absent: `0`
+
+---A wait before an attempt: for a limit, before a retry, or until a provider wants to be asked again.
+---@class pointsman.TracedWait
+---@field waitFor "limit"|"provider"|"retry"
+---@field begunMs number
+---@field endedMs number
+
 ---A folder with a `.pointsman.toml`, by its absolute path, and whether it is to be trusted.
 ---@class pointsman.TrustParams
 ---@field folder string
@@ -915,11 +1109,39 @@
 ---@field cacheWriteTokens? integer
 ---@field reasoningTokens? integer
 
+---Which chats, by their end, and by what they are summed up.
+---
+---`since` and `until` are RFC 3339, a date (the whole day on the daemon's calendar), or for `since` also `7d`, `24h`,
+---`2w`, `today`, `yesterday`, `week`, `month`, `year` or `all`. `against` names a model (`provider:model`) whose price
+---the same tokens are to be priced by, too. At most `limit` sums are given: of days the latest, else the largest.
+---@class pointsman.UsageParams
+---@field since? string absent: `"month"`
+---@field until? string absent: `"now"`
+---@field by? "account"|"client"|"day"|"model"|"provider"|"workspace" absent: `"day"`
+---@field against? string
+---@field limit? integer 1 to 10000
+
 ---Tokens so far, and the cost where the provider reports it.
 ---@class pointsman.UsageReport
 ---@field type "usage"
 ---@field usage pointsman.Usage
 ---@field cost? pointsman.Cost
+
+---Sums by name, and over all of them (`grand`): also of those that `limit` leaves out, `leftOut` in number.
+---
+---`recording` is false where nothing is written down: then there are no new chats in it. `againstPrice` is the price
+---that `againstUsd` was reckoned with. `budgets` are how much of each is spent now.
+---@class pointsman.UsageResult
+---@field by "account"|"client"|"day"|"model"|"provider"|"workspace"
+---@field since string
+---@field until string
+---@field totals pointsman.Total[]
+---@field grand pointsman.Total
+---@field recording boolean
+---@field leftOut? integer absent: `0`
+---@field against? string
+---@field againstPrice? pointsman.Price
+---@field budgets? pointsman.BudgetState[] absent: none
 
 ---The vault: which key seals it and where that lies, never the key itself.
 ---
@@ -937,9 +1159,14 @@
 ---@field error? pointsman.ErrorData
 
 ---A heartbeat: the model has been silent for so many seconds.
+---
+---With a `place`, 1 for the next, nothing has been sent yet: the chat waits for its turn within your own limits
+---(docs/limits.md). `queue` then names the provider, where the limit is for that one alone.
 ---@class pointsman.Waiting
 ---@field type "waiting"
 ---@field seconds number
+---@field place? integer
+---@field queue? string
 
 ---How much of one window of a plan is used, in percent.
 ---
@@ -955,7 +1182,7 @@
 ---@field account? string
 
 ---The codes of errors that there are now; a newer daemon may have more.
----@alias pointsman.ErrorCode "PointsmanError"|"InternalError"|"ConfigError"|"ConfigConflict"|"StorageError"|"SelectionConflict"|"ShuttingDown"|"TooManyRequests"|"PluginFailed"|"RouteError"|"UnknownProvider"|"UnknownModel"|"UnknownChain"|"NoModelChosen"|"NoTargetLeft"|"CredentialError"|"MissingKey"|"MissingSetting"|"MissingExtra"|"ProgramMissing"|"SignInNeeded"|"SignInFailed"|"KeyUnreadable"|"WrongOrigin"|"UnknownCredential"|"UnknownSession"|"SessionExpired"|"VaultError"|"VaultLocked"|"WrongVaultKey"|"ProviderError"|"InvalidKey"|"RateLimited"|"QuotaExhausted"|"Overloaded"|"ModelNotFound"|"BadRequest"|"ContextTooLong"|"ContentRefused"|"Interrupted"|"BadReply"|"ChatGone"|"ChatInUse"|"TransportError"|"ConnectFailed"|"TimedOut"|"BadCertificate"|"ParseError"|"MethodNotFound"|"MessageTooLarge"|"InvalidRequest"|"InvalidParams"|"NotGreeted"|"NotInitialized"|"RequestCancelled"
+---@alias pointsman.ErrorCode "PointsmanError"|"InternalError"|"ConfigError"|"ConfigConflict"|"StorageError"|"SelectionConflict"|"ShuttingDown"|"TooManyRequests"|"PluginFailed"|"RouteError"|"UnknownProvider"|"UnknownModel"|"UnknownChain"|"NoModelChosen"|"BudgetReached"|"NoTargetLeft"|"CredentialError"|"MissingKey"|"MissingSetting"|"MissingExtra"|"ProgramMissing"|"SignInNeeded"|"SignInFailed"|"KeyUnreadable"|"WrongOrigin"|"UnknownCredential"|"UnknownSession"|"SessionExpired"|"VaultError"|"VaultLocked"|"WrongVaultKey"|"ProviderError"|"InvalidKey"|"RateLimited"|"QuotaExhausted"|"Overloaded"|"ModelNotFound"|"BadRequest"|"ContextTooLong"|"ContentRefused"|"Interrupted"|"BadReply"|"ChatGone"|"ChatInUse"|"TransportError"|"ConnectFailed"|"TimedOut"|"BadCertificate"|"ParseError"|"MethodNotFound"|"MessageTooLarge"|"InvalidRequest"|"InvalidParams"|"NotGreeted"|"NotInitialized"|"RequestCancelled"
 
 return {
   protocol = 1,
@@ -969,6 +1196,8 @@ return {
     attachChat = "pointsman/attachChat", -- pointsman.AttachParams → pointsman.ChatResult
     cancelChat = "pointsman/cancelChat", -- pointsman.ChatRef → pointsman.ChatResult
     listChats = "pointsman/listChats", -- pointsman.Nothing → pointsman.ListChatsResult
+    usage = "pointsman/usage", -- pointsman.UsageParams → pointsman.UsageResult
+    exportUsage = "pointsman/exportUsage", -- pointsman.ExportUsageParams → pointsman.ExportUsageResult
     setKey = "pointsman/setKey", -- pointsman.SetKeyParams → pointsman.SetKeyResult
     removeKey = "pointsman/removeKey", -- pointsman.RemoveKeyParams → pointsman.RemoveKeyResult
     listKeys = "pointsman/listKeys", -- pointsman.ListKeysParams → pointsman.ListKeysResult
@@ -985,11 +1214,12 @@ return {
     setProvider = "pointsman/setProvider", -- pointsman.SetProviderParams → pointsman.ConfigResult
     removeProvider = "pointsman/removeProvider", -- pointsman.RemoveProviderParams → pointsman.ConfigResult
     setAlias = "pointsman/setAlias", -- pointsman.SetAliasParams → pointsman.ConfigResult
+    setChain = "pointsman/setChain", -- pointsman.SetChainParams → pointsman.ConfigResult
     setDefault = "pointsman/setDefault", -- pointsman.SetDefaultParams → pointsman.ConfigResult
     reloadConfig = "pointsman/reloadConfig", -- pointsman.Nothing → pointsman.ConfigResult
     testProvider = "pointsman/testProvider", -- pointsman.ProviderTestParams → pointsman.ProviderTestResult
     trustWorkspace = "pointsman/trustWorkspace", -- pointsman.TrustParams → pointsman.TrustResult
-    status = "pointsman/status", -- pointsman.Nothing → pointsman.StatusResult
+    status = "pointsman/status", -- pointsman.StatusParams → pointsman.StatusResult
     vaultStatus = "pointsman/vaultStatus", -- pointsman.Nothing → pointsman.VaultStatusResult
     rotateVault = "pointsman/rotateVault", -- pointsman.Nothing → pointsman.VaultStatusResult
     exportVault = "pointsman/exportVault", -- pointsman.ExportVaultParams → pointsman.ExportVaultResult

@@ -6,7 +6,18 @@ from collections.abc import Mapping
 from typing import Any
 
 from pointsman.core.catalogue import Problem
-from pointsman.rpc.methods import accounts, chats, configuration, daemon, keys, models, selection, sessions, vault
+from pointsman.rpc.methods import (
+    accounts,
+    chats,
+    configuration,
+    daemon,
+    keys,
+    models,
+    selection,
+    sessions,
+    usage,
+    vault,
+)
 from pointsman.rpc.table import PREFIX, Method, methods_of
 from pointsman.rpc.types import ChatEvents
 from pointsman.service.catalogues import ProvidersChanged
@@ -16,7 +27,7 @@ from pointsman.service.selection import SelectionChanged
 from pointsman.service.trials import SessionsChanged
 
 METHODS: Mapping[str, Method] = methods_of(
-    models, selection, chats, keys, accounts, sessions, configuration, daemon, vault
+    models, selection, chats, usage, keys, accounts, sessions, configuration, daemon, vault
 )
 
 NOTIFICATIONS: Mapping[Any, str] = {

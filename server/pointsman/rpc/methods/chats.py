@@ -19,7 +19,7 @@ async def chat(ctx: Context, params: ChatParams) -> ChatResult:
     """
     conversation = Conversation(params.messages, params.system, params.tools, params.tool_choice, params.options)
     given = {provider: Secret(key) for provider, key in params.credentials.items()}
-    terms = Terms(params.chat_id, params.conversation_id, params.detach, given, params.session)
+    terms = Terms(params.chat_id, params.conversation_id, params.detach, given, params.session, params.trace)
     begun = ctx.app.chat(ctx.client, conversation, params.model, terms)
     ctx.cancels(begun.cancel)
     return await ctx.follow(begun, -1, stream=params.stream)

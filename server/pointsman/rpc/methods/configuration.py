@@ -9,11 +9,11 @@ from typing import Any
 
 import msgspec
 
-from pointsman.core.catalogue import COMPUTED, Provider
+from pointsman.core.catalogue import COMPUTED, Chain, Provider
 from pointsman.core.configuration import provider_from
 from pointsman.core.errors import ConfigError
 from pointsman.core.network import without_secrets
-from pointsman.core.routing import resolve
+from pointsman.core.routing import CHAIN, resolve
 from pointsman.core.secret import Secret
 from pointsman.core.sources import Plain, sources
 from pointsman.rpc.methods.models import provider_named
@@ -28,6 +28,7 @@ from pointsman.rpc.types import (
     ProviderTestResult,
     RemoveProviderParams,
     SetAliasParams,
+    SetChainParams,
     SetDefaultParams,
     SetProviderParams,
     TrustParams,
@@ -61,11 +62,15 @@ async def get_provider(ctx: Context, params: ProviderRef) -> GetProviderResult:
 async def get_config(ctx: Context, params: Nothing) -> GetConfigResult:
     """Gives all that is configured besides providers, and which layer each value comes from."""
     found = ctx.app.catalogues.of(ctx.client)
-    names = ("default", "project_default", "aliases", "chains", "daemon", "network")
+    first = ("default", "project_default", "fallback", "aliases", "chains")
+    names = (*first, "daemon", "limits", "network", "metrics", "budgets", "ledger")
     values = {name: msgspec.to_builtins(getattr(found, name)) for name in names}
     if proxy := without_secrets(found.network.proxy):
         values["network"]["proxy"] = proxy
-    return GetConfigResult(values, {at: by for at, by in found.origins.items() if not at.startswith("providers")})
+    origins = {at: by for at, by in found.origins.items() if not at.startswith("providers")}
+    for name in found.chains:  # a plain list is its targets
+        origins.setdefault(f"chains.{name}.targets", origins[f"chains.{name}"])
+    return GetConfigResult(values, origins)
 
 
 @method
@@ -111,6 +116,26 @@ async def set_alias(ctx: Context, params: SetAliasParams) -> ConfigResult:
     return ConfigResult(
         await ctx.app.configuration.change(["aliases"], {params.alias: params.model}, params.if_revision)
     )
+
+
+@method
+async def set_chain(ctx: Context, params: SetChainParams) -> ConfigResult:
+    """Writes a chain into the user's file; null targets remove it.
+
+    It is a plain list there where only targets are said, else a table.
+    """
+    catalogue, base, name = ctx.app.catalogues.of(ctx.client), ctx.app.catalogues.base, params.chain
+    value: list[str] | dict[str, Any] | None = None
+    if params.targets is not None:
+        before = base.chains.get(name, Chain(()))
+        chain = Chain(params.targets, params.strategy or before.strategy, params.on_break or before.on_break)
+        known = ctx.app.models.known(catalogue)
+        resolve(replace(catalogue, chains={**catalogue.chains, name: chain}), CHAIN + name, known=known)
+        value = _written(chain, is_table=f"chains.{name}.targets" in base.origins)
+    elif name not in base.chains and name in catalogue.chains:
+        origin = catalogue.origins[f"chains.{name}"]
+        raise ConfigError(f"The chain {name!r} is not in your own file but in {origin}.", "Remove it there.")
+    return ConfigResult(await ctx.app.configuration.change(["chains"], {name: value}, params.if_revision))
 
 
 @method
@@ -168,6 +193,17 @@ def _must_be_in_the_users_file(ctx: Context, id: str) -> None:
     dropped = sorted(origin for origin in own if Path(origin).parent == ctx.app.catalogues.folder)
     if dropped and ctx.app.where.config_file not in own:
         raise ConfigError(f"{id} is defined by a file of its own: {dropped[0]}.", "Remove that file.")
+
+
+def _written(chain: Chain, *, is_table: bool) -> list[str] | dict[str, Any]:
+    """A chain as a file says it: what goes without saying is left out, and what was a table stays one."""
+    usual = Chain(())
+    more: dict[str, Any] = {
+        "strategy": None if chain.strategy == usual.strategy else chain.strategy,
+        "on_break": None if chain.on_break == usual.on_break else chain.on_break,
+    }
+    targets = list(chain.targets)
+    return {"targets": targets, **more} if is_table or any(more.values()) else targets
 
 
 def _with(ctx: Context, configured: Provider | None, id: str, values: Mapping[str, Any]) -> Provider:

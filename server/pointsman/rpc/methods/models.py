@@ -12,10 +12,7 @@ from pointsman.rpc.types import (
     ListProvidersResult,
     Nothing,
     ProviderInfo,
-    ProviderState,
 )
-from pointsman.service.credentials import KEY_NOT_NEEDED
-from pointsman.service.plans import State
 
 
 @method
@@ -24,7 +21,7 @@ async def list_providers(ctx: Context, params: Nothing) -> ListProvidersResult:
     providers = ctx.app.catalogues.of(ctx.client).providers.values()
     await ctx.app.neighbours.look(providers)
     active = ctx.app.selections.current(ctx.client).provider
-    return ListProvidersResult([_info(ctx, provider, active) for provider in providers])
+    return ListProvidersResult([provider_info(ctx, provider, active) for provider in providers])
 
 
 @method
@@ -55,12 +52,11 @@ def provider_named(ctx: Context, id: str) -> Provider:
     return found
 
 
-def _info(ctx: Context, provider: Provider, active: str | None) -> ProviderInfo:
-    app, credentials, environment = ctx.app, ctx.app.credentials, ctx.client.environment
-    mark = provider.temporary
-    found = len(credentials.all(provider, environment))
-    usable = not provider.missing and (found > 0 or (mark is None and provider.auth.scheme in KEY_NOT_NEEDED))
-    plan = ctx.app.plans.of(provider) or State([])
+def provider_info(ctx: Context, provider: Provider, active: str | None) -> ProviderInfo:
+    """One provider as this connection can use it now."""
+    app, mark = ctx.app, provider.temporary
+    stands = app.standing(ctx.client, provider, active=provider.id == active)
+    plan = app.plans.of(provider)
     return ProviderInfo(
         id=provider.id,
         name=provider.title,
@@ -69,25 +65,19 @@ def _info(ctx: Context, provider: Provider, active: str | None) -> ProviderInfo:
         base_url=provider.base_url,
         auth=AuthState(
             scheme=provider.auth.scheme,
-            state="ready" if usable else "missing",
+            state="ready" if stands.usable else "missing",
             oauth=provider.auth.scheme == "oauth",
-            keys=found,
+            keys=stands.keys,
         ),
-        state=_state(ctx, provider, usable, active),
+        state=stands.state,
         models=sorted(provider.names),
         links=provider.links,
         features=list(provider.features),
         default_model=provider.default_model,
         temporary=app.trials.info(mark.session) if mark else None,
-        remaining=plan.left,
-        resets_at=plan.resets_at,
-        windows=list(plan.windows),
+        remaining=stands.remaining,
+        resets_at=stands.resets_at,
+        windows=list(plan.windows) if plan else [],
+        since=stands.since,
+        reason=stands.reason,
     )
-
-
-def _state(ctx: Context, provider: Provider, usable: bool, active: str | None) -> ProviderState:
-    if not usable:
-        return "unconfigured"
-    if ctx.app.neighbours.is_offline(provider):
-        return "offline"
-    return "active" if provider.id == active else "available"

@@ -29,4 +29,5 @@ async def explain_route(ctx: Context, params: ExplainRouteParams) -> Explanation
     sent anywhere.
     """
     conversation = Conversation(params.messages, params.system, params.tools, params.tool_choice, params.options)
-    return ctx.app.explain(ctx.client, params.model, conversation if params.messages else None)
+    asked = conversation if params.messages else None
+    return ctx.app.explain(ctx.client, params.model, asked, params.conversation_id)

@@ -1,0 +1,57 @@
+"""How a provider stands for one connection, in one word: what `listProviders` and the status say, and why.
+
+Must never ask a provider.
+"""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from msgspec import Struct
+
+from pointsman.core.catalogue import Provider
+from pointsman.core.stored import Tokens
+from pointsman.service.credentials import KEY_NOT_NEEDED
+from pointsman.service.neighbours import Neighbours
+from pointsman.service.plans import Plans
+from pointsman.service.reasons import Reasons
+
+State = Literal["active", "available", "rate-limited", "error", "unconfigured", "signed-out", "offline"]
+
+
+class Standing(Struct, frozen=True, omit_defaults=True, rename="camel"):
+    """How a provider stands. `keys` are those that it could be asked with, `usable` says whether it can be at all.
+
+    `since` is when what is wrong began, `resetsAt` when it is over at the latest, RFC 3339 in UTC; `reason` says it in
+    words. `remaining` are the requests that its plan still gives.
+    """
+
+    state: State
+    usable: bool
+    keys: int
+    since: str | None = None
+    resets_at: str | None = None
+    remaining: int | None = None
+    reason: str | None = None
+
+
+def standing(
+    provider: Provider, reasons: Reasons, neighbours: Neighbours, plans: Plans, *, active: bool = False
+) -> Standing:
+    """How a provider stands for whoever the reasons are for; `active`: their selection leads there."""
+    found = reasons.credentials.all(provider, reasons.environment, reasons.given)
+    free = provider.temporary is None and provider.auth.scheme in KEY_NOT_NEEDED
+    usable = not provider.missing and (bool(found) or free)
+    plan = plans.of(provider)
+    left, resets = (plan.left, plan.resets_at) if plan else (None, None)
+    if not usable:
+        return Standing("unconfigured", usable, len(found), resets_at=resets, remaining=left)
+    if neighbours.is_offline(provider):
+        return Standing("offline", usable, len(found), resets_at=resets, remaining=left)
+    held = [each.record.holds if each.record else None for each in found]
+    ended = [tokens.refused for tokens in held if isinstance(tokens, Tokens) and tokens.refused is not None]
+    if found and len(ended) == len(found):
+        return Standing("signed-out", usable, len(found), remaining=left, reason=f"sign in again: {ended[0]}")
+    seen = reasons.condition(provider)
+    state: State = "active" if active and seen.state == "available" else seen.state
+    return Standing(state, usable, len(found), seen.since, seen.resets_at or resets, left, seen.reason)

@@ -1,0 +1,47 @@
+"""Budgets: told at four fifths, reached when spent."""
+
+from __future__ import annotations
+
+import pytest
+
+from pointsman.core.budget import EVERYTHING, Budget, Budgets, Spent, budget_of, every, limits, title
+
+
+@pytest.mark.parametrize(
+    ("budget", "spent", "words"),
+    [
+        (Budget(), Spent(100, 100), []),
+        (Budget(day=5), Spent(3.99, 90), []),
+        (Budget(day=5), Spent(4, 90), ["the budget of p for this day is spent to 80% ($4.00 of $5.00)"]),
+        (
+            Budget(day=5, month=50, when_reached="next"),
+            Spent(4.5, 50.5),
+            [
+                "the budget of p for this month is spent ($50.50 of $50.00)",
+                "the budget of p for this day is spent to 90% ($4.50 of $5.00)",
+            ],
+        ),
+    ],
+)
+def test_what_is_nearly_spent_is_told_and_what_is_spent_comes_first(
+    budget: Budget, spent: Spent, words: list[str]
+) -> None:
+    found = limits("p", budget, spent)
+    assert [limit.words for limit in found] == words
+    assert {limit.action for limit in found} <= {budget.when_reached}
+
+
+def test_budgets_by_what_they_are_about() -> None:
+    one, two = Budget(day=1), Budget(month=2)
+    budgets = Budgets(providers={"p": one, "none": Budget(when_reached="next")}, workspaces={"/w": two})
+    assert list(every(budgets)) == [(("provider", "p"), one), (("workspace", "/w"), two)]
+    assert list(every(Budgets(all_=one))) == [(EVERYTHING, one)]
+    assert budget_of(budgets, EVERYTHING) == Budget()
+    assert budget_of(budgets, ("provider", "p")) is one
+    assert budget_of(budgets, ("workspace", "/w")) is two
+    assert budget_of(budgets, ("workspace", "p")) is None
+    assert [title(about) for about in (EVERYTHING, ("provider", "p"), ("workspace", "/w"))] == [
+        "all providers",
+        "p",
+        "/w",
+    ]
