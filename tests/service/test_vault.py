@@ -343,6 +343,18 @@ async def test_a_damaged_record_is_mended_by_an_import(tmp_path: Path) -> None:
 
 
 @pytest.mark.usefixtures("cheap")
+async def test_an_import_takes_back_no_tokens_that_were_renewed_since(tmp_path: Path) -> None:
+    await filled(tmp_path)
+    async with living(tmp_path) as kit:
+        text, _ = await kit.vault.exported(Secret("p"), None)
+        later = replace(TOKENS, access=Secret("fake-later"), obtained_at=TOKENS.obtained_at + 1)
+        await kit.vault.put(replace(SIGNED_IN, holds=later))
+        found = await kit.vault.imported(text, Secret("p"), None)
+        assert (len(found.there_already), found.replaced, found.added) == (3, [], [])
+        assert kit.vault.get("r3") == replace(SIGNED_IN, holds=later, version=2)
+
+
+@pytest.mark.usefixtures("cheap")
 async def test_a_wrong_passphrase_changes_nothing(tmp_path: Path, there: Path) -> None:
     await filled(tmp_path)
     async with living(tmp_path) as kit:

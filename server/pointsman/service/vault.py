@@ -409,13 +409,16 @@ def _damaged(sealed: Sealed, reason: str) -> Damaged:
 
 
 def _compared(records: Sequence[Record], stored: Mapping[str, Record], versions: Mapping[str, int]) -> Imported:
-    """What an import changes. The same key, typed in on both machines, is one; another of the same label gets a new."""
+    """What an import changes. The same key, typed in on both machines, is one; another of the same label gets a new.
+
+    Tokens that were renewed here since stay: those of the file may be spent.
+    """
     found = Imported([], [], [])
     for record in records:
         beside = [each for each in stored.values() if each.provider == record.provider]
         same = stored.get(record.id)
         twin = any((each.holds, each.origin) == (record.holds, record.origin) for each in beside)
-        if (same is None and twin) or (same and replace(same, version=0) == replace(record, version=0)):
+        if (same is None and twin) or (same and (_is_newer(same, record) or _bare(same) == _bare(record))):
             found.there_already.append(record)
         elif same is not None or record.id in versions:
             found.replaced.append(record)
@@ -423,6 +426,16 @@ def _compared(records: Sequence[Record], stored: Mapping[str, Record], versions:
             taken = {each.label for each in (*beside, *found.added) if each.provider == record.provider}
             found.added.append(replace(record, label=_free(record.label, taken)))
     return found
+
+
+def _bare(record: Record) -> Record:
+    return replace(record, version=0)
+
+
+def _is_newer(one: Record, other: Record) -> bool:
+    """Whether both hold tokens, and the first got its own later."""
+    both = (one.holds, other.holds)
+    return isinstance(both[0], Tokens) and isinstance(both[1], Tokens) and both[0].obtained_at > both[1].obtained_at
 
 
 def _free(label: str, taken: set[str]) -> str:
