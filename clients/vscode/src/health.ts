@@ -1,0 +1,66 @@
+/** How a provider is, in words and signs. What the states look like is this table. Must never know the editor. */
+
+import type { Provider, View } from "./mirror";
+import { duration, secondsUntil } from "./words";
+
+export interface Look {
+  /** The name of a codicon. */
+  icon: string;
+  words: string;
+  tone: "good" | "warning" | "error" | "idle";
+}
+
+const LOOKS: Readonly<Record<string, Look>> = {
+  active: { icon: "pass-filled", words: "answers now", tone: "good" },
+  available: { icon: "pass", words: "ready", tone: "good" },
+  "rate-limited": { icon: "watch", words: "rate limited", tone: "warning" },
+  error: { icon: "error", words: "fails", tone: "error" },
+  offline: { icon: "debug-disconnect", words: "not running", tone: "warning" },
+  unconfigured: { icon: "key", words: "no key", tone: "idle" },
+  "signed-out": { icon: "account", words: "sign in again", tone: "warning" },
+};
+
+const UNKNOWN: Look = { icon: "question", words: "", tone: "idle" };
+
+/** The state of a provider; where it comes back at a time, with the time that is left. */
+export function lookOf(provider: Provider, now: number): Look {
+  const look = LOOKS[provider.state] ?? { ...UNKNOWN, words: provider.state };
+  const left = secondsUntil(provider.resetsAt, now);
+  const limited = provider.state === "rate-limited" || provider.remaining === 0;
+  return limited && left !== undefined && left > 0 ? { ...look, words: `${look.words}, ${duration(left)} left` } : look;
+}
+
+/** Whether a chat could go to it now, or would after a wait. */
+export function isUsable(provider: Provider): boolean {
+  return provider.state !== "unconfigured" && provider.state !== "signed-out";
+}
+
+/** How it is asked: 🔐 for an account that has signed in, as in every list of Pointsman. */
+export function accessOf(provider: Provider): string {
+  if (provider.temporary) {
+    return `a key on trial, ${provider.temporary.account}`;
+  }
+  if (provider.auth.oauth) {
+    return "🔐 account";
+  }
+  if (provider.auth.scheme === "none") {
+    return "needs no key";
+  }
+  if (provider.auth.scheme === "passthrough") {
+    return "each chat brings its key";
+  }
+  return provider.auth.keys === 1 ? "1 key" : provider.auth.keys ? `${provider.auth.keys} keys` : "no key";
+}
+
+/** Those of a view that can be used, those that need a key or a sign-in, and those that can get a key at all. */
+export function takesKey(provider: Provider): boolean {
+  return !["none", "passthrough", "oauth"].includes(provider.auth.scheme);
+}
+
+export function signsIn(provider: Provider): boolean {
+  return provider.auth.oauth || provider.auth.scheme === "oauth";
+}
+
+export function usable(view: View): Provider[] {
+  return view.providers.filter(isUsable);
+}
