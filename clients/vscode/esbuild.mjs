@@ -3,7 +3,7 @@ import { build } from "esbuild";
 
 const production = process.argv.includes("--production");
 const common = { bundle: true, minify: production, sourcemap: production ? false : "linked", logLevel: "warning" };
-const host = { ...common, platform: "node", target: "node20", format: "cjs", external: ["vscode"] };
+const host = { ...common, platform: "node", target: "node22", format: "cjs", external: ["vscode"] };
 
 await build({ ...host, entryPoints: ["src/extension.ts"], outfile: "dist/extension.js" });
 await build({
