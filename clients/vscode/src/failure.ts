@@ -6,12 +6,17 @@ export class Failure extends Error {
   override name = "Failure";
 
   constructor(readonly data: ErrorData) {
-    super(data.advice ? `${data.message} ${data.advice}` : data.message);
+    super(inWords(data));
   }
 
   get code(): string {
     return this.data.code;
   }
+}
+
+/** What happened, and what to do next. A provider's own words may lack their full stop. */
+export function inWords({ message, advice }: ErrorData): string {
+  return advice ? `${/[.!?…]$/.test(message) ? message : `${message}.`} ${advice}` : message;
 }
 
 /** No daemon answers. The one failure that is this side's own. */

@@ -1,6 +1,6 @@
 /** How a provider is, in words and signs. What the states look like is this table. Must never know the editor. */
 
-import type { Provider, View } from "./mirror";
+import type { Provider } from "./mirror";
 import { duration, secondsUntil } from "./words";
 
 export interface Look {
@@ -35,6 +35,11 @@ export function isUsable(provider: Provider): boolean {
   return provider.state !== "unconfigured" && provider.state !== "signed-out";
 }
 
+/** Whether it makes sense to offer its models to others now: those of a server that does not run come back with it. */
+export function isReachable(provider: Provider): boolean {
+  return isUsable(provider) && provider.state !== "offline";
+}
+
 /** How it is asked: 🔐 for an account that has signed in, as in every list of Pointsman. */
 export function accessOf(provider: Provider): string {
   if (provider.temporary) {
@@ -52,15 +57,10 @@ export function accessOf(provider: Provider): string {
   return provider.auth.keys === 1 ? "1 key" : provider.auth.keys ? `${provider.auth.keys} keys` : "no key";
 }
 
-/** Those of a view that can be used, those that need a key or a sign-in, and those that can get a key at all. */
 export function takesKey(provider: Provider): boolean {
   return !["none", "passthrough", "oauth"].includes(provider.auth.scheme);
 }
 
 export function signsIn(provider: Provider): boolean {
   return provider.auth.oauth || provider.auth.scheme === "oauth";
-}
-
-export function usable(view: View): Provider[] {
-  return view.providers.filter(isUsable);
 }

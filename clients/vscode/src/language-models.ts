@@ -4,7 +4,7 @@ import * as vscode from "vscode";
 import type { Chats } from "./chats";
 import { callsIn, Kept, messagesOf, optionsOf, tokensIn, toolsOf } from "./conversation";
 import { Failure, failureOf } from "./failure";
-import { isUsable } from "./health";
+import { isReachable } from "./health";
 import type { Mirror, Provider, Shortcut, View } from "./mirror";
 import { capabilitiesOf, factsOf } from "./picker-items";
 import type { ChatEvent, ChatParams, Model } from "./protocol";
@@ -66,11 +66,14 @@ export class LanguageModels implements vscode.LanguageModelChatProvider, vscode.
         progress.report(new vscode.LanguageModelToolCallPart(id, name, input));
       }
       this.kept.keep(result);
+      if (result.stopReason === "cancelled" && !token.isCancellationRequested) {
+        throw stopped();
+      }
       if (result.stopReason === "interrupted") {
         throw interrupted(result.error && new Failure(result.error));
       }
       if (result.stopReason === "contentFilter") {
-        throw vscode.LanguageModelError.Blocked("The provider's filter ended this answer.");
+        throw refused();
       }
     } catch (error) {
       throw meaningOf(error);
@@ -94,18 +97,25 @@ function report(events: readonly ChatEvent[], progress: Progress): void {
   }
 }
 
+function stopped(): Failure {
+  return new Failure({ code: "Cancelled", message: "Somebody else ended this chat.", advice: "", retryable: true });
+}
+
+function refused(): Failure {
+  const message = "The provider's filter ended this answer.";
+  return new Failure({ code: "ContentRefused", message, advice: "", retryable: false });
+}
+
 function interrupted(why: Failure | undefined): Failure {
   return why ?? new Failure({ code: "Interrupted", message: "The answer broke off.", advice: "", retryable: true });
 }
 
-type Meaning = (message: string) => vscode.LanguageModelError;
+const DENIED = vscode.LanguageModelError.NoPermissions.name;
+const BLOCKED = vscode.LanguageModelError.Blocked.name;
+const ABSENT = vscode.LanguageModelError.NotFound.name;
 
-const DENIED: Meaning = (message) => vscode.LanguageModelError.NoPermissions(message);
-const BLOCKED: Meaning = (message) => vscode.LanguageModelError.Blocked(message);
-const ABSENT: Meaning = (message) => vscode.LanguageModelError.NotFound(message);
-
-/** The few kinds of errors that VS Code tells apart, by the daemon's codes; any other stays an error with its words. */
-const MEANINGS: Readonly<Record<string, Meaning>> = {
+/** The few kinds of errors that VS Code tells apart, by the daemon's codes. */
+const MEANINGS: Readonly<Record<string, string>> = {
   MissingKey: DENIED,
   InvalidKey: DENIED,
   SignInNeeded: DENIED,
@@ -120,12 +130,15 @@ const MEANINGS: Readonly<Record<string, Meaning>> = {
   NoModelChosen: ABSENT,
 };
 
+/**
+ * An error with the code that a LanguageModelError has, else the daemon's, and with nothing but words for a person.
+ *
+ * It is none by its class: VS Code makes those anew on their way to who asked, with a stack of its own, and its chat
+ * shows that stack.
+ */
 function meaningOf(error: unknown): Error {
-  if (error instanceof vscode.LanguageModelError) {
-    return error;
-  }
-  const failure = failureOf(error);
-  return MEANINGS[failure.code]?.(failure.message) ?? new Error(failure.message);
+  const { code, message } = failureOf(error);
+  return Object.assign(new Error(message), { name: "Pointsman", code: MEANINGS[code] ?? code, stack: "" });
 }
 
 /** What VS Code's list shows. */
@@ -133,7 +146,7 @@ export function informationOf(view: View): Information[] {
   const providers = new Map(view.providers.map((provider) => [provider.id, provider]));
   const models = view.models.filter((model) => {
     const provider = providers.get(model.provider);
-    return provider && isUsable(provider);
+    return provider && isReachable(provider);
   });
   return [
     currentInformation(view, providers),

@@ -1,6 +1,7 @@
 /** Everything that the status page shows, ready to be drawn. Must never know the editor, nor a clock. */
 
 import type { Total } from "./coming";
+import { inWords } from "./failure";
 import { accessOf, isUsable, type Look, lookOf, signsIn, takesKey } from "./health";
 import type { Provider, View } from "./mirror";
 import type { ProviderTestResult, StatusResult } from "./protocol";
@@ -131,7 +132,7 @@ function card(provider: Provider, { view, tests, now }: OverviewInput): Card {
 /** What a test of a connection found. */
 export function testInWords(result: ProviderTestResult): string {
   if (result.error) {
-    return `${result.error.message} ${result.error.advice}`.trim();
+    return inWords(result.error);
   }
   const models = result.models ? `, ${count(result.models)} models` : "";
   return `It works: ${result.milliseconds} ms${models}.`;

@@ -3,7 +3,7 @@
 import * as vscode from "vscode";
 import type { Chats } from "./chats";
 import type { Connection } from "./connection";
-import { failureOf, REMEDIES } from "./failure";
+import { failureOf, inWords, REMEDIES } from "./failure";
 import { accessOf, lookOf } from "./health";
 import type { Mirror } from "./mirror";
 import type { Picker } from "./picker";
@@ -60,7 +60,7 @@ export class Participant implements vscode.Disposable {
   ): Promise<void> {
     const messages = [...historyOf(context), { role: "user" as const, content: await promptOf(request) }];
     const result = await this.chats.ask({ messages }, (events) => show(events, stream), token);
-    const error = result.error ? `\n\n**${escaped(`${result.error.message} ${result.error.advice}`)}**` : "";
+    const error = result.error ? `\n\n**${escaped(inWords(result.error))}**` : "";
     stream.markdown(`${error}\n\n*${escaped(receiptOf(result))}*`);
   }
 

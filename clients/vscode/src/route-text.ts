@@ -1,5 +1,6 @@
 /** Where a name leads, as Markdown. Must never know the editor. */
 
+import { inWords } from "./failure";
 import type { Explanation, Selection } from "./protocol";
 
 export function routeText(asked: string | undefined, route: Explanation, selection: Selection | undefined): string {
@@ -12,7 +13,7 @@ export function routeText(asked: string | undefined, route: Explanation, selecti
     lines.push(`${index + 1}. **${target.model}** (${target.provider})`);
     lines.push(...target.notices.map(({ text }) => `   - ${text}`));
     if (target.error) {
-      lines.push(`   - ${target.error.message} ${target.error.advice}`);
+      lines.push(`   - ${inWords(target.error)}`);
     }
   });
   if (route.targets.length === 0) {

@@ -1,5 +1,6 @@
 /** A chat as the text of a document: events in, Markdown out. Must never know the editor, nor a clock. */
 
+import { inWords } from "./failure";
 import type { ChatEvent, ChatResult, ErrorData, Finished, Started, ToolCallDelta, UsageReport } from "./protocol";
 import { dollars, duration, usageInWords } from "./words";
 
@@ -83,7 +84,7 @@ function ending(so: Transcript): string {
   if (error) {
     const resume = so.result?.resume ?? so.finished?.resume ?? [];
     const others = resume.length ? ` Could go on: ${resume.join(", ")}.` : "";
-    return `> **${error.message}** ${error.advice}${others}`.trimEnd();
+    return `> ${inWords(error)}${others}`;
   }
   if (!isOver(so)) {
     const by = so.started ? `${so.started.provider} · ${so.started.model}` : "the model";
