@@ -111,7 +111,7 @@ async function showChats(connection: Connection, documents: Documents): Promise<
     const chat = pick.activeItems[0]?.chat;
     pick.hide();
     if (chat) {
-      void orSayError(() => documents.watch(chat.chatId, chat.title));
+      void orSayError(() => documents.showChat(chat.chatId, chat.title));
     }
   });
   pick.onDidHide(() => pick.dispose());

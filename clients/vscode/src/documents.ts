@@ -1,8 +1,8 @@
 /**
- * Read-only documents of the scheme `pointsman`: an answer while it comes, and where a name leads.
+ * Read-only files of the scheme `pointsman`: an answer while it comes, and where a name leads.
  *
- * What a document shows is in its address alone. So after a reload VS Code opens the same one, and an answer is
- * followed again from its first event.
+ * What a file shows is in its address alone. So after a reload VS Code opens the same one, and an answer is followed
+ * again from its first event. They are files, and no content of a provider: VS Code forgets the editors of those.
  */
 
 import { randomUUID } from "node:crypto";
@@ -21,19 +21,24 @@ export const SCHEME = "pointsman";
 const DETACH = 300;
 /** Milliseconds between two looks at a document that grows. */
 const FRAME = 80;
+/** In an address, the choice that holds. */
+const CURRENT = "current choice";
 
 interface Answer {
   so: Transcript;
+  /** How often it has changed. */
+  version: number;
   due: boolean;
   stop: vscode.CancellationTokenSource;
 }
 
-export class Documents implements vscode.TextDocumentContentProvider, vscode.Disposable {
-  private readonly changed = new vscode.EventEmitter<vscode.Uri>();
+export class Documents implements vscode.FileSystemProvider, vscode.Disposable {
+  private readonly changed = new vscode.EventEmitter<vscode.FileChangeEvent[]>();
   private readonly answers = new Map<string, Answer>();
   private readonly subscriptions: vscode.Disposable[];
+  private readonly began = Date.now();
 
-  readonly onDidChange = this.changed.event;
+  readonly onDidChangeFile = this.changed.event;
 
   constructor(
     private readonly connection: Connection,
@@ -42,7 +47,7 @@ export class Documents implements vscode.TextDocumentContentProvider, vscode.Dis
   ) {
     this.subscriptions = [
       this.changed,
-      vscode.workspace.registerTextDocumentContentProvider(SCHEME, this),
+      vscode.workspace.registerFileSystemProvider(SCHEME, this, { isReadonly: true, isCaseSensitive: true }),
       vscode.workspace.onDidChangeTextDocument((event) => keepInView(event)),
       vscode.workspace.onDidCloseTextDocument(({ uri }) => this.forget(uri)),
       vscode.window.onDidChangeActiveTextEditor(() => this.mark()),
@@ -53,7 +58,7 @@ export class Documents implements vscode.TextDocumentContentProvider, vscode.Dis
   async ask(question: string, params: Partial<ChatParams> = {}, column = vscode.ViewColumn.Active): Promise<void> {
     const chatId = randomUUID();
     const title = headline(question);
-    const uri = vscode.Uri.from({ scheme: SCHEME, path: `/${fileName(title)}.md`, query: `chat=${chatId}` });
+    const uri = addressOf("chat", chatId, title);
     const messages = params.messages ?? [{ role: "user", content: question }];
     this.begin(uri, chatId, title, (sink, token) =>
       this.chats.ask({ ...params, messages, chatId, detach: DETACH }, sink, token),
@@ -62,15 +67,13 @@ export class Documents implements vscode.TextDocumentContentProvider, vscode.Dis
   }
 
   /** Shows a chat that somebody else has begun. */
-  async watch(chatId: string, title: string): Promise<void> {
-    const uri = vscode.Uri.from({ scheme: SCHEME, path: `/${fileName(title)}.md`, query: `chat=${chatId}` });
-    await this.show(uri, vscode.ViewColumn.Active);
+  async showChat(chatId: string, title: string): Promise<void> {
+    await this.show(addressOf("chat", chatId, headline(title)), vscode.ViewColumn.Active);
   }
 
   async explain(model: string | undefined): Promise<void> {
-    const query = model ? `route=${encodeURIComponent(model)}` : "route=";
-    const uri = vscode.Uri.from({ scheme: SCHEME, path: "/Route.md", query });
-    this.changed.fire(uri);
+    const uri = addressOf("route", model ?? CURRENT, "Route");
+    this.changed.fire([{ type: vscode.FileChangeType.Changed, uri }]);
     await this.show(uri, vscode.ViewColumn.Active);
   }
 
@@ -80,13 +83,51 @@ export class Documents implements vscode.TextDocumentContentProvider, vscode.Dis
     this.answers.get(chatIn(shown) ?? "")?.stop.cancel();
   }
 
-  async provideTextDocumentContent(uri: vscode.Uri): Promise<string> {
+  stat(uri: vscode.Uri): vscode.FileStat {
+    const answer = this.answers.get(chatIn(uri) ?? "");
+    const mtime = this.began + (answer ? answer.version : Date.now() - this.began);
+    const size = answer ? Buffer.byteLength(rendered(answer.so)) : 0;
+    return { type: vscode.FileType.File, ctime: 0, mtime, size, permissions: vscode.FilePermission.Readonly };
+  }
+
+  async readFile(uri: vscode.Uri): Promise<Uint8Array> {
     const chatId = chatIn(uri);
-    if (chatId) {
-      const known = this.answers.get(chatId) ?? this.rejoin(uri, chatId);
-      return rendered(known.so);
-    }
-    const model = new URLSearchParams(uri.query).get("route") || undefined;
+    const text = chatId
+      ? rendered((this.answers.get(chatId) ?? this.rejoin(uri, chatId)).so)
+      : await this.route(nameIn(uri));
+    return Buffer.from(text);
+  }
+
+  watch(): vscode.Disposable {
+    return new vscode.Disposable(() => undefined);
+  }
+
+  readDirectory(): never {
+    throw vscode.FileSystemError.NoPermissions();
+  }
+
+  createDirectory(): never {
+    throw vscode.FileSystemError.NoPermissions();
+  }
+
+  writeFile(): never {
+    throw vscode.FileSystemError.NoPermissions();
+  }
+
+  delete(): never {
+    throw vscode.FileSystemError.NoPermissions();
+  }
+
+  rename(): never {
+    throw vscode.FileSystemError.NoPermissions();
+  }
+
+  dispose(): void {
+    vscode.Disposable.from(...this.subscriptions).dispose();
+  }
+
+  private async route(name: string): Promise<string> {
+    const model = name === CURRENT ? undefined : name;
     try {
       const route = await this.connection.request("pointsman/explainRoute", model ? { model } : {});
       return routeText(model, route, this.mirror.view.selection);
@@ -95,12 +136,8 @@ export class Documents implements vscode.TextDocumentContentProvider, vscode.Dis
     }
   }
 
-  dispose(): void {
-    vscode.Disposable.from(...this.subscriptions).dispose();
-  }
-
   private rejoin(uri: vscode.Uri, chatId: string): Answer {
-    const title = uri.path.slice(1, -".md".length);
+    const title = uri.path.split("/").at(-1)?.slice(0, -".md".length) ?? "";
     return this.begin(uri, chatId, title, (sink, token) => this.chats.attach(chatId, -1, sink, token));
   }
 
@@ -110,15 +147,16 @@ export class Documents implements vscode.TextDocumentContentProvider, vscode.Dis
     title: string,
     follow: (sink: Parameters<Chats["ask"]>[1], token: vscode.CancellationToken) => Promise<ChatResult>,
   ): Answer {
-    const answer: Answer = { so: begun(title), due: false, stop: new vscode.CancellationTokenSource() };
+    const answer: Answer = { so: begun(title), version: 0, due: false, stop: new vscode.CancellationTokenSource() };
     this.answers.set(chatId, answer);
     const update = (so: Transcript) => {
       answer.so = so;
+      answer.version++;
       if (!answer.due) {
         answer.due = true;
         setTimeout(() => {
           answer.due = false;
-          this.changed.fire(uri);
+          this.changed.fire([{ type: vscode.FileChangeType.Changed, uri }]);
           this.mark();
         }, FRAME);
       }
@@ -152,8 +190,17 @@ export class Documents implements vscode.TextDocumentContentProvider, vscode.Dis
   }
 }
 
+function addressOf(kind: "chat" | "route", name: string, title: string): vscode.Uri {
+  return vscode.Uri.from({ scheme: SCHEME, path: `/${kind}/${encodeURIComponent(name)}/${fileName(title)}.md` });
+}
+
+/** What an address is about. */
+function nameIn(uri: vscode.Uri): string {
+  return decodeURIComponent(uri.path.split("/")[2] ?? "");
+}
+
 function chatIn(uri: vscode.Uri | undefined): string | undefined {
-  return uri?.scheme === SCHEME ? (new URLSearchParams(uri.query).get("chat") ?? undefined) : undefined;
+  return uri?.scheme === SCHEME && uri.path.startsWith("/chat/") ? nameIn(uri) : undefined;
 }
 
 /** Text as the name of a document. */

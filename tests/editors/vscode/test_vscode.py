@@ -13,6 +13,7 @@ import subprocess
 import sys
 from collections.abc import Callable, Generator, Mapping
 from dataclasses import dataclass
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -166,3 +167,39 @@ def test_vs_codes_own_chat_streams_calls_a_tool_is_cancelled_and_says_why_it_fai
         assert "processTicks" not in said and ".js:" not in said, "no stack for a person"
     assert seen["cancelled"] < 2000
     assert seen["ended"]["reason"] == "cancelled"
+
+
+def test_an_answer_a_choice_and_a_key_on_trial_survive_a_reload(play: Play) -> None:
+    seen = play("reload")
+    assert seen["sameChat"]
+    assert seen["sameWindow"]
+    assert seen["words"] == 48, "nothing is missing, nothing comes twice"
+    assert seen["text"].count("word7 ") == 2, "once in the title, once in the answer"
+    assert seen["reason"] == "end"
+    if seen.get("sessions") is not None:
+        assert [session["scope"] for session in seen["sessions"]] == ["window"]
+
+
+def test_a_killed_daemon_is_back_within_3_seconds_and_nothing_is_asked(play: Play) -> None:
+    seen = play("kill")
+    assert max(seen["times"]) < 3000
+    assert seen["asked"] == 0
+
+
+def test_the_status_page_is_live_and_tests_a_connection(play: Play) -> None:
+    seen = play("status-page")
+    assert seen["heading"] == "Echo (offline) · slow"
+    assert seen["tested"].startswith("It works")
+    assert "Test connection" in seen["focused"], "the focus stays where it was"
+    assert seen["violations"] == []
+    assert seen["unnamed"] == 0, "every button has a name for a screen reader"
+
+
+@pytest.mark.skipif(find_spec("tests.counterparts.oidc") is None, reason="this Pointsman has no sign-in yet")
+@pytest.mark.parametrize("flow", ["browser", "device"])
+def test_the_extensions_button_signs_in(play: Play, request: pytest.FixtureRequest, flow: str) -> None:
+    oidc = request.getfixturevalue("oidc")
+    seen = play("sign-in", oidc.definition(), flow=flow)
+    assert seen["account"]["provider"] == "corp"
+    assert seen["account"]["state"] == "ready"
+    assert bool(seen.get("code")) == (flow == "device")

@@ -56,6 +56,8 @@ export async function startServer({ settings = {}, env = {}, args = [], extensio
     "telemetry.telemetryLevel": "off",
     "extensions.ignoreRecommendations": true,
     "chat.allowAnonymousAccess": true,
+    "editor.wordWrap": "on",
+    "remote.autoForwardPorts": false,
     "workbench.hover.delay": 10_000, // where a tip lies over a button, a click does not reach it
     "pointsman.executable": given.program,
     ...settings,
@@ -129,7 +131,8 @@ const OURS = /pointsman\.pointsman|\[pointsman\]|pointsman[^/]*extension|Languag
 
 /** One window of VS Code, with a folder open. */
 export class Window {
-  /** What the developer console has said of errors. */
+  /** What the developer console has said of errors: all of it, and what is about us. */
+  all = [];
   errors = [];
   offsite = new Set();
 
@@ -137,7 +140,7 @@ export class Window {
     const context = await browser.newContext({ viewport: { width: 1400, height: 900 } });
     const page = await context.newPage();
     const window = new Window(page);
-    const note = (text) => OURS.test(text) && window.errors.push(text.split("\n").slice(0, 3).join("\n"));
+    const note = (text) => window.all.push(text) && OURS.test(text) && window.errors.push(text.split("\n").slice(0, 3).join("\n"));
     page.on("console", (message) => message.type() === "error" && note(message.text()));
     page.on("pageerror", (error) => note(String(error)));
     page.on("request", (request) => {
@@ -192,8 +195,8 @@ export class Window {
     await input.fill(text);
   }
 
-  /** The text of the active editor, as it is drawn. */
-  async editorText() {
+  /** The text of the active editor, as far as it is drawn; lines that are wrapped are one. */
+  async bodyText() {
     const lines = this.page.locator(".editor-group-container.active .monaco-editor .view-line");
     const drawn = await lines.evaluateAll((found) =>
       found
@@ -201,7 +204,20 @@ export class Window {
         .sort((one, other) => one[0] - other[0])
         .map(([, text]) => text),
     );
-    return drawn.join("\n").replaceAll(" ", " ");
+    return drawn.join("\n").replaceAll("\u00a0", " ");
+  }
+
+  /** What a webview shows, once it has an element. */
+  async webview(selector) {
+    const { found } = await until(`a webview with ${selector}`, async () => {
+      for (const frame of this.page.frames()) {
+        if ((await frame.locator(selector).count().catch(() => 0)) > 0) {
+          return frame;
+        }
+      }
+      return undefined;
+    });
+    return found;
   }
 
   notification(text) {

@@ -1,7 +1,7 @@
 // Show 1: no daemon runs, nothing is set up; the model is shown or invited to, and the offline one answers.
 import fs from "node:fs";
 import path from "node:path";
-import { given, scenario } from "../workbench.mjs";
+import { given, scenario, until } from "../workbench.mjs";
 
 await scenario({}, async ({ server, open }) => {
   const began = Date.now();
@@ -20,8 +20,8 @@ await scenario({}, async ({ server, open }) => {
   await window.type("What is a pointsman?");
   await window.page.keyboard.press("Enter");
   const last = /You said: What is a pointsman\?[\s\S]*tokens in/;
-  await window.page.waitForFunction(() => document.body.innerText.includes("tokens"), null, { timeout: 20_000 });
-  const text = await window.editorText();
+  await until("the whole answer", async () => last.test(await window.bodyText()));
+  const text = await window.bodyText();
   await window.shot("1-answer");
   const log = logOf(server.dir);
   return {
