@@ -50,7 +50,10 @@ export class Mirror implements vscode.Disposable {
           this.set("chats", []);
         }
       }),
-      connection.on("pointsman/selectionChanged", ({ effective }) => this.set("selection", effective)),
+      connection.on("pointsman/selectionChanged", ({ effective }) => {
+        this.set("selection", effective);
+        void this.loadProviders(); // which of them is the active one
+      }),
       connection.on("pointsman/providersChanged", () => void this.load()),
       connection.on("pointsman/sessionsChanged", ({ sessions }) => {
         this.set("sessions", sessions);

@@ -2,7 +2,7 @@
 
 import type { Total } from "./coming";
 import { inWords } from "./failure";
-import { accessOf, isUsable, type Look, lookOf, signsIn, takesKey } from "./health";
+import { isUsable, type Look, lookOf, signsIn, stateInWords, takesKey } from "./health";
 import type { Provider, View } from "./mirror";
 import type { ProviderTestResult, StatusResult } from "./protocol";
 import { count, dollars, duration, priceInWords, secondsUntil } from "./words";
@@ -24,7 +24,7 @@ export interface Card {
   id: string;
   name: string;
   look: Look;
-  access: string;
+  state: string;
   facts: string[];
   quotas: Quota[];
   trial: string;
@@ -89,8 +89,9 @@ export function overview(input: OverviewInput): Overview {
   };
 }
 
+/** The one that answers, then those that need attention, then those that are ready, then servers that do not run. */
 function byRank(one: Card, other: Card): number {
-  const rank = ({ look }: Card) => (look.words.startsWith("answers") ? 0 : look.tone === "good" ? 2 : 1);
+  const rank = ({ look }: Card) => look.rank;
   return rank(one) - rank(other) || one.name.localeCompare(other.name);
 }
 
@@ -102,7 +103,7 @@ function card(provider: Provider, { view, tests, now }: OverviewInput): Card {
     id: provider.id,
     name: provider.name,
     look: lookOf(provider, now),
-    access: accessOf(provider),
+    state: stateInWords(provider, now),
     facts: [
       provider.defaultModel
         ? `default ${provider.defaultModel}${own?.price ? `, ${priceInWords(own.price)}` : ""}`

@@ -99,7 +99,7 @@ function setUpLines(provider: Provider): Line[] {
 }
 
 function sorted(providers: readonly Provider[]): Provider[] {
-  const rank = ({ state }: Provider) => (state === "active" ? 0 : state === "available" ? 1 : 2);
+  const rank = (provider: Provider) => lookOf(provider, 0).rank;
   return [...providers].sort((one, other) => rank(one) - rank(other) || one.name.localeCompare(other.name));
 }
 

@@ -203,3 +203,9 @@ def test_the_extensions_button_signs_in(play: Play, request: pytest.FixtureReque
     assert seen["account"]["provider"] == "corp"
     assert seen["account"]["state"] == "ready"
     assert bool(seen.get("code")) == (flow == "device")
+
+
+def test_inside_the_extension_host(play: Play) -> None:
+    seen = play("host")
+    assert seen["failures"] == 0, "\n".join(seen["lines"])
+    assert len(seen["lines"]) > 5

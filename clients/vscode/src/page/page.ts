@@ -65,7 +65,7 @@ function card(of: Card): HTMLElement {
     "article",
     { class: `card ${of.look.tone}`, "aria-label": of.name },
     h("h3", {}, of.name),
-    h("p", { class: "state" }, h("span", { class: "dot", "aria-hidden": "true" }), `${of.look.words} · ${of.access}`),
+    h("p", { class: "state" }, h("span", { class: "dot", "aria-hidden": "true" }), of.state),
     ...of.facts.map((fact) => h("p", { class: "small" }, fact)),
     of.trial !== "" && h("p", { class: "small" }, of.trial),
     ...of.quotas.map(quota),

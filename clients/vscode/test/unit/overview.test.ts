@@ -1,5 +1,6 @@
 import { expect, test } from "vitest";
 import { type OverviewInput, overview } from "../../src/overview";
+import type { ProviderTestResult } from "../../src/protocol";
 import { model, NOW, provider, selection, view } from "./views";
 
 function drawn(more: Partial<OverviewInput> = {}) {
@@ -60,10 +61,10 @@ test("a test says what it found", () => {
     models: 0,
     error: { code: "InvalidKey", message: "No", advice: "Try.", retryable: false },
   };
-  const tests = new Map([
+  const tests = new Map<string, ProviderTestResult>([
     ["poe", { ok: true, milliseconds: 12, models: 3 }],
     ["corp", failed],
-  ] as const);
+  ]);
   expect(drawn({ tests }).providers.map(({ test }) => test)).toEqual(["No. Try.", "It works: 12 ms, 3 models."]);
 });
 
