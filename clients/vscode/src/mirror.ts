@@ -53,6 +53,7 @@ export class Mirror implements vscode.Disposable {
       connection.on("pointsman/selectionChanged", ({ effective }) => {
         this.set("selection", effective);
         void this.loadProviders(); // which of them is the active one
+        void this.loadShortcuts();
       }),
       connection.on("pointsman/providersChanged", () => void this.load()),
       connection.on("pointsman/sessionsChanged", ({ sessions }) => {
@@ -98,6 +99,14 @@ export class Mirror implements vscode.Disposable {
     });
   }
 
+  /** Nothing is told when they alone have changed: whoever is about to show them asks anew. */
+  async loadShortcuts(): Promise<void> {
+    await this.fetch("shortcuts", async () => {
+      const { values } = await this.connection.request("pointsman/getConfig", {});
+      return shortcutsIn(values);
+    });
+  }
+
   provider(id: string | undefined): Provider | undefined {
     return this.view.providers.find((provider) => provider.id === id);
   }
@@ -111,10 +120,7 @@ export class Mirror implements vscode.Disposable {
     await Promise.all([
       this.loadProviders(),
       this.loadModels(),
-      this.fetch("shortcuts", async () => {
-        const { values } = await this.connection.request("pointsman/getConfig", {});
-        return shortcutsIn(values);
-      }),
+      this.loadShortcuts(),
       this.fetch("chats", async () => {
         const { chats } = await this.connection.request("pointsman/listChats", {});
         return chats.filter(({ state }) => state === "running");

@@ -89,6 +89,7 @@ export class Picker {
     pick.keepScrollPosition = true;
     draw();
     title();
+    void this.mirror.loadShortcuts();
     return new Promise((resolve) => {
       const listening = vscode.Disposable.from(
         this.mirror.onDidChange(draw),

@@ -93,8 +93,9 @@ def built(tmp_path_factory: pytest.TempPathFactory) -> Built:
     own = _CLIENT / "pointsman.vsix"
     for extensions, packages in ((made.extensions, [own]), (made.with_neighbour, [own, neighbour])):
         for package in packages:
-            where = ["--config", folder / "config.yaml", "--user-data-dir", folder / "ud", "--extensions-dir", extensions]
-            _run([node, server, *where, "--install-extension", package], folder, environment, 60)
+            where: list[str | Path] = ["--config", folder / "config.yaml", "--user-data-dir", folder / "ud"]
+            where += ["--extensions-dir", extensions, "--install-extension", package]
+            _run([node, server, *where], folder, environment, 60)
     return made
 
 
@@ -103,6 +104,7 @@ def play(built: Built, tmp_path: Path) -> Generator[Play]:
     """Play a scenario in a home of its own, with `toml` as its configuration, and give what it saw."""
     home = tmp_path / "pointsman"
     home.mkdir(mode=0o700)
+    _SHOTS.mkdir(exist_ok=True)
     environment = {**os.environ, "PATH": f"{built.node.parent}:{os.environ['PATH']}"}
 
     def run(name: str, toml: str = "", *, neighbour: bool = False, **more: Any) -> dict[str, Any]:
@@ -121,7 +123,7 @@ def play(built: Built, tmp_path: Path) -> Generator[Play]:
         command: list[str | Path] = [built.node, _HERE / "scenarios" / f"{name}.mjs"]
         out = _run(command, _HERE, {**environment, "POINTSMAN_E2E": json.dumps(given)}, _SCENARIO)
         found: dict[str, Any] = json.loads(out.strip().splitlines()[-1])
-        print(json.dumps(found, indent=1))
+        (_SHOTS / f"{name}.json").write_text(json.dumps(found, indent=1))
         assert found["errors"] == [], "the developer console has errors of ours"
         return found
 
@@ -199,7 +201,8 @@ def test_the_status_page_is_live_and_tests_a_connection(play: Play) -> None:
 @pytest.mark.parametrize("flow", ["browser", "device"])
 def test_the_extensions_button_signs_in(play: Play, request: pytest.FixtureRequest, flow: str) -> None:
     oidc = request.getfixturevalue("oidc")
-    seen = play("sign-in", oidc.definition(), flow=flow)
+    page = oidc.origin.replace("127.0.0.1", "accounts.test") + "/oauth/authorize"
+    seen = play("sign-in", oidc.definition("corp", {"authorize_url": page}), flow=flow)
     assert seen["account"]["provider"] == "corp"
     assert seen["account"]["state"] == "ready"
     assert bool(seen.get("code")) == (flow == "device")
@@ -209,3 +212,10 @@ def test_inside_the_extension_host(play: Play) -> None:
     seen = play("host")
     assert seen["failures"] == 0, "\n".join(seen["lines"])
     assert len(seen["lines"]) > 5
+
+
+def test_the_participant_answers_and_the_pictures_of_the_docs_are_made(play: Play) -> None:
+    seen = play("pictures")
+    assert "Decided by the global choice" in seen["answers"][0]
+    assert "offline model" in seen["answers"][1]
+    assert "tokens in" in seen["answers"][1], "it says what it took"

@@ -118,6 +118,7 @@ function declare(): void {
 
     it("says by its code what kind of error it is, and in words what to do", async () => {
       await api.connection.request("pointsman/setAlias", { alias: "nowhere", model: "openai:gpt-4" });
+      await api.connection.request("pointsman/switchModel", { model: "echo:slow", scope: "global" });
       const failed = await (async () => {
         for (let tries = 0; tries < 50; tries++) {
           if ((await vscode.lm.selectChatModels({ vendor: "pointsman", id: "nowhere" })).length) {

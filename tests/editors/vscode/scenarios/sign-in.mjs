@@ -9,35 +9,8 @@ await scenario({ settings: { "pointsman.signIn": given.flow } }, async ({ open }
   const status = await window.webview("#providers");
   const opened = window.page.context().waitForEvent("page", { timeout: 30_000 });
   await status.locator(".card", { hasText: "Corp" }).locator("button", { hasText: "Sign in" }).click();
-  let code;
-  if (given.flow === "device") {
-    const shown = window.notification("enter the code");
-    await shown.waitFor();
-    await window.shot("6-device-code");
-    const text = await shown.innerText();
-    code = /code (\S+) at (\S+)/.exec(text);
-    await shown.locator(".monaco-button", { hasText: "Copy Code and Open Page" }).click();
-  }
-  // VS Code asks before it opens a page, unless it is one of this machine.
-  const asks = window.page.locator(".monaco-dialog-box .monaco-button", { hasText: /^Open$/ });
-  void asks.click({ timeout: 30_000 }).catch(() => undefined);
-  const page = await opened;
-  await page.waitForLoadState();
-  const visited = [page.url()];
-  for (let step = 0; step < 8 && !/callback|signed in|Signed in/i.test(page.url()); step++) {
-    const login = page.locator("input[name=login]");
-    const button = page.locator("button[type=submit], input[type=submit]").first();
-    if (await login.count()) {
-      await login.fill("alice");
-      await page.locator("input[name=password]").fill("any");
-    }
-    if (!(await button.count())) {
-      break;
-    }
-    await button.click();
-    await page.waitForLoadState();
-    visited.push(page.url());
-  }
+  const { page, code } = given.flow === "device" ? await otherDevice(window) : await browser(window, opened);
+  await signIn(page);
   await page.screenshot({ path: `${given.shots}/6-${given.flow}-landing.png` });
   await window.notification("Signed in to Corp").waitFor({ timeout: 20_000 });
   const access = await until("the card knows the account", async () =>
@@ -51,5 +24,45 @@ await scenario({ settings: { "pointsman.signIn": given.flow } }, async ({ open }
   const { accounts } = await raw.request("pointsman/listAccounts");
   await window.shot(`6-${given.flow}-status-bar`);
   raw.close();
-  return { code: code?.[1], account: accounts[0], card: access.found, reply, visited };
+  return { code, account: accounts[0], card: access.found, reply };
 });
+
+/** VS Code asks before it opens a page of somebody else's. */
+async function browser(window, opened) {
+  const asks = window.page.locator(".monaco-dialog-box .monaco-button", { hasText: /^Open$/ });
+  await asks.waitFor();
+  await window.shot("6-browser-asks");
+  await asks.click();
+  return { page: await opened };
+}
+
+/** The code is typed in by a browser that knows nothing of this one. */
+async function otherDevice(window) {
+  const shown = window.notification("enter the code");
+  await shown.waitFor();
+  await window.shot("6-device-code");
+  const [, code, url] = /code (\S+) at (\S+)/.exec(await shown.innerText());
+  await shown.locator(".monaco-button", { hasText: /^Copy Code$/ }).click();
+  const context = await window.page.context().browser().newContext();
+  const page = await context.newPage();
+  await page.goto(url);
+  await page.locator("input[name=user_code]").fill(code);
+  await page.locator("button[type=submit]").first().click();
+  return { page, code };
+}
+
+async function signIn(page) {
+  for (let step = 0; step < 8; step++) {
+    await page.waitForLoadState();
+    const button = page.locator("button[type=submit], input[type=submit]").first();
+    if (!(await button.count())) {
+      return;
+    }
+    if (await page.locator("input[name=login]").count()) {
+      await page.locator("input[name=login]").fill("alice");
+      await page.locator("input[name=password]").fill("any");
+    }
+    await button.click();
+    await page.waitForTimeout(300);
+  }
+}
