@@ -29,7 +29,8 @@ const NOT_SIGNED_IN = { icon: "account", words: "not signed in" };
 /** The state of a provider; where it comes back at a time, with the time that is left. */
 export function lookOf(provider: Provider, now: number): Look {
   const known = LOOKS[provider.state] ?? { ...UNKNOWN, words: provider.state };
-  const look = provider.state === "unconfigured" && signsIn(provider) ? { ...known, ...NOT_SIGNED_IN } : known;
+  const byAccount = signsIn(provider) || provider.auth.scheme === "program";
+  const look = provider.state === "unconfigured" && byAccount ? { ...known, ...NOT_SIGNED_IN } : known;
   const left = secondsUntil(provider.resetsAt, now);
   const limited = provider.state === "rate-limited" || provider.remaining === 0;
   return limited && left !== undefined && left > 0 ? { ...look, words: `${look.words}, ${duration(left)} left` } : look;

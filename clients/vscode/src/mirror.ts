@@ -87,6 +87,9 @@ export class Mirror implements vscode.Disposable {
       const { providers } = await this.connection.request("pointsman/listProviders", {});
       return providers as readonly Provider[];
     });
+    if (this.view.models.length === 0) {
+      this.set("models", namedBy(this.view.providers));
+    }
   }
 
   async loadModels(refresh = false): Promise<void> {
@@ -142,6 +145,16 @@ export class Mirror implements vscode.Disposable {
     this.view = { ...this.view, [part]: value };
     this.changed.fire(part);
   }
+}
+
+/** Models as their providers' definitions name them: what there is to choose while live lists are asked for. */
+function namedBy(providers: readonly Provider[]): Model[] {
+  return providers.flatMap(({ id: provider, models }) =>
+    models.map((name) => ({
+      model: `${provider}:${name}`,
+      ...{ provider, id: name, name, capabilities: [], source: "config" },
+    })),
+  );
 }
 
 /** Aliases and chains of the configuration: names that lead to models. */

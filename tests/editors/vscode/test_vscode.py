@@ -148,6 +148,13 @@ def test_without_a_daemon_the_model_is_shown_within_5_seconds_and_the_offline_on
     assert 0 <= seen["activation"] <= 100
 
 
+def test_the_bundle_is_small(built: Built) -> None:
+    bundle = _CLIENT / "dist" / "extension.js"
+    assert bundle.stat().st_size <= 500_000
+    installed = [each.name for each in built.extensions.glob("pointsman.pointsman-*")]
+    assert len(installed) == 1
+
+
 def test_a_choice_here_is_seen_everywhere_and_one_elsewhere_is_seen_here_within_200_ms(play: Play) -> None:
     seen = play("switch")
     assert seen["heardBySecond"] == "Echo (offline) · slow"
@@ -201,8 +208,7 @@ def test_the_status_page_is_live_and_tests_a_connection(play: Play) -> None:
 @pytest.mark.parametrize("flow", ["browser", "device"])
 def test_the_extensions_button_signs_in(play: Play, request: pytest.FixtureRequest, flow: str) -> None:
     oidc = request.getfixturevalue("oidc")
-    page = oidc.origin.replace("127.0.0.1", "accounts.test") + "/oauth/authorize"
-    seen = play("sign-in", oidc.definition("corp", {"authorize_url": page}), flow=flow)
+    seen = play("sign-in", oidc.definition(), flow=flow)
     assert seen["account"]["provider"] == "corp"
     assert seen["account"]["state"] == "ready"
     assert bool(seen.get("code")) == (flow == "device")

@@ -121,8 +121,7 @@ export function startBrowser() {
     args: [
       ...["--no-sandbox", "--headless=new", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-sync"],
       ...["--disable-background-networking", "--disable-component-update", "--disable-dev-shm-usage"],
-      // accounts.test is a page of somebody else's: code-server leads addresses of this machine through itself.
-      "--host-resolver-rules=MAP accounts.test 127.0.0.1, MAP * ~NOTFOUND, EXCLUDE 127.0.0.1, EXCLUDE localhost",
+      "--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE 127.0.0.1, EXCLUDE localhost",
     ],
   });
 }
@@ -146,7 +145,7 @@ export class Window {
     page.on("pageerror", (error) => note(String(error)));
     page.on("request", (request) => {
       const { hostname } = new URL(request.url());
-      if (hostname && !["127.0.0.1", "localhost", "accounts.test"].includes(hostname)) {
+      if (hostname && !["127.0.0.1", "localhost"].includes(hostname)) {
         window.offsite.add(request.url().slice(0, 120));
       }
     });

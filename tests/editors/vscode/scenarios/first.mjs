@@ -23,6 +23,11 @@ await scenario({}, async ({ server, open }) => {
   await until("the whole answer", async () => last.test(await window.bodyText()));
   const text = await window.bodyText();
   await window.shot("1-answer");
+  await window.command("Developer: Show Running Extensions");
+  const row = window.page.locator(".runtime-extensions-editor .monaco-list-row", { hasText: "Pointsman" }).first();
+  await row.waitFor();
+  const measured = (await row.innerText()).replaceAll("\u00a0", " ");
+  await window.shot("7-activation");
   const log = logOf(server.dir);
   return {
     workbench,
@@ -30,7 +35,10 @@ await scenario({}, async ({ server, open }) => {
     chosen: chosen.found,
     answered: last.test(text),
     text,
-    activation: Number(/activated in (\d+) ms/.exec(log)?.[1] ?? -1),
+    own: Number(/activated in (\d+) ms/.exec(log)?.[1] ?? -1),
+    // VS Code's own figure has what it takes to load the code, too.
+    activation: Number(/(?:Activation|Startup Activation)\D*(\d+) ?ms/.exec(measured)?.[1] ?? -1),
+    measured,
     connected: between(log, /\[info\] activated/, /\[info\] connected/),
     home: fs.readdirSync(path.join(given.home, "pointsman")),
   };

@@ -10,10 +10,14 @@ await scenario({ env: KEYS, settings: { "window.commandCenter": false } }, async
   const window = await open();
   await window.shows(/Choose a model|·/);
   const raw = await Raw.open();
-  await raw.request("pointsman/switchModel", { model: "anthropic:claude-sonnet-5-5", scope: "global" });
+  await window.status.click();
+  await window.row("$2 in").waitFor({ timeout: 30_000 });
+  await window.type("claude-sonnet-5-5");
+  await window.page.waitForTimeout(300);
+  await window.page.keyboard.press("Enter");
   await window.shows(/Anthropic/);
   await window.status.click();
-  await window.row("claude-opus").waitFor();
+  await window.row("$2 in").waitFor();
   await window.page.waitForTimeout(500);
   await window.shot("vscode-models");
   await window.page.keyboard.press("Escape");
@@ -21,6 +25,7 @@ await scenario({ env: KEYS, settings: { "window.commandCenter": false } }, async
   await window.webview("#providers");
   await window.page.waitForTimeout(1000);
   await window.shot("vscode-status");
+  await window.page.mouse.move(700, 600);
   await raw.request("pointsman/switchModel", { model: "echo:echo", scope: "global" });
   await window.shows(/echo/);
   await window.command("View: Close All Editors");
@@ -31,7 +36,7 @@ await scenario({ env: KEYS, settings: { "window.commandCenter": false } }, async
   const chat = await ChatView.open(window);
   await chat.send("@pointsman /model");
   await chat.says(/Decided by/);
-  await chat.send("@pointsman What is a points lever?");
+  await chat.send("What is a points lever?");
   await chat.says(/tokens in/);
   await window.page.waitForTimeout(500);
   await window.shot("vscode-answer");
