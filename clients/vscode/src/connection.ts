@@ -31,6 +31,7 @@ export class Connection implements vscode.Disposable {
   private readonly heard = new vscode.EventEmitter<{ method: string; params: unknown }>();
   private client: LanguageClient | undefined;
   private wake: () => void = () => undefined;
+  private ended: () => void = () => undefined;
   private running = true;
   private taken = 0;
   private lastWords = "";
@@ -126,6 +127,7 @@ export class Connection implements vscode.Disposable {
     const client = this.client;
     this.client = undefined;
     await client?.stop(1500).catch((error) => this.log.debug(`stop: ${error}`));
+    this.ended(); // A connection that this side closes is not told of.
   }
 
   /** One connection from its start to its end; says whether there was one. */
@@ -139,11 +141,10 @@ export class Connection implements vscode.Disposable {
       this.become("starting");
     }
     this.lastWords = "";
-    let ended: () => void = () => undefined;
     const end = new Promise<void>((resolve) => {
-      ended = resolve;
+      this.ended = resolve;
     });
-    const client = await this.makeClient(found.file, ended);
+    const client = await this.makeClient(found.file, this.ended);
     this.client = client;
     let failure: Failure | undefined;
     try {

@@ -225,3 +225,9 @@ def test_the_participant_answers_and_the_pictures_of_the_docs_are_made(play: Pla
     assert "Decided by the global choice" in seen["answers"][0]
     assert "offline model" in seen["answers"][1]
     assert "tokens in" in seen["answers"][1], "it says what it took"
+
+
+def test_in_restricted_mode_all_works_but_the_folders_own_file(play: Play) -> None:
+    seen = play("restricted")
+    assert seen["restricted"] == 1
+    assert "Choose a model" in seen["status"], "the folder's default is not taken"

@@ -137,6 +137,18 @@ function declare(): void {
       assert.match(failed.message, /key/i);
     });
 
+    it("restarts, and is back", async () => {
+      const { clients } = (await api.connection.request("pointsman/status", {})) as { clients: { windowId: string }[] };
+      await vscode.commands.executeCommand("pointsman.restart");
+      await new Promise((resolve) => setTimeout(resolve, 100));
+      assert.ok(await api.connection.ready());
+      const after = (await api.connection.request("pointsman/status", {})) as { clients: typeof clients };
+      assert.deepEqual(
+        after.clients.map(({ windowId }) => windowId),
+        clients.map(({ windowId }) => windowId),
+      );
+    });
+
     it("counts tokens", async () => {
       const [model] = await vscode.lm.selectChatModels({ vendor: "pointsman", id: "current" });
       assert.equal(await model?.countTokens("12345678"), 2);

@@ -10,7 +10,7 @@ function found(more: Partial<Places>, ...files: string[]) {
     program: () => undefined,
     ...more,
   };
-  const links: Record<string, string> = { "/usr/bin/pointsman": "/work/project/evil" };
+  const links: Record<string, string> = { "/usr/bin/pointsman": "/code/project/evil" };
   const result = findExecutable({
     ...places,
     program: (file) => (files.includes(file) ? (links[file] ?? file) : undefined),
@@ -39,9 +39,9 @@ test("the first on PATH, then where pipx and uv put it", () => {
 });
 
 test("never from a workspace: not by PATH, not by a relative entry, not through a link", () => {
-  const folders = ["/work/project"];
-  expect(found({ search: "/work/project/bin", folders }, "/work/project/bin/pointsman")).toContain("not installed");
+  const folders = ["/code/project"];
+  expect(found({ search: "/code/project/bin", folders }, "/code/project/bin/pointsman")).toContain("not installed");
   expect(found({ search: ".:bin", folders }, "pointsman", "bin/pointsman")).toContain("not installed");
   expect(found({ search: "/usr/bin", folders }, "/usr/bin/pointsman")).toContain("not installed");
-  expect(found({ search: "/work/project2", folders }, "/work/project2/pointsman")).toBe("/work/project2/pointsman");
+  expect(found({ search: "/code/project2", folders }, "/code/project2/pointsman")).toBe("/code/project2/pointsman");
 });
