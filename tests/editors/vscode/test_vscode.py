@@ -176,6 +176,7 @@ def test_vs_codes_own_chat_streams_calls_a_tool_is_cancelled_and_says_why_it_fai
         assert "processTicks" not in said and ".js:" not in said, "no stack for a person"
     assert seen["cancelled"] < 2000
     assert seen["ended"]["reason"] == "cancelled"
+    assert seen["upstream"]["reason"] == "cancelled"
 
 
 def test_an_answer_a_choice_and_a_key_on_trial_survive_a_reload(play: Play) -> None:

@@ -100,17 +100,15 @@ export async function startServer({ settings = {}, env = {}, args = [], extensio
     }
     return answers(port);
   }, 40);
-  return {
-    dir,
-    port,
-    stop() {
-      try {
-        process.kill(-child.pid, "SIGTERM");
-      } catch {
-        // It has ended already.
-      }
-    },
+  const stop = () => {
+    try {
+      process.kill(-child.pid, "SIGTERM");
+    } catch {
+      // It has ended already.
+    }
   };
+  process.once("exit", stop);
+  return { dir, port, stop };
 }
 
 export function startBrowser() {

@@ -47,20 +47,27 @@ await scenario({}, async ({ open }) => {
   const limited = (await chat.says(/often|limit|rate/i)).found;
   await window.shot("3-rate-limit");
 
+  const latest = async () => (await raw.request("pointsman/listChats")).chats[0];
+  await chat.send("take your time");
+  await until("the slow answer has begun", async () => (await latest()).state === "running" && (await latest()).events > 3);
+  await chat.stop();
+  await until("it has ended", async () => (await latest()).state === "finished");
+  const ended = await latest();
+  await window.shot("3-cancelled");
+
+  // The agent's tools alone are more than this model's window takes; the participant sends only what was said.
   await use(`tiny:${given.llamaModel}`);
   await window.shows(new RegExp(given.llamaModel));
-  await window.command("Chat: New Chat"); // what was said so far is more than this model's window takes
-  await chat.box.waitFor();
-  await chat.send("talk on and on");
+  await chat.send("@pointsman talk on and on");
   await until("llama.cpp computes", async () => (await busy()) > 0);
-  await until("it answers", async () => (await raw.request("pointsman/listChats")).chats[0].events > 5);
+  await until("it answers", async () => (await latest()).events > 5);
   const stopping = Date.now();
   await chat.stop();
   await until("llama.cpp has noticed", async () => (await busy()) === 0);
   const cancelled = Date.now() - stopping;
-  await window.shot("3-cancelled");
-  await window.page.waitForTimeout(1500);
-  const { chats } = await raw.request("pointsman/listChats");
+  await window.shot("3-upstream-closed");
+  await until("it has ended", async () => (await latest()).state === "finished");
+  const upstream = await latest();
   raw.close();
-  return { hello, pieces: lengths.size, weather, refused, limited, cancelled, ended: chats[0] };
+  return { hello, pieces: lengths.size, weather, refused, limited, cancelled, ended, upstream };
 });
