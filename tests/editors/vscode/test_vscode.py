@@ -43,7 +43,7 @@ class Built:
     with_neighbour: Path
 
 
-NEVER_ENDING = {"<|im_end|>": -50.0, "<tool_call>": -50.0}
+NEVER_ENDING = dict.fromkeys(["<|im_end|>", "<|end|>", "<|begin|>", "<|im_start|>", "<tool_call>"], -50.0)
 """What a model of random weights has to be kept from, so that there is something to stop."""
 
 Play = Callable[..., dict[str, Any]]
