@@ -1,0 +1,214 @@
+/** Keys, sign-ins and temporary sessions, as a person gives them. Must never keep, show or log a key. */
+
+import * as vscode from "vscode";
+import type { AccountInfo, KeyTrial, SignInCode } from "./coming";
+import type { Connection } from "./connection";
+import { type Failure, failureOf } from "./failure";
+import { accessOf, lookOf, signsIn, takesKey } from "./health";
+import type { Mirror, Provider } from "./mirror";
+
+const TRIAL_MINUTES = 30;
+
+export class Credentials implements vscode.Disposable {
+  private readonly listening: vscode.Disposable;
+
+  constructor(
+    private readonly connection: Connection,
+    private readonly mirror: Mirror,
+  ) {
+    this.listening = connection.on("pointsman/signInCode", (code) => void this.showTheWay(code));
+  }
+
+  /** Asks for a key and has it stored, after it was tried. */
+  async addKey(id?: string): Promise<void> {
+    const provider = await this.choose("Add a key for which provider?", takesKey, id);
+    for (let key = provider && (await this.askForKey(provider, "Add Key")); provider && key; ) {
+      const refusal = await this.store(provider, key, true);
+      if (!refusal) {
+        return;
+      }
+      const again = "Enter Again";
+      const anyway = "Save Anyway";
+      const picked = await vscode.window.showErrorMessage(refusal.message, again, anyway);
+      if (picked === anyway) {
+        const failure = await this.store(provider, key, false);
+        if (failure) {
+          throw failure;
+        }
+        return;
+      }
+      key = picked === again ? await this.askForKey(provider, "Add Key") : undefined;
+    }
+  }
+
+  /** Signs in; the daemon says which page is to be opened, or which code to be typed. */
+  async signIn(id?: string): Promise<void> {
+    const provider = await this.choose("Sign in to which provider?", signsIn, id);
+    if (!provider) {
+      return;
+    }
+    const way = vscode.workspace.getConfiguration("pointsman").get<"auto" | "browser" | "device">("signIn", "auto");
+    const flow = way === "auto" ? {} : { flow: way };
+    const account = await vscode.window.withProgress(
+      { location: vscode.ProgressLocation.Notification, title: `Signing in to ${provider.name}`, cancellable: true },
+      (progress, token) => {
+        progress.report({ message: "finish it in the browser" });
+        return this.connection.request("pointsman/signIn", { provider: provider.id, ...flow }, token);
+      },
+    );
+    await this.mirror.loadProviders();
+    void vscode.window.showInformationMessage(`Signed in to ${provider.name} as ${account.account}.`);
+  }
+
+  async signOut(): Promise<void> {
+    const { accounts } = await this.connection.request("pointsman/listAccounts", {});
+    const account = await this.chooseAccount(accounts);
+    if (!account) {
+      return;
+    }
+    const done = await this.connection.request("pointsman/signOut", {
+      provider: account.provider,
+      account: account.id,
+    });
+    const rest = done.error ? ` ${done.error.message} ${done.error.advice}` : "";
+    void vscode.window.showInformationMessage(`Signed out of ${account.provider} (${account.account}).${rest}`);
+  }
+
+  /** A key for this window and half an hour. */
+  async tryKey(id?: string): Promise<void> {
+    const provider = await this.choose(`Try a key for ${TRIAL_MINUTES} minutes with which provider?`, takesKey, id);
+    const key = provider && (await this.askForKey(provider, `Try a Key for ${TRIAL_MINUTES} Minutes`));
+    if (!provider || !key) {
+      return;
+    }
+    const begun = await this.connection.request("pointsman/createSession", {
+      provider: provider.id,
+      credentials: key,
+      minutes: TRIAL_MINUTES,
+    });
+    await this.connection.request("pointsman/activateSession", { token: begun.token, scope: "window" });
+    const text = `For ${TRIAL_MINUTES} minutes this window asks ${provider.name} with ${begun.account}. The key is kept in memory alone.`;
+    const end = "End Now";
+    if ((await vscode.window.showInformationMessage(text, end)) === end) {
+      await this.connection.request("pointsman/clearSession", { id: begun.id });
+    }
+  }
+
+  dispose(): void {
+    this.listening.dispose();
+  }
+
+  private async store(provider: Provider, key: string, test: boolean): Promise<Failure | undefined> {
+    try {
+      const title = test ? `Trying the key at ${provider.name}` : `Saving the key for ${provider.name}`;
+      const stored = await vscode.window.withProgress({ location: vscode.ProgressLocation.Notification, title }, () =>
+        this.connection.request("pointsman/setKey", { provider: provider.id, key, test }),
+      );
+      await this.mirror.load();
+      const switchNow = "Switch Model";
+      const mask = stored.key.account ? ` (${stored.key.account})` : "";
+      const text = `The key for ${provider.name}${mask} is saved.${triedIn(stored.trial)}${shadowed(stored.variables)}`;
+      void vscode.window.showInformationMessage(text, switchNow).then((picked) => {
+        if (picked) {
+          void vscode.commands.executeCommand("pointsman.switchModel");
+        }
+      });
+      return undefined;
+    } catch (error) {
+      return failureOf(error);
+    }
+  }
+
+  private async askForKey(provider: Provider, title: string): Promise<string | undefined> {
+    const input = vscode.window.createInputBox();
+    input.title = `${title}: ${provider.name}`;
+    input.prompt = "It goes to the daemon's vault, never into settings.";
+    input.placeholder = "Paste the key";
+    input.password = true;
+    input.ignoreFocusOut = true;
+    const page = provider.links.keys;
+    input.buttons = page ? [{ iconPath: new vscode.ThemeIcon("link-external"), tooltip: `Get a key: ${page}` }] : [];
+    return new Promise((resolve) => {
+      const listening = vscode.Disposable.from(
+        input.onDidTriggerButton(() => page && void vscode.env.openExternal(vscode.Uri.parse(page))),
+        input.onDidAccept(() => {
+          resolve(input.value.trim() || undefined);
+          input.hide();
+        }),
+        input.onDidHide(() => {
+          resolve(undefined);
+          listening.dispose();
+          input.dispose();
+        }),
+      );
+      input.show();
+    });
+  }
+
+  private async choose(
+    title: string,
+    fits: (provider: Provider) => boolean,
+    id: string | undefined,
+  ): Promise<Provider | undefined> {
+    await this.mirror.loaded();
+    const known = this.mirror.provider(id);
+    if (known) {
+      return known;
+    }
+    const fitting = this.mirror.view.providers.filter(fits);
+    if (fitting.length === 0) {
+      void vscode.window.showInformationMessage("No provider is set up for that.");
+      return undefined;
+    }
+    const items = fitting.map((provider) => ({
+      label: provider.name,
+      description: accessOf(provider),
+      detail: lookOf(provider, Date.now()).words,
+      provider,
+    }));
+    const picked = await vscode.window.showQuickPick(items, { title, matchOnDescription: true, placeHolder: title });
+    return picked?.provider;
+  }
+
+  private async chooseAccount(accounts: readonly AccountInfo[]): Promise<AccountInfo | undefined> {
+    if (accounts.length === 0) {
+      void vscode.window.showInformationMessage("Nobody is signed in.");
+      return undefined;
+    }
+    const items = accounts.map((account) => ({
+      label: `🔐 ${account.account}`,
+      description: this.mirror.provider(account.provider)?.name ?? account.provider,
+      detail: account.reason,
+      account,
+    }));
+    return (await vscode.window.showQuickPick(items, { title: "Sign out which account?" }))?.account;
+  }
+
+  private async showTheWay({ provider, url, userCode, complete }: SignInCode): Promise<void> {
+    const name = this.mirror.provider(provider)?.name ?? provider;
+    if (!userCode) {
+      await vscode.env.openExternal(vscode.Uri.parse(url, true));
+      return;
+    }
+    const open = "Copy Code and Open Page";
+    const copy = "Copy Code";
+    const text = `To sign in to ${name}, enter the code ${userCode} at ${url}`;
+    const picked = await vscode.window.showInformationMessage(text, open, copy);
+    if (picked) {
+      await vscode.env.clipboard.writeText(userCode);
+    }
+    if (picked === open) {
+      await vscode.env.openExternal(vscode.Uri.parse(complete ?? url, true));
+    }
+  }
+}
+
+function triedIn(trial: KeyTrial | undefined): string {
+  return trial ? ` It was tried in ${trial.milliseconds} ms.` : "";
+}
+
+function shadowed(variables: readonly string[] | undefined): string {
+  return variables?.length
+    ? ` ${variables.join(" and ")} in the environment ${variables.length > 1 ? "hold" : "holds"} one, too.`
+    : "";
+}

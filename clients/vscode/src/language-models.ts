@@ -1,0 +1,206 @@
+/** Pointsman's models as VS Code's own: the current one first, then every model, alias and chain that can be used. */
+
+import * as vscode from "vscode";
+import type { Chats } from "./chats";
+import { callsIn, Kept, messagesOf, optionsOf, tokensIn, toolsOf } from "./conversation";
+import { Failure, failureOf } from "./failure";
+import { isReachable } from "./health";
+import type { Mirror, Provider, Shortcut, View } from "./mirror";
+import { capabilitiesOf, factsOf } from "./picker-items";
+import type { ChatEvent, ChatParams, Model } from "./protocol";
+
+/** Follows the status bar. */
+const CURRENT = "current";
+const CONTEXT = 128_000;
+const OUTPUT = 16_000;
+/** Seconds that a chat runs on when its connection is lost: VS Code's chat does not come back for it. */
+const DETACH = 10;
+
+type Progress = vscode.Progress<vscode.LanguageModelResponsePart>;
+type Information = vscode.LanguageModelChatInformation;
+
+export class LanguageModels implements vscode.LanguageModelChatProvider, vscode.Disposable {
+  private readonly changed = new vscode.EventEmitter<void>();
+  private readonly kept = new Kept();
+  private readonly listening: vscode.Disposable;
+  private told = "";
+
+  readonly onDidChangeLanguageModelChatInformation = this.changed.event;
+
+  constructor(
+    private readonly chats: Chats,
+    private readonly mirror: Mirror,
+  ) {
+    this.listening = mirror.onDidChange((part) => {
+      const now = part === "chats" || part === "sessions" ? this.told : JSON.stringify(informationOf(mirror.view));
+      if (now !== this.told) {
+        this.told = now;
+        this.changed.fire();
+      }
+    });
+  }
+
+  async provideLanguageModelChatInformation(): Promise<Information[]> {
+    return informationOf(await this.mirror.loaded());
+  }
+
+  async provideLanguageModelChatResponse(
+    model: Information,
+    messages: readonly vscode.LanguageModelChatRequestMessage[],
+    options: vscode.ProvideLanguageModelChatResponseOptions,
+    progress: Progress,
+    token: vscode.CancellationToken,
+  ): Promise<void> {
+    const tools = toolsOf(options.tools);
+    const required = options.toolMode === vscode.LanguageModelChatToolMode.Required;
+    const params: ChatParams = {
+      ...(model.id === CURRENT ? {} : { model: model.id }),
+      messages: messagesOf(messages, this.kept),
+      ...(tools.length ? { tools, toolChoice: required ? "required" : "auto" } : {}),
+      options: optionsOf(options.modelOptions),
+      detach: DETACH,
+    };
+    try {
+      const result = await this.chats.ask(params, (events) => report(events, progress), token);
+      for (const { id, name, arguments: input } of callsIn(result)) {
+        progress.report(new vscode.LanguageModelToolCallPart(id, name, input));
+      }
+      this.kept.keep(result);
+      if (result.stopReason === "cancelled" && !token.isCancellationRequested) {
+        throw stopped();
+      }
+      if (result.stopReason === "interrupted") {
+        throw interrupted(result.error && new Failure(result.error));
+      }
+      if (result.stopReason === "contentFilter") {
+        throw refused();
+      }
+    } catch (error) {
+      throw meaningOf(error);
+    }
+  }
+
+  async provideTokenCount(_model: Information, text: string | vscode.LanguageModelChatRequestMessage): Promise<number> {
+    return tokensIn(text);
+  }
+
+  dispose(): void {
+    this.listening.dispose();
+    this.changed.dispose();
+  }
+}
+
+function report(events: readonly ChatEvent[], progress: Progress): void {
+  const text = events.map((event) => (event.type === "text" ? event.text : "")).join("");
+  if (text) {
+    progress.report(new vscode.LanguageModelTextPart(text));
+  }
+}
+
+function stopped(): Failure {
+  return new Failure({ code: "Cancelled", message: "Somebody else ended this chat.", advice: "", retryable: true });
+}
+
+function refused(): Failure {
+  const message = "The provider's filter ended this answer.";
+  return new Failure({ code: "ContentRefused", message, advice: "", retryable: false });
+}
+
+function interrupted(why: Failure | undefined): Failure {
+  return why ?? new Failure({ code: "Interrupted", message: "The answer broke off.", advice: "", retryable: true });
+}
+
+const DENIED = vscode.LanguageModelError.NoPermissions.name;
+const BLOCKED = vscode.LanguageModelError.Blocked.name;
+const ABSENT = vscode.LanguageModelError.NotFound.name;
+
+/** The few kinds of errors that VS Code tells apart, by the daemon's codes. */
+const MEANINGS: Readonly<Record<string, string>> = {
+  MissingKey: DENIED,
+  InvalidKey: DENIED,
+  SignInNeeded: DENIED,
+  SignInFailed: DENIED,
+  RateLimited: BLOCKED,
+  QuotaExhausted: BLOCKED,
+  ContentRefused: BLOCKED,
+  UnknownModel: ABSENT,
+  UnknownProvider: ABSENT,
+  UnknownChain: ABSENT,
+  ModelNotFound: ABSENT,
+  NoModelChosen: ABSENT,
+};
+
+/**
+ * An error with the code that a LanguageModelError has, else the daemon's, and with nothing but words for a person.
+ *
+ * It is none by its class: VS Code makes those anew on their way to who asked, with a stack of its own, and its chat
+ * shows that stack.
+ */
+function meaningOf(error: unknown): Error {
+  const { code, message } = failureOf(error);
+  return Object.assign(new Error(message), { name: "Pointsman", code: MEANINGS[code] ?? code, stack: "" });
+}
+
+/** What VS Code's list shows. */
+export function informationOf(view: View): Information[] {
+  const providers = new Map(view.providers.map((provider) => [provider.id, provider]));
+  const models = view.models.filter((model) => {
+    const provider = providers.get(model.provider);
+    return provider && isReachable(provider);
+  });
+  return [
+    currentInformation(view, providers),
+    ...view.shortcuts.map((shortcut) => shortcutInformation(shortcut, models)),
+    ...models.map((model) => modelInformation(model, providers.get(model.provider))),
+  ];
+}
+
+function currentInformation(view: View, providers: ReadonlyMap<string, Provider>): Information {
+  const { selection } = view;
+  const model = view.models.find((each) => each.model === selection?.target || each.model === selection?.model);
+  const provider = providers.get(selection?.provider ?? "");
+  return {
+    ...limitsOf(model),
+    id: CURRENT,
+    name: "Pointsman (current)",
+    family: model?.name ?? selection?.model ?? "pointsman",
+    version: "1",
+    detail: selection?.displayName ?? "",
+    tooltip: `Whatever the status bar shows: ${selection?.displayName ?? "no model chosen"}`,
+    // Tools always: the choice may change in the middle of a conversation, and the daemon says what it leaves out.
+    capabilities: { toolCalling: true, imageInput: !model || capabilitiesOf(model, provider).includes("images") },
+  };
+}
+
+function shortcutInformation({ name, model, leads }: Shortcut, models: readonly Model[]): Information {
+  const target = models.find((each) => each.model === leads);
+  return {
+    ...limitsOf(target),
+    id: model,
+    name,
+    family: target?.name ?? name,
+    version: "1",
+    detail: leads,
+    tooltip: `${name} leads to ${leads}`,
+    capabilities: { toolCalling: true, imageInput: !target || target.capabilities.includes("images") },
+  };
+}
+
+function modelInformation(model: Model, provider: Provider | undefined): Information {
+  const able = capabilitiesOf(model, provider);
+  return {
+    ...limitsOf(model),
+    id: model.model,
+    name: model.name,
+    family: model.name,
+    version: "1",
+    detail: provider?.name ?? model.provider,
+    tooltip: `${model.model}\n${factsOf(model, provider, Date.now())}`,
+    capabilities: { toolCalling: able.length === 0 || able.includes("tools"), imageInput: able.includes("images") },
+  };
+}
+
+function limitsOf(model: Model | undefined) {
+  const context = model?.contextWindow ?? CONTEXT;
+  return { maxInputTokens: context, maxOutputTokens: model?.maxOutputTokens ?? Math.min(OUTPUT, context) };
+}

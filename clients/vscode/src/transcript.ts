@@ -1,0 +1,120 @@
+/** A chat as the text of a document: events in, Markdown out. Must never know the editor, nor a clock. */
+
+import { inWords } from "./failure";
+import type { ChatEvent, ChatResult, ErrorData, Finished, Started, ToolCallDelta, UsageReport } from "./protocol";
+import { dollars, duration, usageInWords } from "./words";
+
+export interface Transcript {
+  readonly title: string;
+  readonly text: string;
+  readonly thoughts: string;
+  readonly started?: Started;
+  readonly notes: readonly string[];
+  readonly calls: ReadonlyMap<number, { name: string; arguments: string }>;
+  /** Seconds for which the model has been silent. */
+  readonly silence: number;
+  readonly usage?: UsageReport;
+  readonly finished?: Finished;
+  readonly result?: ChatResult;
+  /** What ended it without a result. */
+  readonly failure?: ErrorData;
+}
+
+export function begun(title: string): Transcript {
+  return { title, text: "", thoughts: "", notes: [], calls: new Map(), silence: 0 };
+}
+
+type Readers = { [E in ChatEvent as E["type"]]: (so: Transcript, event: E) => Transcript };
+
+const READERS: Readers = {
+  started: (so, event) => ({ ...so, started: event }),
+  text: (so, { text }) => ({ ...so, text: so.text + text, silence: 0 }),
+  reasoning: (so, { text }) => ({ ...so, thoughts: so.thoughts + text, silence: 0 }),
+  toolCall: (so, event) => ({ ...so, calls: called(so.calls, event), silence: 0 }),
+  attemptFailed: (so, { model, error, next }) => ({
+    ...so,
+    notes: [...so.notes, `${model}: ${error.message}${next ? ` ${next} is tried now.` : ""}`],
+  }),
+  notice: (so, { text }) => ({ ...so, notes: [...so.notes, text] }),
+  waiting: (so, { seconds }) => ({ ...so, silence: seconds }),
+  usage: (so, event) => ({ ...so, usage: event }),
+  finished: (so, event) => ({ ...so, finished: event, silence: 0 }),
+};
+
+/** What a transcript is after more events. Those of a type that is not known are passed over. */
+export function after(so: Transcript, events: readonly ChatEvent[]): Transcript {
+  return events.reduce((now, event) => {
+    const read = READERS[event.type] as ((so: Transcript, event: ChatEvent) => Transcript) | undefined;
+    return read ? read(now, event) : now;
+  }, so);
+}
+
+function called(calls: Transcript["calls"], event: ToolCallDelta): Transcript["calls"] {
+  const before = calls.get(event.index);
+  const name = event.name ?? before?.name ?? "";
+  return new Map(calls).set(event.index, { name, arguments: (before?.arguments ?? "") + event.arguments });
+}
+
+export function isOver(so: Transcript): boolean {
+  return Boolean(so.result ?? so.finished ?? so.failure);
+}
+
+/** Markdown for a document. */
+export function rendered(so: Transcript): string {
+  const blocks = [
+    `# ${so.title}`,
+    ...so.notes.map(quoted),
+    so.thoughts.trim() && quoted(`Thinking: ${so.thoughts.trim()}`),
+    so.text.trim(),
+    ...[...so.calls.values()].map((call) => `\`${call.name}(${call.arguments})\``),
+    ending(so),
+  ];
+  return `${blocks.filter(Boolean).join("\n\n")}\n`;
+}
+
+function quoted(text: string): string {
+  return text
+    .split("\n")
+    .map((line) => `> ${line}`.trimEnd())
+    .join("\n");
+}
+
+function ending(so: Transcript): string {
+  const error = so.failure ?? so.result?.error ?? so.finished?.error;
+  if (error) {
+    const resume = so.result?.resume ?? so.finished?.resume ?? [];
+    const others = resume.length ? ` Could go on: ${resume.join(", ")}.` : "";
+    return `> ${inWords(error)}${others}`;
+  }
+  if (!isOver(so)) {
+    const by = so.started ? `${so.started.provider} · ${so.started.model}` : "the model";
+    return so.silence ? `*Waiting for ${by}, ${duration(so.silence)} …*` : "*…*";
+  }
+  const receipt = so.result ? receiptOf(so.result) : "";
+  return receipt && `---\n\n*${receipt}*`;
+}
+
+const ENDS: Readonly<Record<string, string>> = {
+  cancelled: "stopped",
+  length: "cut at the most tokens that it may give",
+  contentFilter: "ended by the provider's filter",
+  interrupted: "broken off",
+};
+
+/** Who answered, what it took, and how it ended where it did not just end. */
+export function receiptOf(result: ChatResult): string {
+  const { provider, model, usage, cost, timing, attempts, stopReason } = result;
+  const failed = attempts.filter(({ outcome }) => outcome === "failed").length;
+  return [
+    ENDS[stopReason],
+    provider,
+    model,
+    usage.inputTokens || usage.outputTokens ? usageInWords(usage) : "",
+    cost && `${cost.exact ? "" : "about "}${dollars(cost.usd)}`,
+    timing.firstTokenMs === null ? "" : `first word after ${(timing.firstTokenMs / 1000).toFixed(1)} s`,
+    `${(timing.totalMs / 1000).toFixed(1)} s`,
+    failed ? `${failed} ${failed === 1 ? "attempt" : "attempts"} failed before` : "",
+  ]
+    .filter(Boolean)
+    .join(" · ");
+}
