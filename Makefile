@@ -12,7 +12,7 @@ export PIP_DISABLE_PIP_VERSION_CHECK := 1
 MAKEFLAGS += --no-print-directory
 
 .DELETE_ON_ERROR:
-.PHONY: help demo test pure .pure-core .pure-wire bench check generate format setup lock clean
+.PHONY: help demo test pure .pure-core .pure-wire editors bench check generate format setup lock clean
 
 help: ## list these targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-10s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
@@ -34,6 +34,9 @@ pure: .venv/.dev-stamp ## run every line and every branch of core and wire, in s
 .pure-core .pure-wire: .pure-%:
 	PYTHONDONTWRITEBYTECODE= PYTEST_DISABLE_PLUGIN_AUTOLOAD=1 $(BIN)/coverage run --parallel-mode $(SOURCE) \
 		-m pytest -c tests/pure.ini --rootdir=. -q tests/$*
+
+editors: setup ## drive the real VS Code with the extension in it; installs code-server and Chromium first
+	$(BIN)/python -m pytest $(PYTEST_ARGS) tests/editors
 
 bench: .venv/.dev-stamp ## measure it beside two plain relays, in two minutes; BENCH_ARGS="--quick --json FILE"
 	@$(BIN)/python -m tests.bench $(BENCH_ARGS)

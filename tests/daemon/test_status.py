@@ -57,6 +57,9 @@ async def test_money_and_when_it_was_last_used(home: Home, upstream: Upstream) -
         (line,) = [each for each in status["dashboard"] if each["provider"] == "up"]
         assert line["costToday"] == status["spentToday"] == status["spentMonth"] == pytest.approx(cost)
         assert line["unpricedToday"] == status["unpricedToday"] == 1, "what nobody knows the price of is told"
+        providers = (await editor.call("pointsman/listProviders"))["providers"]
+        (listed,) = [each for each in providers if each["id"] == "up"]
+        assert (listed["costToday"], listed["lastUsedAt"]) == (line["costToday"], line["lastUsedAt"])
         used = datetime.now(UTC) - datetime.fromisoformat(line["lastUsedAt"])
         assert timedelta(seconds=-1) < used < timedelta(seconds=30)
         parts = [(each["period"], each["budget"], each["reached"]) for each in status["budgets"]]

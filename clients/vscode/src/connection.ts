@@ -10,13 +10,10 @@ import * as fs from "node:fs";
 import * as os from "node:os";
 import * as vscode from "vscode";
 import type { LanguageClient, LanguageClientOptions } from "vscode-languageclient/node";
-import type { ComingMethods, ComingNotifications } from "./coming";
 import { findExecutable } from "./executable";
 import { disconnected, type Failure, failureOf } from "./failure";
 import { type Methods, type Notifications, PROTOCOL, type ServerOptions } from "./protocol";
 
-export type AllMethods = Methods & ComingMethods;
-export type AllNotifications = Notifications & ComingNotifications;
 export type State = "starting" | "ready" | "lost" | "missing" | "stopped";
 
 /** Seconds before the next attempt, by how many have failed in a row. */
@@ -90,11 +87,11 @@ export class Connection implements vscode.Disposable {
   }
 
   /** Asks the daemon. Throws a Failure. */
-  async request<M extends keyof AllMethods>(
+  async request<M extends keyof Methods>(
     method: M,
-    params: AllMethods[M]["params"],
+    params: Methods[M]["params"],
     token?: vscode.CancellationToken,
-  ): Promise<AllMethods[M]["result"]> {
+  ): Promise<Methods[M]["result"]> {
     if (!(await this.ready()) || !this.client) {
       throw disconnected(this.problem || undefined);
     }
@@ -107,10 +104,10 @@ export class Connection implements vscode.Disposable {
   }
 
   /** Calls `listener` for each notification of a name. */
-  on<N extends keyof AllNotifications>(name: N, listener: (params: AllNotifications[N]) => void): vscode.Disposable {
+  on<N extends keyof Notifications>(name: N, listener: (params: Notifications[N]) => void): vscode.Disposable {
     return this.heard.event(({ method, params }) => {
       if (method === name) {
-        listener(params as AllNotifications[N]);
+        listener(params as Notifications[N]);
       }
     });
   }
@@ -274,7 +271,7 @@ export class Connection implements vscode.Disposable {
   }
 }
 
-const HEARD: readonly (keyof AllNotifications)[] = [
+const HEARD: readonly (keyof Notifications)[] = [
   "pointsman/chatEvents",
   "pointsman/selectionChanged",
   "pointsman/providersChanged",

@@ -1,11 +1,11 @@
 /** Keys, sign-ins and temporary sessions, as a person gives them. Must never keep, show or log a key. */
 
 import * as vscode from "vscode";
-import type { AccountInfo, KeyTrial, SignInCode } from "./coming";
 import type { Connection } from "./connection";
 import { type Failure, failureOf } from "./failure";
 import { accessOf, lookOf, signsIn, takesKey } from "./health";
 import type { Mirror, Provider } from "./mirror";
+import type { AccountInfo, KeyTrial, SignInCode } from "./protocol";
 
 const TRIAL_MINUTES = 30;
 

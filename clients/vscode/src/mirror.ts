@@ -1,12 +1,11 @@
 /** What the daemon last told this window, for everything that shows it. Must never decide anything. */
 
 import * as vscode from "vscode";
-import type { NewerProviderInfo, SessionInfo } from "./coming";
 import type { Connection } from "./connection";
-import type { ChatSummary, ErrorData, Model, ProviderInfo, Selection } from "./protocol";
+import type { ChatSummary, ErrorData, Model, ProviderInfo, Selection, SessionInfo } from "./protocol";
 
 /** A provider; a newer daemon knows more states than `protocol.ts`. */
-export type Provider = Omit<ProviderInfo, "state"> & NewerProviderInfo & { state: string };
+export type Provider = ProviderInfo;
 
 /** A short name or a chain, and where it leads. */
 export interface Shortcut {

@@ -1,10 +1,9 @@
 /** Everything that the status page shows, ready to be drawn. Must never know the editor, nor a clock. */
 
-import type { Total } from "./coming";
 import { inWords } from "./failure";
 import { isUsable, type Look, lookOf, signsIn, stateInWords, takesKey } from "./health";
 import type { Provider, View } from "./mirror";
-import type { ProviderTestResult, StatusResult } from "./protocol";
+import type { ProviderTestResult, StatusResult, Total } from "./protocol";
 import { count, dollars, duration, priceInWords, secondsUntil } from "./words";
 
 export interface Overview {

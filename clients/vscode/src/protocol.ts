@@ -1115,7 +1115,8 @@ export interface Problem {
  *
  * `windows` are those of its plan, as far as one is known: counted here by requests, or told by the provider.
  * `remaining` requests are left by what is counted here, and `resetsAt` is when more of it comes back; of several
- * accounts, those of the one of which most is left.
+ * accounts, those of the one of which most is left. `costToday` is in US dollars, as far as prices are known; absent
+ * where nothing is known to have been spent.
  */
 export interface ProviderInfo {
   id: string;
@@ -1137,6 +1138,8 @@ export interface ProviderInfo {
   windows?: Window[];
   since?: string;
   reason?: string;
+  lastUsedAt?: string;
+  costToday?: number;
 }
 
 /** What sort of service a provider is. */

@@ -2,11 +2,11 @@
 
 import { randomBytes } from "node:crypto";
 import * as vscode from "vscode";
-import type { AllMethods, Connection } from "./connection";
+import type { Connection } from "./connection";
 import { failureOf } from "./failure";
 import type { Mirror } from "./mirror";
 import { overview } from "./overview";
-import type { ProviderTestResult, StatusResult } from "./protocol";
+import type { Methods, ProviderTestResult, StatusResult } from "./protocol";
 import { sayError } from "./say";
 
 const TYPE = "pointsman.status";
@@ -15,7 +15,7 @@ const FRAME = 100;
 const DAYS = 14;
 
 type Usage = { days: UsageTotals; models: UsageTotals };
-type UsageTotals = NonNullable<AllMethods["pointsman/usage"]["result"]["totals"]>;
+type UsageTotals = NonNullable<Methods["pointsman/usage"]["result"]["totals"]>;
 
 export class StatusPage implements vscode.Disposable, vscode.WebviewPanelSerializer {
   private panel: vscode.WebviewPanel | undefined;
@@ -87,10 +87,7 @@ export class StatusPage implements vscode.Disposable, vscode.WebviewPanelSeriali
 
   private async askUsage(): Promise<Usage> {
     const since = new Date(Date.now() - DAYS * 86_400_000).toISOString();
-    const of = async (by: string) => {
-      const { totals, rows } = await this.connection.request("pointsman/usage", { since, by });
-      return totals ?? rows ?? [];
-    };
+    const of = async (by: "day" | "model") => (await this.connection.request("pointsman/usage", { since, by })).totals;
     return { days: await of("day"), models: await of("model") };
   }
 

@@ -171,7 +171,8 @@ class ProviderInfo(Struct, rename="camel", omit_defaults=True):
 
     `windows` are those of its plan, as far as one is known: counted here by requests, or told by the provider.
     `remaining` requests are left by what is counted here, and `resetsAt` is when more of it comes back; of several
-    accounts, those of the one of which most is left.
+    accounts, those of the one of which most is left. `costToday` is in US dollars, as far as prices are known; absent
+    where nothing is known to have been spent.
     """
 
     id: str
@@ -191,6 +192,8 @@ class ProviderInfo(Struct, rename="camel", omit_defaults=True):
     windows: list[Window] = []
     since: str | None = None
     reason: str | None = None
+    last_used_at: str | None = None
+    cost_today: float | None = None
 
 
 class ListProvidersResult(Struct, rename="camel"):

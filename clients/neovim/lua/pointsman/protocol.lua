@@ -628,7 +628,8 @@
 ---
 ---`windows` are those of its plan, as far as one is known: counted here by requests, or told by the provider.
 ---`remaining` requests are left by what is counted here, and `resetsAt` is when more of it comes back; of several
----accounts, those of the one of which most is left.
+---accounts, those of the one of which most is left. `costToday` is in US dollars, as far as prices are known; absent
+---where nothing is known to have been spent.
 ---@class pointsman.ProviderInfo
 ---@field id string
 ---@field name string
@@ -647,6 +648,8 @@
 ---@field windows? pointsman.Window[] absent: none
 ---@field since? string
 ---@field reason? string
+---@field lastUsedAt? string
+---@field costToday? number
 
 ---What sort of service a provider is.
 ---@alias pointsman.ProviderKind "universal-gateway"|"direct-api"|"plan-based"|"local"|"custom"

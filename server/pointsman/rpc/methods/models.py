@@ -13,6 +13,7 @@ from pointsman.rpc.types import (
     Nothing,
     ProviderInfo,
 )
+from pointsman.service.clock import rfc3339
 
 
 @method
@@ -20,6 +21,7 @@ async def list_providers(ctx: Context, params: Nothing) -> ListProvidersResult:
     """Lists every provider, and whether this connection could use it now."""
     providers = ctx.app.catalogues.of(ctx.client).providers.values()
     await ctx.app.neighbours.look(providers)
+    await ctx.app.observing.recent.loaded()
     active = ctx.app.selections.current(ctx.client).provider
     return ListProvidersResult([provider_info(ctx, provider, active) for provider in providers])
 
@@ -56,7 +58,8 @@ def provider_info(ctx: Context, provider: Provider, active: str | None) -> Provi
     """One provider as this connection can use it now."""
     app, mark = ctx.app, provider.temporary
     stands = app.standing(ctx.client, provider, active=provider.id == active)
-    plan = app.plans.of(provider)
+    plan, last = app.plans.of(provider), app.observing.recent.last.get(provider.id)
+    spent = app.usage.spent(("provider", provider.id)).day
     return ProviderInfo(
         id=provider.id,
         name=provider.title,
@@ -80,4 +83,6 @@ def provider_info(ctx: Context, provider: Provider, active: str | None) -> Provi
         windows=list(plan.windows) if plan else [],
         since=stands.since,
         reason=stands.reason,
+        last_used_at=rfc3339(last) if last is not None else None,
+        cost_today=round(spent, 6) if spent else None,
     )
