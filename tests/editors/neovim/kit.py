@@ -97,6 +97,15 @@ class Neovim:
         self.lua("require('pointsman.connection').open(function(err) _G.opened = err or true end)")
         self.until("_G.opened == true and require('pointsman.state').selection")
 
+    def attach_screen(self, columns: int = 120, rows: int = 40) -> None:
+        """Gives it a screen, so that it draws as for a person."""
+        self._api.ui_attach(columns, rows, rgb=True)
+
+    def feed(self, keys: str) -> None:
+        """Types, and waits until that is taken."""
+        self._api.input(keys)
+        self._api.eval("1")
+
     def footers(self) -> str:
         """The virtual lines below answers."""
         chunk = """local found = {}

@@ -11,7 +11,13 @@ function M.sentence(err)
   local data = type(err.data) == 'table' and err.data or err
   local text = data.message or err.message or 'Something went wrong.'
   local advice = M.advice(data)
-  return advice ~= '' and (text .. ' ' .. advice) or text
+  return advice ~= '' and (M.stop(text) .. ' ' .. advice) or text
+end
+
+---What others wrote, as a sentence that another can follow.
+---@param text string
+function M.stop(text)
+  return text:find('[%.!?…:]$') and text or (text .. '.')
 end
 
 ---What a next step is called here, by what the daemon calls it: its methods, and its command line.

@@ -13,6 +13,7 @@ local M = {}
 ---@field open? pointsman.LineKind what the last block is
 ---@field call? { index: integer, name: string, arguments: string } the tool call that is being told
 ---@field started? pointsman.Started
+---@field in_vain? pointsman.AttemptFailed the last attempt, where no other followed
 ---@field waiting? number seconds of silence
 ---@field usage? pointsman.Usage
 ---@field cost? pointsman.Cost
@@ -132,8 +133,11 @@ function take.toolCall(answer, event)
 end
 
 function take.attemptFailed(answer, event)
-  local text = ('*%s: %s*'):format(event.model, event.error.message)
-  say(answer, 'note', event.next and ('%s *Asking %s.*'):format(text, event.next) or text)
+  if not event.next then
+    answer.in_vain = event -- the end will most likely say the same
+    return
+  end
+  say(answer, 'note', ('*%s: %s* *Asking %s.*'):format(event.model, words.stop(event.error.message), event.next))
 end
 
 function take.notice(answer, event)
@@ -150,6 +154,10 @@ end
 
 function take.finished(answer, event)
   answer.finished = event
+  local failed = answer.in_vain
+  if failed and not (event.error and event.error.message == failed.error.message) then
+    say(answer, 'note', ('*%s: %s*'):format(failed.model, words.stop(failed.error.message)))
+  end
   if event.error then
     say(answer, 'error', (event.reason == 'interrupted' and '**The answer broke off.** ' or '**No answer.** ') .. words.sentence(event.error))
   end

@@ -6,6 +6,7 @@ local M = {}
 
 M.FILETYPE = 'pointsman-chat'
 local space = vim.api.nvim_create_namespace('pointsman.chat')
+local colours = vim.api.nvim_create_namespace('pointsman.chat.colours')
 local api = vim.api
 
 ---@class pointsman.View
@@ -15,6 +16,7 @@ local api = vim.api
 ---@field row integer line of the answer (from 1) up to which it is drawn
 ---@field column integer bytes of that line that are drawn
 ---@field footer? integer mark
+---@field fenced boolean whether the last line that was coloured is in a block of code
 ---@field folds table<integer, integer> number of a line → where its reasoning begins
 
 ---@type table<integer, pointsman.View>
@@ -35,7 +37,7 @@ function M.create(name)
   vim.treesitter.language.register('markdown', M.FILETYPE)
   vim.bo[buffer].filetype = M.FILETYPE
   pcall(vim.treesitter.start, buffer, 'markdown')
-  local view = { buffer = buffer, row = 1, column = 0, folds = {} }
+  local view = { buffer = buffer, row = 1, column = 0, folds = {}, fenced = false }
   views[buffer] = view
   api.nvim_create_autocmd('BufWinEnter', {
     buffer = buffer,
@@ -173,14 +175,35 @@ function M.set_question(view, text)
   follow(view, those)
 end
 
+---Colours whole lines. Treesitter would read a growing paragraph anew for every drawing, which takes longer than a key
+---may wait; so its colours come when the answer is complete, and these stand in.
+---@param view pointsman.View
+---@param from integer first row
+---@param to integer the row behind the last one
+local function colour(view, from, to)
+  for at, line in ipairs(api.nvim_buf_get_lines(view.buffer, from, to, false)) do
+    local fence = line:find('^%s*```') ~= nil
+    local group = (view.fenced or fence) and '@markup.raw.block'
+      or line:find('^#+ ') and '@markup.heading'
+      or line:find('^> ') and '@markup.quote'
+    view.fenced = fence ~= view.fenced
+    if group and line ~= '' then
+      local row = from + at - 1
+      api.nvim_buf_set_extmark(view.buffer, colours, row, 0, { end_row = row, end_col = #line, hl_group = group })
+    end
+  end
+end
+
 ---Opens the place for an answer; from now on the buffer is the answer's, until `close`.
 ---@param view pointsman.View
 function M.open(view)
   local those = followers(view.buffer)
   add(view, { '', '## Answer', '', '' })
   view.first, view.row, view.column = api.nvim_buf_line_count(view.buffer) - 1, 1, 0
-  view.footer = nil
+  view.footer, view.fenced = nil, false
   vim.bo[view.buffer].modifiable = false
+  pcall(vim.treesitter.stop, view.buffer)
+  colour(view, 0, view.first)
   follow(view, those)
 end
 
@@ -207,6 +230,7 @@ function M.draw(view, answer, lost)
     end)
     vim.bo[view.buffer].modifiable = false
     view.row, view.column = #answer.lines, #answer.lines[#answer.lines]
+    colour(view, row, view.first + view.row - 1)
     follow(view, those)
   end
   if answer.started and not view.labelled then
@@ -229,6 +253,8 @@ end
 function M.close(view)
   view.footer, view.labelled, view.foot = nil, nil, nil
   M.ask(view)
+  api.nvim_buf_clear_namespace(view.buffer, colours, 0, -1)
+  pcall(vim.treesitter.start, view.buffer, 'markdown')
 end
 
 ---Takes the last answer, and all below it, off the buffer again.

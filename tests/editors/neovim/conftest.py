@@ -1,0 +1,38 @@
+"""The fixtures `home`, for tests without an event loop of their own, and `neovim`, which opens one run after another."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.editors.neovim.kit import Neovim
+from tests.living import Home
+
+Open = Callable[..., Neovim]
+
+
+@pytest.fixture
+def home(tmp_path: Path) -> Iterator[Home]:
+    """A home where the offline model is chosen and no daemon runs."""
+    made = Home(tmp_path / "home")
+    made.configure('default = "echo:echo"\n')
+    try:
+        yield made
+    finally:
+        made.close()
+
+
+@pytest.fixture
+def neovim(home: Home) -> Iterator[Open]:
+    """Opens a Neovim in the home: `neovim("b")` is another one than `neovim()`."""
+    opened: list[Neovim] = []
+
+    def open_one(name: str = "a", *extra: str, **variables: str) -> Neovim:
+        opened.append(Neovim(home, name, extra, **variables))
+        return opened[-1]
+
+    yield open_one
+    for one in opened:
+        one.quit()
