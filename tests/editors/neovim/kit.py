@@ -38,7 +38,9 @@ class Neovim:
             (folder / kind.lower()).mkdir(parents=True, exist_ok=True)
             places[f"XDG_{kind}_HOME"] = str(folder / kind.lower())
         (folder / "run").mkdir(exist_ok=True, mode=0o700)
-        given = home.environment | places | {"XDG_RUNTIME_DIR": str(folder / "run"), "TERM": "xterm-256color"} | variables
+        given = (
+            home.environment | places | {"XDG_RUNTIME_DIR": str(folder / "run"), "TERM": "xterm-256color"} | variables
+        )
         self.argv = [
             "env", "-i", "-C", str(home.workspace), *(f"{key}={value}" for key, value in given.items()),
             str(binary()), "--embed", "--headless", "--clean", "-n", "--cmd", f"set rtp^={PLUGIN}", *extra,
@@ -52,7 +54,7 @@ class Neovim:
     @property
     def told(self) -> list[str]:
         """What was notified so far."""
-        return cast(list[str], self.lua("return _G.told"))
+        return cast("list[str]", self.lua("return _G.told"))
 
     def until(self, expression: str, within: float = WITHIN) -> Any:
         """Waits inside Neovim, whose event loop goes on, until a Lua expression holds; gives its value."""
@@ -65,7 +67,7 @@ class Neovim:
         """Waits for a notification with these words in it."""
         self.lua("_G.words = ...", words)
         find = "vim.iter(_G.told):find(function(text) return text:find(_G.words, 1, true) end)"
-        return cast(str, self.until(find, within))
+        return cast("str", self.until(find, within))
 
     def shown(self, buffer: int = 0) -> str:
         """The text of a buffer."""
@@ -114,7 +116,7 @@ class Neovim:
             for _, line in ipairs(mark[4].virt_lines or {}) do table.insert(found, line[1][1]) end
           end
           return table.concat(found, '\\n')"""
-        return cast(str, self.lua(chunk))
+        return cast("str", self.lua(chunk))
 
     def quit(self) -> None:
         """`:qall!`, and waits for the process."""

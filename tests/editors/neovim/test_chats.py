@@ -22,10 +22,16 @@ def scripted(home: Home, upstream: Upstream, model: str) -> None:
 
 def test_the_first_chat_starts_everything(neovim: Open) -> None:
     vim = neovim()
-    assert vim.lua("return vim.iter(vim.tbl_keys(package.loaded)):any(function(m) return m:find('^pointsman') end)") is False
+    assert (
+        vim.lua("return vim.iter(vim.tbl_keys(package.loaded)):any(function(m) return m:find('^pointsman') end)")
+        is False
+    )
     vim.command("Pointsman chat hello there")
     vim.until_answered()
-    assert "## You\n\nhello there\n\n## Answer\n\nThis is Pointsman's offline model. You said: hello there\n\n## You" in vim.chat_text()
+    assert (
+        "## You\n\nhello there\n\n## Answer\n\nThis is Pointsman's offline model. You said: hello there\n\n## You"
+        in vim.chat_text()
+    )
     assert "2 in, " in vim.footers()
     assert vim.lua("return vim.bo.filetype") == "pointsman-chat"
     header = vim.lua("return vim.api.nvim_eval_statusline(vim.wo.winbar, { use_winbar = true }).str")
@@ -88,7 +94,9 @@ def test_another_answer_of_another_model_in_the_same_chat(neovim: Open) -> None:
     vim.until_answered()
     assert vim.chat_text().count("You said: hello") == 1
     marks = "vim.api.nvim_buf_get_extmarks(0, -1, 0, -1, { details = true })"
-    labels = vim.lua(f"return vim.iter({marks}):map(function(m) return m[4].virt_text and m[4].virt_text[1][1] end):totable()")
+    labels = vim.lua(
+        f"return vim.iter({marks}):map(function(m) return m[4].virt_text and m[4].virt_text[1][1] end):totable()"
+    )
     assert labels == ["echo:fast"]
 
 
@@ -123,7 +131,9 @@ def test_a_chat_of_another_editor_is_followed(neovim: Open, home: Home, upstream
     first, second = neovim("a"), neovim("b")
     first.command("Pointsman chat count for me")
     first.until_said("1 2 3 ")
-    second.lua("vim.ui.select = function(items, options, done) _G.shown = options.format_item(items[1]); done(items[1]) end")
+    second.lua(
+        "vim.ui.select = function(items, options, done) _G.shown = options.format_item(items[1]); done(items[1]) end"
+    )
     second.command("Pointsman attach")
     second.until_said("0 1 2 3 ")
     assert "count for me" in second.lua("return _G.shown")
@@ -157,8 +167,10 @@ def test_a_killed_daemon_is_said_and_comes_back(neovim: Open, home: Home, upstre
     vim.until_told("window")
     vim.command("Pointsman chat count")
     vim.until_said("3 4 5 ")
-    vim.lua("require('pointsman.connection').request('testProvider', { provider = 'scripted', say = true, model = 'stall' },"
-            " function(err) _G.failed = err and err.message end)")
+    vim.lua(
+        "require('pointsman.connection').request('testProvider', { provider = 'scripted', say = true, model = 'stall' },"
+        " function(err) _G.failed = err and err.message end)"
+    )
     began = time.monotonic()
     os.kill(home.pid, signal.SIGKILL)
     vim.until("_G.failed")
@@ -175,13 +187,16 @@ def test_errors_say_what_to_do(neovim: Open, home: Home, upstream: Upstream) -> 
     vim = neovim()
     cases = {
         "scripted:status:401": "Check the key",
-        'scripted:status:429:{"retry-after":"107"}': "107 s",
+        'scripted:status:429:{"retry-after":"107"}': "1 min 47 s",
         "scripted:cut:3": "**The answer broke off.**",
-        "dead:x": "Check the network",
-        "nowhere": "No model is called",
+        "dead:x": "Start the server at",
+        "nowhere": "Did you mean",
     }
     for model, words in cases.items():
-        vim.lua("local c = require('pointsman.chat'); _G.chat = c.start(); _G.chat.model = ...; c.show(_G.chat, true)", model)
+        vim.lua(
+            "local c = require('pointsman.chat'); _G.chat = c.start(); _G.chat.model = ...; c.show(_G.chat, true)",
+            model,
+        )
         vim.lua("require('pointsman.chat').ask(_G.chat, 'hello')")
         vim.until_answered()
         assert words in vim.chat_text(), vim.chat_text()

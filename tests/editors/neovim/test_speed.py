@@ -35,7 +35,16 @@ def test_startup_costs_less_than_a_millisecond(tmp_path: Path) -> None:
     costs = []
     for run in range(5):
         log = tmp_path / f"{run}.log"
-        started = [str(binary()), "--headless", "--clean", "--cmd", f"set rtp^={PLUGIN}", "--startuptime", str(log), "+qa"]
+        started = [
+            str(binary()),
+            "--headless",
+            "--clean",
+            "--cmd",
+            f"set rtp^={PLUGIN}",
+            "--startuptime",
+            str(log),
+            "+qa",
+        ]
         subprocess.run(started, check=True, timeout=20, env={"HOME": str(tmp_path), "PATH": "/usr/bin:/bin"})
         lines = [line for line in log.read_text().splitlines() if str(PLUGIN) in line]
         costs.append(sum(float(re.split(r"[\s:]+", line.strip())[1]) for line in lines))
@@ -52,8 +61,10 @@ def test_a_fast_answer_blocks_nobody(neovim: Open, home: Home, upstream: Upstrea
     vim.command("edit notes.txt")
     vim.command("Pointsman ask count")
     vim.until_said("10 11 12 ")
-    vim.lua("local c = require('pointsman.chat').current(); _G.chat_window = vim.fn.bufwinid(c.buffer);"
-            "vim.api.nvim_win_set_cursor(_G.chat_window, { 1, 0 })")
+    vim.lua(
+        "local c = require('pointsman.chat').current(); _G.chat_window = vim.fn.bufwinid(c.buffer);"
+        "vim.api.nvim_win_set_cursor(_G.chat_window, { 1, 0 })"
+    )
     vim.lua(WATCH)
     delays, typed, began = [], 0, time.monotonic()
     while vim.lua("return require('pointsman.chat').current().followed ~= nil") and time.monotonic() - began < 40:
@@ -67,7 +78,9 @@ def test_a_fast_answer_blocks_nobody(neovim: Open, home: Home, upstream: Upstrea
     wall, busy = (sorted(vim.lua(f"return _G.{name}")) for name in ("wall", "busy"))
     at = len(wall) * 999 // 1000
     print(f"5000 tokens in {took:.1f} s, {typed} keys, worst round trip of a key {max(delays):.1f} ms")
-    print(f"between two beats: 99.9 % {wall[at]:.1f} ms, worst {wall[-1]:.1f}; worked 99.9 % {busy[at]:.1f}, worst {busy[-1]:.1f}")
+    print(
+        f"between two beats: 99.9 % {wall[at]:.1f} ms, worst {wall[-1]:.1f}; worked 99.9 % {busy[at]:.1f}, worst {busy[-1]:.1f}"
+    )
     assert vim.shown(vim.lua("return vim.fn.bufnr('notes.txt')")) == "x" * typed
     assert vim.lua("return vim.api.nvim_win_get_cursor(_G.chat_window)") == [1, 0]
     assert "".join(f"{n} " for n in range(5000)).strip() in vim.chat_text()
@@ -80,8 +93,11 @@ def test_a_choice_is_seen_in_the_other_within_200_ms(neovim: Open) -> None:
     second.connect()
     worst = 0.0
     for model, one, other in (("echo:fast", first, second), ("echo:slow", second, first), ("echo:echo", first, second)):
-        other.lua("_G.want = ...; _G.at = nil; vim.api.nvim_create_autocmd('User', { pattern = 'PointsmanModelChanged',"
-                  " once = true, callback = function() _G.at = vim.uv.clock_gettime('realtime') end })", model)
+        other.lua(
+            "_G.want = ...; _G.at = nil; vim.api.nvim_create_autocmd('User', { pattern = 'PointsmanModelChanged',"
+            " once = true, callback = function() _G.at = vim.uv.clock_gettime('realtime') end })",
+            model,
+        )
         began = time.time()
         one.command(f"Pointsman model {model} global")
         other.until("_G.at and require('pointsman').selection().model == _G.want")

@@ -68,7 +68,11 @@ M.table = {
     from = 'look',
     complete = 'complete_usage',
   },
-  config = { usage = '', text = { 'Opens your pointsman.toml; what is wrong with it is shown on its lines.' }, from = 'look' },
+  config = {
+    usage = '',
+    text = { 'Opens your pointsman.toml; what is wrong with it is shown on its lines.' },
+    from = 'look',
+  },
   log = { usage = '', text = { 'Opens the log of the daemon, at its end.' }, from = 'look' },
   restart = {
     usage = '[!]',

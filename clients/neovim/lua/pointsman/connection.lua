@@ -77,7 +77,7 @@ end
 
 local function again_later()
   local pause = delay
-  delay = math.min(delay * 2, BACKOFF.most)
+  delay = math.min(math.max(delay * 2, BACKOFF.first), BACKOFF.most)
   vim.defer_fn(function()
     if wanted and not M.client and not opening then
       open_now()
@@ -112,11 +112,15 @@ end
 ---@param dispatchers vim.lsp.rpc.Dispatchers
 function M.transport(dispatchers)
   local this, failure ---@type pointsman.Transport?, lsp.ResponseError?
-  this, failure = require('pointsman.transport').run(require('pointsman.config').get().cmd, dispatchers, function(_, said)
-    if transport == this then
-      ended(said)
+  this, failure = require('pointsman.transport').run(
+    require('pointsman.config').get().cmd,
+    dispatchers,
+    function(_, said)
+      if transport == this then
+        ended(said)
+      end
     end
-  end)
+  )
   if not this then
     opening = false
     settle(failure)
@@ -154,7 +158,7 @@ end
 
 open_now = function()
   opening = true
-  local config = vim.lsp.config.pointsman
+  local config = vim.lsp.config['pointsman']
   if not config then
     opening = false
     return settle('lsp/pointsman.lua is not on the runtimepath')
@@ -207,11 +211,8 @@ function M.request(method, params, callback)
     if params == nil or next(params) == nil then
       params = vim.empty_dict()
     end
-    local sent, number = assert(transport).request(
-      protocol.methods[method] or ('pointsman/' .. method),
-      params,
-      callback
-    )
+    local sent, number =
+      assert(transport).request(protocol.methods[method] or ('pointsman/' .. method), params, callback)
     if not sent then
       callback(last_failure or { message = 'The connection to the daemon has ended.' }, nil)
     end
@@ -229,15 +230,13 @@ end
 ---@param callback fun(err: any)
 function M.reopen(callback)
   delay = BACKOFF.first
-  if M.client then
-    local client = M.client
-    wanted = false
-    client:stop(true)
-    return vim.wait(2000, function()
-      return M.client == nil
-    end, 10) and M.open(callback) or callback('The connection does not end.')
+  if not M.client then
+    return M.open(callback)
   end
-  M.open(callback)
+  wanted, M.returning = true, true
+  delay = 0
+  table.insert(waiting, callback)
+  M.client:stop(true)
 end
 
 return M

@@ -28,7 +28,10 @@ local function look_for_program()
   end
   local done = run({ path, '--version' })
   if not done or done.code ~= 0 then
-    health.error(('`%s` does not run'):format(path), done and vim.trim(done.stderr) or 'It gave no answer in 10 seconds.')
+    health.error(
+      ('`%s` does not run'):format(path),
+      done and vim.trim(done.stderr) or 'It gave no answer in 10 seconds.'
+    )
     return nil
   end
   health.ok(('program: %s (%s)'):format(path, vim.trim(done.stdout)))
@@ -64,7 +67,11 @@ local function look_at_connection()
     return health.error('what `cmd` runs is not Pointsman', 'Look at vim.g.pointsman.cmd.')
   elseif server.protocol ~= protocol.protocol then
     health.error(
-      ('the daemon is %s and speaks protocol %d, this plugin %d'):format(server.version, server.protocol, protocol.protocol),
+      ('the daemon is %s and speaks protocol %d, this plugin %d'):format(
+        server.version,
+        server.protocol,
+        protocol.protocol
+      ),
       'Update the older of the two, then :Pointsman! restart'
     )
   else

@@ -11,6 +11,17 @@ local M = {
   code = nil, ---@type pointsman.SignInCode?
 }
 
+---The `User` autocmds, and what their `data` holds; the help is made from it.
+M.events = {
+  { 'ModelChanged', '`selection` that holds here now, the one `before`, and what was `changed`, perhaps elsewhere' },
+  { 'ChatStarted', 'a |pointsman.ChatSummary|, of any editor' },
+  { 'ChatFinished', 'a |pointsman.ChatSummary|, of any editor' },
+  { 'ProvidersChanged', 'the ids that were `added`, `changed` and `removed`' },
+  { 'SessionExpired', 'a |pointsman.EndedSession|: which temporary session ended, and a `message` for people' },
+  { 'Connected', 'a |pointsman.ServerOptions|' },
+  { 'Disconnected', 'nothing; it is connected anew by itself' },
+}
+
 local running = {} ---@type table<string, boolean>
 
 ---@param name string
@@ -113,10 +124,7 @@ connection.on('configProblem', function(problem) ---@param problem pointsman.Pro
   end
   M.problems[problem.file] = problem
   local place = vim.fn.fnamemodify(problem.file, ':~') .. (problem.line and (':' .. problem.line) or '')
-  require('pointsman.say').tell(
-    ('%s: %s %s'):format(place, problem.message, problem.hint),
-    vim.log.levels.WARN
-  )
+  require('pointsman.say').tell(('%s: %s %s'):format(place, problem.message, problem.hint), vim.log.levels.WARN)
 end)
 
 connection.on('signInCode', function(code)

@@ -53,7 +53,7 @@ function M.advice(data)
     return here and ('`:Pointsman %s%s`'):format(here, M.here[name] and '' or rest)
   end)
   if data.retryAfter and not text:find('%d+ s') then
-    text = text .. (' (in %s)'):format(M.duration(data.retryAfter))
+    text = text .. (' It can be asked again in %s.'):format(M.duration(data.retryAfter))
   end
   return vim.trim(text)
 end

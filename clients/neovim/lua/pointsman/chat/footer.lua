@@ -44,7 +44,10 @@ function M.finished(answer)
   table.insert(parts, reason)
   if usage then
     local sign = usage.exact and '' or '≈'
-    table.insert(parts, ('%s%s in, %s%s out'):format(sign, words.tokens(usage.inputTokens), sign, words.tokens(usage.outputTokens)))
+    table.insert(
+      parts,
+      ('%s%s in, %s%s out'):format(sign, words.tokens(usage.inputTokens), sign, words.tokens(usage.outputTokens))
+    )
     if usage.cachedInputTokens then
       table.insert(parts, words.tokens(usage.cachedInputTokens) .. ' cached')
     end

@@ -160,10 +160,14 @@ local function settle(chat, err, result)
     if followed.lost and data.code == 'ChatGone' then
       data = { message = 'The daemon ended, and this answer with it.', advice = 'gR asks again.' }
     end
-    lines.fail(followed.answer, { message = data.message, advice = words.advice(data), code = data.code, retryable = false })
+    lines.fail(
+      followed.answer,
+      { message = data.message, advice = words.advice(data), code = data.code, retryable = false }
+    )
   elseif result then
     followed.answer.result = result
-    followed.answer.finished = followed.answer.finished or { type = 'finished', reason = result.stopReason, error = result.error }
+    followed.answer.finished = followed.answer.finished
+      or { type = 'finished', reason = result.stopReason, error = result.error }
     local content = result.message.content
     if type(content) == 'string' and content ~= '' or type(content) == 'table' and #content > 0 then
       table.insert(chat.said, result.message)

@@ -159,7 +159,12 @@ function take.finished(answer, event)
     say(answer, 'note', ('*%s: %s*'):format(failed.model, words.stop(failed.error.message)))
   end
   if event.error then
-    say(answer, 'error', (event.reason == 'interrupted' and '**The answer broke off.** ' or '**No answer.** ') .. words.sentence(event.error))
+    say(
+      answer,
+      'error',
+      (event.reason == 'interrupted' and '**The answer broke off.** ' or '**No answer.** ')
+        .. words.sentence(event.error)
+    )
   end
   if event.resume and #event.resume > 0 then
     say(answer, 'note', '*Could go on:* `' .. table.concat(event.resume, '`, `') .. '`')

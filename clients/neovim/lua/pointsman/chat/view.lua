@@ -236,7 +236,11 @@ function M.draw(view, answer, lost)
   if answer.started and not view.labelled then
     view.labelled = true
     local who = answer.started
-    label(view, view.first - 2, ('%s:%s'):format(who.provider, who.model) .. (who.account and (' · ' .. who.account) or ''))
+    label(
+      view,
+      view.first - 2,
+      ('%s:%s'):format(who.provider, who.model) .. (who.account and (' · ' .. who.account) or '')
+    )
   end
   local text = answer.finished and footer.finished(answer) or footer.running(answer, lost)
   if text ~= view.foot or fresh[2] then

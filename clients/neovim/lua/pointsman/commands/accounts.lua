@@ -103,7 +103,10 @@ function M.key(arguments)
   end
   local stored = task.call('setKey', { provider = id, key = key, label = arguments.words[2] }) ---@type pointsman.SetKeyResult
   local level = stored.trial and not stored.trial.ok and vim.log.levels.WARN or nil
-  say.tell(('The key %s of %s is stored, sealed%s.'):format(stored.key.account or '', id, how_it_did(stored.trial)), level)
+  say.tell(
+    ('The key %s of %s is stored, sealed%s.'):format(stored.key.account or '', id, how_it_did(stored.trial)),
+    level
+  )
 end
 
 ---Shows where a sign-in goes on; the page is opened if it is for a browser here.
@@ -217,7 +220,7 @@ function M.complete_provider(nth)
         return each.id
       end, err and {} or result.providers)
     end)
-    vim.wait(500, function()
+    vim.wait(2000, function()
       return done
     end, 5)
   end

@@ -20,11 +20,13 @@ local function recover()
   recovered = true
   local found = task.wait(chat.recover)
   if #found > 0 then
-    say.tell(('%d answer%s that went on without you %s here again'):format(
-      #found,
-      #found == 1 and '' or 's',
-      #found == 1 and 'is' or 'are'
-    ))
+    say.tell(
+      ('%d answer%s that went on without you %s here again'):format(
+        #found,
+        #found == 1 and '' or 's',
+        #found == 1 and 'is' or 'are'
+      )
+    )
   end
 end
 
@@ -134,7 +136,7 @@ function M.complete_chat()
         ids[at] = summary.chatId
       end
     end)
-    vim.wait(500, function()
+    vim.wait(2000, function()
       return done
     end, 5)
   end

@@ -55,12 +55,15 @@ function M.status()
   local rows = {
     { 'model', selection.displayName ~= '' and selection.displayName or 'none' },
     { '', selection.why },
-    { 'daemon', ('%s, process %d, up %s, %d MB'):format(
-      status.version,
-      status.pid,
-      words.duration(status.uptimeSeconds),
-      status.memory / 2 ^ 20
-    ) },
+    {
+      'daemon',
+      ('%s, process %d, up %s, %d MB'):format(
+        status.version,
+        status.pid,
+        words.duration(status.uptimeSeconds),
+        status.memory / 2 ^ 20
+      ),
+    },
     { 'window', connection.server and connection.server.windowId or '' },
     { 'chats', ('%d running, %d kept'):format(status.runningChats, status.keptChats) },
     { 'config', status.configFile .. (status.problems > 0 and (', %d mistakes'):format(status.problems) or '') },
@@ -89,7 +92,8 @@ function M.usage(arguments)
   end
   local rows = { { '', 'chats', 'in', 'out', 'cost' } }
   local function row(name, total)
-    local cost = words.usd(total.usd) .. ((total.unpriced or 0) > 0 and (' + %d without a price'):format(total.unpriced) or '')
+    local cost = words.usd(total.usd)
+      .. ((total.unpriced or 0) > 0 and (' + %d without a price'):format(total.unpriced) or '')
     local tokens = { words.tokens(total.inputTokens), words.tokens(total.outputTokens) }
     table.insert(rows, { name, tostring(total.chats), tokens[1], tokens[2], cost })
   end
@@ -138,7 +142,7 @@ function M.restart(arguments)
       vim.system({ program, 'restart' }, { text = true }, vim.schedule_wrap(resume))
     end)
     if done.code ~= 0 then
-      error(vim.trim(done.stderr), 0)
+      error({ message = vim.trim(done.stderr) }, 0)
     end
   end
   local err = task.wait(connection.reopen)

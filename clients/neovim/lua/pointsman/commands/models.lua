@@ -97,11 +97,13 @@ function M.model(arguments)
     return vim.cmd.redrawstatus({ bang = true })
   end
   local chosen = task.call('switchModel', { model = model == '-' and vim.NIL or model, scope = scope })
-  say.tell(('%s (%s)%s'):format(
-    chosen.displayName ~= '' and chosen.displayName or 'nothing is chosen',
-    chosen.scope,
-    chosen.state == 'available' and '' or (': ' .. chosen.state .. '. ' .. chosen.why)
-  ))
+  say.tell(
+    ('%s (%s)%s'):format(
+      chosen.displayName ~= '' and chosen.displayName or 'nothing is chosen',
+      chosen.scope,
+      chosen.state == 'available' and '' or (': ' .. chosen.state .. '. ' .. chosen.why)
+    )
+  )
 end
 
 ---@param arguments pointsman.Arguments
@@ -111,7 +113,10 @@ function M.explain(arguments)
   for at, target in ipairs(found.targets) do
     table.insert(text, ('%d. %s:%s'):format(at, target.provider, target.model))
     if target.temporary then
-      table.insert(text, ('   with the temporary session %s (%s)'):format(target.temporary.session, target.temporary.account))
+      table.insert(
+        text,
+        ('   with the temporary session %s (%s)'):format(target.temporary.session, target.temporary.account)
+      )
     end
     if target.error then
       table.insert(text, '   ' .. words.sentence(target.error))
@@ -143,7 +148,7 @@ function M.complete_model(nth)
         names[at] = model.model
       end
     end)
-    vim.wait(500, function()
+    vim.wait(2000, function()
       return done
     end, 5)
   end
