@@ -1,7 +1,8 @@
-"""The fixtures `home`, for tests without an event loop of their own, and `neovim`, which opens one run after another."""
+"""The fixtures `home`, for tests without an event loop, `neovim`, which opens one run after another, and `figures`."""
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -11,6 +12,7 @@ from tests.editors.neovim.kit import Neovim
 from tests.living import Home
 
 Open = Callable[..., Neovim]
+Figures = Callable[[str], None]
 
 
 @pytest.fixture
@@ -36,3 +38,15 @@ def neovim(home: Home) -> Iterator[Open]:
     yield open_one
     for one in opened:
         one.quit()
+
+
+@pytest.fixture
+def figures(record_property: Callable[[str, object], None], capsys: pytest.CaptureFixture[str]) -> Figures:
+    """Says what was measured, on the screen and in the report."""
+
+    def say(text: str) -> None:
+        record_property("figures", text)
+        with capsys.disabled():
+            sys.stdout.write(f"\n{text}\n")
+
+    return say

@@ -168,7 +168,8 @@ def test_a_killed_daemon_is_said_and_comes_back(neovim: Open, home: Home, upstre
     vim.command("Pointsman chat count")
     vim.until_said("3 4 5 ")
     vim.lua(
-        "require('pointsman.connection').request('testProvider', { provider = 'scripted', say = true, model = 'stall' },"
+        "require('pointsman.connection').request('testProvider', { provider = 'scripted', say = true,"
+        " model = 'stall' },"
         " function(err) _G.failed = err and err.message end)"
     )
     began = time.monotonic()

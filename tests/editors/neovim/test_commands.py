@@ -23,7 +23,8 @@ def shown(vim: Neovim, title: str) -> str:
     """The text of a sheet, as soon as it is there."""
     vim.lua("_G.title = ...", f" {title}")
     vim.until(
-        "(function() local t = vim.api.nvim_win_get_config(0).title; return t and t[1][1]:find(_G.title, 1, true) end)()"
+        "(function() local title = vim.api.nvim_win_get_config(0).title;"
+        " return title and title[1][1]:find(_G.title, 1, true) end)()"
     )
     return vim.shown()
 
@@ -89,7 +90,8 @@ def test_config_is_opened_and_its_mistakes_stand_on_their_lines(neovim: Open, ho
     vim.until("#vim.lsp.get_clients({ bufnr = 0, name = 'pointsman' }) == 1")
     home.configure('default = "echo:echo"\nnonsense = 3\n')
     (found,) = vim.until(
-        "#vim.diagnostic.get(0) > 0 and vim.tbl_map(function(d) return { d.lnum, d.message } end, vim.diagnostic.get(0))"
+        "#vim.diagnostic.get(0) > 0 and"
+        " vim.tbl_map(function(found) return { found.lnum, found.message } end, vim.diagnostic.get(0))"
     )
     assert found[0] == 1
     assert "nonsense" in found[1]

@@ -6,7 +6,7 @@ import os
 import signal
 from pathlib import Path
 
-from tests.editors.neovim.conftest import Open
+from tests.editors.neovim.conftest import Figures, Open
 from tests.editors.neovim.kit import Neovim
 from tests.living import Home
 
@@ -45,7 +45,7 @@ def test_a_server_name_names_the_window(neovim: Open, home: Home) -> None:
     assert windows[0] == windows[1]
 
 
-def test_the_statusline_connects_by_itself_and_costs_nothing(neovim: Open) -> None:
+def test_the_statusline_connects_by_itself_and_costs_nothing(neovim: Open, figures: Figures) -> None:
     vim = neovim()
     vim.lua("vim.o.statusline = \"%{v:lua.require'pointsman'.statusline()}\"")
     vim.attach_screen()
@@ -53,7 +53,7 @@ def test_the_statusline_connects_by_itself_and_costs_nothing(neovim: Open) -> No
     spent = vim.lua("""local at = vim.uv.hrtime()
       for _ = 1, 1000 do require('pointsman').statusline() end
       return (vim.uv.hrtime() - at) / 1e9""")
-    print(f"statusline: {spent * 1000:.0f} µs")
+    figures(f"statusline: {spent * 1000:.0f} µs")
     assert spent < 0.2
 
 
@@ -108,7 +108,9 @@ def test_requests_of_a_dead_daemon_are_answered(neovim: Open, home: Home) -> Non
     pid = home.pid
     vim.lua("""_G.failures = {}
       for _ = 1, 5 do
-        require('pointsman.connection').request('status', nil, function(err) table.insert(_G.failures, err.data.message) end)
+        require('pointsman.connection').request('status', nil, function(err)
+          table.insert(_G.failures, err.data.message)
+        end)
       end""")
     os.kill(pid, signal.SIGKILL)
     vim.until("#_G.failures == 5")

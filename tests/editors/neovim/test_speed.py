@@ -8,7 +8,7 @@ import time
 from pathlib import Path
 
 from tests.counterparts.upstream import Upstream
-from tests.editors.neovim.conftest import Open
+from tests.editors.neovim.conftest import Figures, Open
 from tests.editors.neovim.kit import PLUGIN, binary
 from tests.living import Home, provider
 
@@ -31,7 +31,7 @@ WATCH = """
 counted as well: on a machine that has other things to do, the clock on the wall says more of those."""
 
 
-def test_startup_costs_less_than_a_millisecond(tmp_path: Path) -> None:
+def test_startup_costs_less_than_a_millisecond(tmp_path: Path, figures: Figures) -> None:
     costs = []
     for run in range(5):
         log = tmp_path / f"{run}.log"
@@ -49,11 +49,11 @@ def test_startup_costs_less_than_a_millisecond(tmp_path: Path) -> None:
         lines = [line for line in log.read_text().splitlines() if str(PLUGIN) in line]
         costs.append(sum(float(re.split(r"[\s:]+", line.strip())[1]) for line in lines))
         assert len(lines) == 1, lines
-    print(f"startup: {min(costs):.3f} to {max(costs):.3f} ms")
+    figures(f"startup: {min(costs):.3f} to {max(costs):.3f} ms")
     assert min(costs) < 1
 
 
-def test_a_fast_answer_blocks_nobody(neovim: Open, home: Home, upstream: Upstream) -> None:
+def test_a_fast_answer_blocks_nobody(neovim: Open, home: Home, upstream: Upstream, figures: Figures) -> None:
     home.configure('default = "scripted:drip:5000:0.002"\n' + provider("scripted", upstream.base_url))
     vim = neovim()
     vim.connect()
@@ -77,9 +77,10 @@ def test_a_fast_answer_blocks_nobody(neovim: Open, home: Home, upstream: Upstrea
     vim.lua("vim.wait(300); _G.beat:stop()")  # colours come at the end
     wall, busy = (sorted(vim.lua(f"return _G.{name}")) for name in ("wall", "busy"))
     at = len(wall) * 999 // 1000
-    print(f"5000 tokens in {took:.1f} s, {typed} keys, worst round trip of a key {max(delays):.1f} ms")
-    print(
-        f"between two beats: 99.9 % {wall[at]:.1f} ms, worst {wall[-1]:.1f}; worked 99.9 % {busy[at]:.1f}, worst {busy[-1]:.1f}"
+    figures(f"5000 tokens in {took:.1f} s, {typed} keys, worst round trip of a key {max(delays):.1f} ms")
+    figures(
+        f"between two beats: 99.9 % {wall[at]:.1f} ms, worst {wall[-1]:.1f}; "
+        f"worked 99.9 % {busy[at]:.1f}, worst {busy[-1]:.1f}"
     )
     assert vim.shown(vim.lua("return vim.fn.bufnr('notes.txt')")) == "x" * typed
     assert vim.lua("return vim.api.nvim_win_get_cursor(_G.chat_window)") == [1, 0]
@@ -87,7 +88,7 @@ def test_a_fast_answer_blocks_nobody(neovim: Open, home: Home, upstream: Upstrea
     assert busy[-1] < 16
 
 
-def test_a_choice_is_seen_in_the_other_within_200_ms(neovim: Open) -> None:
+def test_a_choice_is_seen_in_the_other_within_200_ms(neovim: Open, figures: Figures) -> None:
     first, second = neovim("a"), neovim("b")
     first.connect()
     second.connect()
@@ -104,5 +105,5 @@ def test_a_choice_is_seen_in_the_other_within_200_ms(neovim: Open) -> None:
         stamp = other.lua("return _G.at")
         worst = max(worst, stamp["sec"] + stamp["nsec"] / 1e9 - began)
         assert model.partition(":")[2] in other.lua("return require('pointsman').statusline()")
-    print(f"seen in the other after at most {worst * 1000:.0f} ms")
+    figures(f"seen in the other after at most {worst * 1000:.0f} ms")
     assert worst < 0.2
