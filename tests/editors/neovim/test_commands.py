@@ -51,12 +51,13 @@ def test_the_picker_shows_what_matters(neovim: Open) -> None:
     vim.connect()
     vim.lua("""vim.ui.select = function(items, options, done)
       _G.kind, _G.rows = options.kind, vim.tbl_map(options.format_item, items)
-      done(vim.iter(items):find(function(item) return item.model.model == 'echo:slow' end))
+      done(vim.iter(items):find(function(item) return item.model and item.model.model == 'echo:slow' end))
     end""")
     vim.command("Pointsman model")
     vim.until_told("slow (")
     assert vim.lua("return _G.kind") == "pointsman_model"
     assert vim.lua("return _G.rows")[0].startswith("●  echo:echo")
+    assert "of providers without a key" in vim.lua("return _G.rows")[-1]
     assert vim.lua("return require('pointsman').statusline()") == "◆ Echo (offline) · slow"
     vim.command("Pointsman! model echo:slow")
     vim.until_told("There is no chat here.")
@@ -105,10 +106,11 @@ def test_the_log_and_a_new_connection(neovim: Open, home: Home) -> None:
     vim = neovim()
     vim.command("Pointsman log")
     vim.until("vim.fn.search('listens at', 'nw') > 0")
-    pid = home.pid
+    pid, window = home.pid, vim.lua("return require('pointsman.connection').server.windowId")
     vim.command("Pointsman restart")
     vim.until_told("Connected to Pointsman")
     assert home.pid == pid
+    assert vim.lua("return require('pointsman.connection').server.windowId") == window
     vim.command("Pointsman! restart")
     vim.until("#vim.iter(_G.told):filter(function(t) return t:find('Connected to') end):totable() == 2")
     assert home.pid != pid

@@ -11,6 +11,7 @@ local M = {
 M.CLIENT = 'neovim'
 M.VERSION = '0.1.0'
 local SLOTS = 64
+local TRIES = { first = 2, back = 20, pause = 40 } -- for a window that is taken; milliseconds
 local BACKOFF = { first = 100, most = 10000 } -- milliseconds
 
 ---@type table<string, fun(params: table)[]>
@@ -21,6 +22,7 @@ local transport ---@type pointsman.Transport?
 local opening, wanted = false, false
 local delay = BACKOFF.first
 local slot = 0
+local had_window, tries = false, 0
 local last_failure ---@type lsp.ResponseError?
 local open_now ---@type fun()
 
@@ -130,16 +132,26 @@ function M.transport(dispatchers)
   return this
 end
 
+---This window's name is in use: by a run of our own that is just leaving, or by another Neovim, which has it for good.
+local function taken()
+  tries = tries + 1
+  if tries > (had_window and TRIES.back or TRIES.first) then
+    slot, tries = slot + 1, 0
+    return open_now()
+  end
+  vim.defer_fn(open_now, TRIES.pause)
+end
+
 ---@param client vim.lsp.Client
 ---@param result lsp.InitializeResult
 function M.opened(client, result)
   local server = vim.tbl_get(result, 'capabilities', 'experimental', 'pointsman') --[[@as pointsman.ServerOptions?]]
   if server and server.windowTaken and not is_named(vim.v.servername) and slot < SLOTS then
-    slot = slot + 1 -- another Neovim has this one: begin again as the next
     transport = nil
     client:stop(true)
-    return open_now()
+    return taken()
   end
+  had_window, tries = true, 0
   M.client, M.server, opening, wanted, delay, last_failure = client, server, false, true, BACKOFF.first, nil
   M.returning = false
   if server and server.protocol ~= protocol.protocol then
@@ -165,9 +177,6 @@ open_now = function()
   end
   config = vim.tbl_extend('force', vim.deepcopy(config), { root_dir = require('pointsman.config').workspace() })
   config.name, config.filetypes = 'pointsman', nil
-  local notify = vim.notify_once
-  ---@diagnostic disable-next-line: duplicate-set-field
-  vim.notify_once = function() end -- what there is to say is said by those who wait
   local ok, problem = pcall(vim.lsp.start, config, {
     attach = false,
     silent = true,
@@ -175,7 +184,6 @@ open_now = function()
       return false
     end,
   })
-  vim.notify_once = notify
   if not ok then
     opening = false
     settle(problem)

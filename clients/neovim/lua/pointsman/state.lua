@@ -45,6 +45,19 @@ local function select(selection, changed)
   end
 end
 
+local clock ---@type uv.uv_timer_t? runs while there is a session to count down
+
+local function run_clock()
+  if #M.sessions > 0 and not clock then
+    clock = assert(vim.uv.new_timer())
+    clock:start(1000, 1000, vim.schedule_wrap(redraw))
+  elseif #M.sessions == 0 and clock then
+    clock:stop()
+    clock:close()
+    clock = nil
+  end
+end
+
 ---@param sessions pointsman.SessionInfo[]
 local function keep_sessions(sessions)
   M.sessions = sessions
@@ -52,6 +65,7 @@ local function keep_sessions(sessions)
   for _, session in ipairs(sessions) do
     M.session_ends[session.id] = os.time() + session.secondsLeft
   end
+  run_clock()
 end
 
 ---@param chat pointsman.ChatSummary

@@ -58,7 +58,7 @@ function M.finished(answer)
   if result then
     local first = result.timing.firstTokenMs
     local total = words.duration(result.timing.totalMs / 1000)
-    table.insert(parts, first and ('%s, first word after %s'):format(total, words.duration(first / 1000)) or total)
+    table.insert(parts, first and ('%s (first %s)'):format(total, words.duration(first / 1000)) or total)
     table.insert(parts, result.account)
   end
   return table.concat(parts, ' · ')

@@ -228,6 +228,10 @@ function M.send(chat)
     say.tell('Write a question below “## You”, then press <CR>.')
     return false
   end
+  local last = chat.said[#chat.said]
+  if last and last.role == 'user' then
+    table.remove(chat.said) -- nobody has answered that; gR would have asked it again
+  end
   table.insert(chat.said, { role = 'user', content = text })
   ask(chat)
   return true

@@ -31,6 +31,7 @@ end
 function M.create(name)
   local buffer = api.nvim_create_buf(true, true)
   api.nvim_buf_set_name(buffer, name)
+  vim.bo[buffer].buftype = 'nofile'
   vim.bo[buffer].bufhidden = 'hide'
   vim.bo[buffer].swapfile = false
   vim.bo[buffer].undolevels = -1
@@ -255,8 +256,17 @@ end
 ---The answer has ended: the buffer is the person's again.
 ---@param view pointsman.View
 function M.close(view)
-  view.footer, view.labelled, view.foot = nil, nil, nil
+  local below = view.first + view.row -- the line of a fence may be concealed, and its virtual lines with it
+  local foot = view.footer and api.nvim_buf_get_extmark_by_id(view.buffer, space, view.footer, { details = true })[3]
   M.ask(view)
+  if foot then
+    api.nvim_buf_set_extmark(view.buffer, space, below, 0, {
+      id = view.footer,
+      virt_lines = foot.virt_lines,
+      virt_lines_above = true,
+    })
+  end
+  view.footer, view.labelled, view.foot = nil, nil, nil
   api.nvim_buf_clear_namespace(view.buffer, colours, 0, -1)
   pcall(vim.treesitter.start, view.buffer, 'markdown')
 end

@@ -26,6 +26,10 @@ local function choices()
     listed[at] = { model = model, provider = providers[model.provider], current = model.model == target }
     names[at] = model.model
   end
+  if target and not vim.list_contains(names, target) then
+    local model = { model = target, provider = state.selection.provider, id = target, name = target, capabilities = {} }
+    table.insert(listed, { model = model, provider = providers[model.provider], current = true })
+  end
   local rank = { active = 1, available = 1, offline = 2, unconfigured = 3 }
   local place = {}
   for at, choice in ipairs(listed) do
@@ -59,20 +63,38 @@ local function told(listed)
   return by_choice
 end
 
+---Of those who have a key or need none; the others only where they are asked for.
+---@param choice pointsman.Choice
+local function usable(choice)
+  return choice.current or (choice.provider and choice.provider.state ~= 'unconfigured')
+end
+
+---@param all boolean
 ---@return pointsman.Choice?
-local function pick()
-  local listed = choices()
-  if #listed == 0 then
+local function pick(all)
+  local every = choices()
+  local listed = all and every or vim.tbl_filter(usable, every)
+  local left_out = #every - #listed
+  if #every == 0 then
     error({ message = 'No models are listed.', advice = ':Pointsman providers! says what is missing.' }, 0)
   end
   local described = told(listed)
-  return task.pick(listed, {
+  if left_out > 0 then
+    local more = {}
+    described[more] = ('… and %d of providers without a key'):format(left_out)
+    table.insert(listed, more)
+  end
+  local picked = task.pick(listed, {
     prompt = 'Model',
     kind = 'pointsman_model',
     format_item = function(choice)
       return described[choice]
     end,
   })
+  if picked and not picked.model then
+    return pick(true)
+  end
+  return picked
 end
 
 ---@param arguments pointsman.Arguments
@@ -82,7 +104,7 @@ function M.model(arguments)
     error({ message = ('“%s” is no scope.'):format(scope), advice = 'There is window, workspace and global.' }, 0)
   end
   if not model then
-    local choice = pick()
+    local choice = pick(false)
     if not choice then
       return
     end
