@@ -144,6 +144,19 @@ def test_a_chat_of_another_editor_is_followed(neovim: Open, home: Home, upstream
     assert whole in second.chat_text()
 
 
+def test_a_chat_that_has_ended_elsewhere_goes_on_here(neovim: Open) -> None:
+    first, second = neovim("a"), neovim("b")
+    first.command("Pointsman chat hello from a")
+    first.until_answered()
+    second.connect()
+    (id,) = second.lua("return vim.fn.getcompletion('Pointsman attach ', 'cmdline')")
+    second.command(f"Pointsman attach {id}")
+    second.until_answered()
+    assert "You said: hello from a" in second.chat_text()
+    second.command("Pointsman chat and now?")
+    second.until("#require('pointsman.chat').current().said == 4")
+
+
 def test_a_reopened_neovim_gets_the_rest(neovim: Open, home: Home, upstream: Upstream) -> None:
     scripted(home, upstream, "drip:60:0.03")
     first = neovim("a")

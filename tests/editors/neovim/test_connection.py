@@ -118,3 +118,24 @@ def test_requests_of_a_dead_daemon_are_answered(neovim: Open, home: Home) -> Non
     assert home.pid != pid
     vim.command("Pointsman status")
     vim.until("vim.fn.search('daemon', 'nw') > 0")
+
+
+def test_other_plugins_are_told(neovim: Open, home: Home) -> None:
+    vim, other = neovim("a"), neovim("b")
+    vim.lua("""_G.heard = {}
+      vim.api.nvim_create_autocmd('User', { pattern = 'Pointsman*', callback = function(event)
+        table.insert(_G.heard, { event.match, event.data })
+      end })""")
+    vim.connect()
+    other.command("Pointsman chat hello from b")
+    other.until_answered()
+    home.configure('default = "echo:slow"\n[providers.new]\nbase_url = "http://127.0.0.1:9/v1"\n')
+    vim.until("vim.iter(_G.heard):any(function(one) return one[1] == 'PointsmanProvidersChanged' end)")
+    vim.until("require('pointsman').selection().model == 'echo:slow'")
+    heard = vim.lua("return _G.heard")
+    assert heard[0][0] == "PointsmanModelChanged"
+    by_name = dict(heard)
+    assert by_name["PointsmanChatStarted"]["title"] == "hello from b"
+    assert by_name["PointsmanChatFinished"]["reason"] == "end"
+    assert by_name["PointsmanProvidersChanged"]["added"] == ["new"]
+    assert by_name["PointsmanModelChanged"]["selection"]["model"] == "echo:slow"
