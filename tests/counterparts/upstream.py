@@ -142,7 +142,8 @@ class _Connection(asyncio.Protocol):
     def abort(self) -> None:
         """Close without a word, because the test is over."""
         self._hung_up = True
-        self._transport.abort()
+        if hasattr(self, "_transport"):  # there is none where TLS has come to nothing
+            self._transport.abort()
 
     def _end(self) -> None:
         if self._over:

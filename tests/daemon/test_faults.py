@@ -24,17 +24,17 @@ from tests.counterparts.certificates import Authority
 from tests.counterparts.scripts import Reply
 from tests.counterparts.upstream import Request, Upstream, serving
 from tests.daemon.client import Chat, Editor, Refused
-from tests.living import Home
+from tests.living import Home, provider
 
 Helps = Literal["retry", "key", "limit", "target", "nothing", "broken", "fine"]
 """What can help: the same again, another key, another key and then a wait, another target, nothing; or the answer is
 broken after its first word, or there is nothing wrong."""
 
-AT_ONCE = 24
+AT_ONCE = 20
 PLACES = ("first", "middle", "last")
 SSE = {"content-type": "text/event-stream"}
 WORD = b'data: {"choices":[{"index":0,"delta":{"content":"0 "}}]}\n\n'
-FIRST_EVENT = 0.8
+FIRST_EVENT = 1.5
 
 
 @dataclass(frozen=True)
@@ -219,7 +219,7 @@ def ran(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Ran]:
         places: dict[str, object] = {**ports, "tls": unknown.base_url}
         home = Home(folder / "home")
         stack.callback(home.close)
-        home.configure("".join(cell.toml(upstream, places) for cell in CELLS))
+        home.configure(provider("warm", upstream.base_url) + "".join(cell.toml(upstream, places) for cell in CELLS))
         for cell in CELLS:
             if cell.what.reply is not None:
                 upstream.script(cell.path, cell.what.reply)
@@ -229,6 +229,7 @@ def ran(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Ran]:
 
 async def _run(home: Home) -> None:
     editor = await home.connect()
+    await editor.chat("warm:count:1").answer(within=30)  # whatever is loaded once
     gate = asyncio.Semaphore(AT_ONCE)
 
     async def one(cell: Cell) -> None:

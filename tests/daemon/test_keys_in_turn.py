@@ -185,8 +185,9 @@ async def test_a_quota_that_resets_in_two_days_and_is_back_at_once_is_used_soon(
         assert time.monotonic() - begun < 12
     assert time.monotonic() - begun >= 2.5
     await editor.told("window/showMessage", lambda each: "has quota again" in each["message"])
-    await asks(editor, 12)
-    assert Counter(theirs.keys(len(upstream.requests) - 9)) == dict.fromkeys(FREE, 3), "all of them are used again"
+    while Counter(theirs.keys(len(upstream.requests) - 3)) != dict.fromkeys(FREE, 1):
+        await asks(editor)
+        assert time.monotonic() - begun < 25, "all of them are used again"
     told = [each["message"] for each in editor.notifications("window/showMessage")]
     assert sum("is spent" in each for each in told) == 3, "once for each key"
     assert sum("has quota again" in each for each in told) == 3

@@ -123,6 +123,12 @@ async def test_our_own_caution_leaves_nobody_without_an_answer() -> None:
     assert bench.health.marked(bench.catalogue.providers["one"]) is False
 
 
+async def test_who_is_alone_fails_with_its_own_error_also_when_it_was_held_back() -> None:
+    bench = Bench(Scripted(refuses(401)), provider("one", "k"))
+    for _ in range(2):
+        assert (await ended(begin(bench, "one")))[-1] == ("error", "InvalidKey")
+
+
 async def test_of_several_that_are_held_back_the_one_that_is_free_soonest_is_asked() -> None:
     bench = Bench(Scripted(refuses(500), says("a")), provider("one", "k"), provider("two", "k"), provider("three", "k"))
     hold(bench, "one", InvalidKey("No.", status_code=401), "k", 1)  # a minute

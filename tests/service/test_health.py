@@ -136,6 +136,16 @@ def test_a_provider_elsewhere_is_another_one(health: Health) -> None:
     assert (health.marked(ACME), health.marked(moved)) == (True, False)
 
 
+def test_a_server_that_is_found_again_may_be_asked(health: Health) -> None:
+    fails(health, LOST, 3)
+    fails(health, BUSY, 3, model="busy")
+    health.found({"https://other.example/v1"})
+    assert held(health)
+    health.found({ACME.base_url})
+    assert held(health) is None
+    assert held(health, model="busy")
+
+
 def test_a_new_key_makes_a_refused_one_forgotten(health: Health) -> None:
     fails(health, InvalidKey("No.", status_code=401))
     fails(health, LIMITED, account="b")

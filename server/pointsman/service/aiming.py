@@ -143,7 +143,8 @@ class Aim:
     def nothing_left(self, failures: list[PointsmanError]) -> PointsmanError:
         """The error of a chat that nobody answered: that of its only failure, or of all, with who was held back."""
         told = [*failures, *self._missing]
-        if len({failure.code for failure in told}) == 1 and len(self.plan.targets) == 1 and not self._held:
+        only = len(self.plan.targets) + len(self.plan.held) == 1
+        if only and len({failure.code for failure in told}) == 1 and not self._held:
             return told[-1]
         holds = [(target, hold) for target in self._held if (hold := self._hold(target)) is not None]
         kept = [NoTargetLeft(f"{target}: {hold.words}.", provider=target.provider) for target, hold in holds]

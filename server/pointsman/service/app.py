@@ -386,6 +386,8 @@ class App:
         self.clients.tell_all(make)
 
     def _neighbours_changed(self, urls: set[str]) -> None:
+        self.health.found(urls)
+
         def make(client: Client) -> ProvidersChanged | None:
             providers = self.catalogues.of(client).providers.values()
             changed = [provider.id for provider in providers if provider.base_url in urls]

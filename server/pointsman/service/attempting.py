@@ -6,7 +6,7 @@ Must never know what is done when it fails.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 
 import msgspec
 from msgspec import structs
@@ -58,10 +58,8 @@ class Asking:
     `goes_on`: somebody else has said the first part of the answer.
     """
 
-    def __init__(self, job: Job, tools: Tools, aim: Aim, answer: Answer, visible: Callable[[], None]) -> None:
-        """`visible` is told when something visible comes first in an attempt."""
-        self._job, self._chat, self._tools, self._aim = job, job.chat, tools, aim
-        self._answer, self._visible = answer, visible
+    def __init__(self, job: Job, tools: Tools, aim: Aim, answer: Answer) -> None:
+        self._job, self._chat, self._tools, self._aim, self._answer = job, job.chat, tools, aim, answer
         self._clock = asyncio.get_running_loop().time
         self._counted = False
         self.begun: float | None = None
@@ -212,7 +210,6 @@ class Asking:
         now = self._clock()
         self.spoke = now - (self.begun or now)
         self.first_visible = self.first_visible or now
-        self._visible()
         self._tools.health.heard(self._aim.asked)
 
     def tell(self, notice: Notice) -> None:

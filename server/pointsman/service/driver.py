@@ -10,6 +10,7 @@ import logging
 import random
 from contextlib import suppress
 from dataclasses import replace
+from functools import partial
 
 from msgspec import structs
 
@@ -86,19 +87,18 @@ class _Run:
         self._attempts: list[Attempt] = []
         self._clock = asyncio.get_running_loop().time
         self._begun = self._clock()
-        self._aim = Aim(
-            job.plan, tools.catalogue, tools.credentials, tools.health, job.environment, job.given, self._skip
-        )
+        skip = partial(_skip, self._attempts)  # nothing that refers back: a long answer is to go when its chat is over
+        self._aim = Aim(job.plan, tools.catalogue, tools.credentials, tools.health, job.environment, job.given, skip)
         self._parts: list[tuple[Usage, Cost | None]] = []
         self._left: list[str] = []
         self._failures: list[PointsmanError] = []
         self._life = Life(continues=job.plan.route.on_break == "continue")
-        self._asking = Asking(job, tools, self._aim, self._answer, self._speaks)
+        self._asking = Asking(job, tools, self._aim, self._answer)
 
     async def attempts(self) -> Finished:
         """Tries until the table says that it is over. Raises the error of a chat that got no answer at all."""
         for target, reason in self._plan.skipped:
-            self._skip(target, reason)
+            _skip(self._attempts, target, reason)
         if not self._aim.take():
             raise self._aim.nothing_left([])
         self._aimed()
@@ -109,6 +109,8 @@ class _Run:
                     await asyncio.sleep(pause)
                 self._job.tracer.waited("retry" if self._life.tries else "provider", pause)
             error = await self._asking.once()
+            if self._asking.spoke is not None:
+                self._life, _ = step(self._life, "visible")
             if error is None:
                 return await self._complete()
             self.note("failed", error)
@@ -122,9 +124,6 @@ class _Run:
             pause = self._move(move, before, error)
         last = self._failures[-1]
         return Finished("interrupted", last.data(), self._resume(last))
-
-    def _speaks(self) -> None:
-        self._life, _ = step(self._life, "visible")
 
     async def _complete(self) -> Finished:
         """The answer is there."""
@@ -209,9 +208,6 @@ class _Run:
 
         least = window(self._aim.target) or needs(self._job.conversation).tokens
         return [target for target in self._aim.targets[1:] if (window(target) or 0) > least]
-
-    def _skip(self, target: Target, reason: str) -> None:
-        self._attempts.append(Attempt(target.model, target.provider, "skipped", reason=reason))
 
     def note(self, outcome: str, error: PointsmanError | None) -> None:
         """Writes the attempt that has just ended into the receipt."""
@@ -318,6 +314,11 @@ class _Run:
     @property
     def _provider(self) -> Provider:
         return self._aim.provider
+
+
+def _skip(attempts: list[Attempt], target: Target, reason: str) -> None:
+    """Writes a target that is not asked into the receipt."""
+    attempts.append(Attempt(target.model, target.provider, "skipped", reason=reason))
 
 
 def _sum(one: Cost | None, other: Cost | None) -> Cost | None:

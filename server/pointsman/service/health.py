@@ -11,7 +11,7 @@ import random
 import secrets
 import time
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence, Set
 from contextlib import suppress
 from dataclasses import dataclass
 from typing import Literal
@@ -247,6 +247,14 @@ class Health:
             if key[0].partition(" ")[0] == provider and mark.code == InvalidKey.__name__:
                 self._put(key, None)
 
+    def found(self, urls: Set[str]) -> None:
+        """Somebody listens at these base URLs (again): that nobody did says nothing any more. Who says so tells all."""
+        places = {shown(url) for url in urls}
+        for key, mark in list(self._marks.items()):
+            if key[0].split(" ")[1] in places and mark.code == ConnectFailed.__name__:
+                self._put(key, None)
+                self._told[key[0]] = self._conditions().get(key[0], frozenset())
+
     def emptied(self, asked: Asked, until: float) -> None:
         """By its headers, an answer was the last of a window that ends then (Unix time): others are asked first."""
         now, (_, _, _, key) = self.now(), self._of(asked)
@@ -285,7 +293,7 @@ class Health:
             await asyncio.sleep(TOLD_EVERY)
             before, self._told = self._told, self._conditions()
             for where in before.keys() | self._told.keys():
-                if before.get(where) != self._told.get(where):
+                if before.get(where, frozenset()) != self._told.get(where, frozenset()):
                     self.changed(where.partition(" ")[0])
             now = self.now()
             ends = [mark.until - now for key, mark in self._marks.items() if self._counts(key, mark, now)]
