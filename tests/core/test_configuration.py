@@ -262,6 +262,14 @@ NO_PORT = {"client_id": "c", "token_url": "https://h:99999/t", "revoke_url": "ht
         ({"base_url": "x"}, "Expected an absolute"),
         ({"base_url": "http://h", "tiemout": 1}, "unknown field `tiemout`"),
         ({"base_url": "http://h", "health_check": "http://h:99999/"}, "`health_check`: Expected a path"),
+        (
+            {"base_url": "http://h", "credit": {"path": "http://g/", "remaining": ["x"]}},
+            "`credit.path`: Expected a path",
+        ),
+        (
+            {"base_url": "http://h", "credit": {"path": "http://h:99999/", "remaining": ["x"]}},
+            "`credit.path`: Expected a path",
+        ),
         ({"base_url": "http://h", "auth": {"oauth": NO_PORT}}, "`auth.oauth.token_url`: Expected `https://HOST/…`"),
         ({"base_url": "http://h", "auth": {"scheme": "odd"}}, "`auth.scheme`: Unknown scheme 'odd'."),
     ],

@@ -357,12 +357,9 @@ def _provider(id: str, table: dict[str, Any], quirks: Mapping[str, type[Struct]]
     provider = msgspec.structs.replace(provider, base_url=example(url, provider.parameters))  # to see whether it is one
     if not _is_absolute(provider.base_url):
         raise msgspec.ValidationError("Expected an absolute http(s) URL - at `$.base_url`")
-    if (health := provider.health_url) and not (
-        _is_absolute(health) and origin_of(health) == origin_of(provider.base_url)
-    ):
-        raise msgspec.ValidationError("Expected a path of the provider's own host - at `$.health_check`")
-    if provider.credit_url and origin_of(provider.credit_url) != origin_of(provider.base_url):
-        raise msgspec.ValidationError("Expected a path of the provider's own host - at `$.credit.path`")
+    for name, url_of_it in (("health_check", provider.health_url), ("credit.path", provider.credit_url)):
+        if url_of_it and not (_is_absolute(url_of_it) and origin_of(url_of_it) == origin_of(provider.base_url)):
+            raise msgspec.ValidationError(f"Expected a path of the provider's own host - at `$.{name}`")
     if "@" in urlsplit(provider.base_url).netloc:
         raise msgspec.ValidationError("A name or a password belongs into `auth` or `keys`, not here - at `$.base_url`")
     try:
