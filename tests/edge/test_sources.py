@@ -281,10 +281,10 @@ async def test_a_program_that_fails(code: str, words: str) -> None:
 
 
 async def test_its_complaint_shows_no_secret() -> None:
-    code = f"import os, sys; print('{ONE}'); sys.stderr.write('{ONE} ' + os.environ['MY_TOKEN'] + ' {TWO}'); exit(1)"
+    code = f"import os, sys; print('{ONE}'); sys.stderr.write('{ONE} ' + os.environ['MY_TOKEN'] + ' said'); exit(1)"
     source = python(code, variables={"MY_TOKEN": "not-a-real-token"})
     told = await refusal(source)
-    assert "said: not-a-re… not-a-re… not-a-real-key-two" in told
+    assert "said: not-a-re… not-a-re… said" in told
     assert ONE not in told
 
 
