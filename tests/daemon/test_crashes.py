@@ -68,6 +68,7 @@ async def test_nothing_is_lost_when_an_editor_is_killed(home: Home, upstream: Up
     connect = int(await line_of(mortal.stdout))
     seen = [await line_of(mortal.stdout) for _ in range(12)]
     if with_connect:
+        mortal.send_signal(signal.SIGSTOP)  # so that neither sees the other die
         os.kill(connect, signal.SIGKILL)
     mortal.kill()
     await ended(mortal.pid)
