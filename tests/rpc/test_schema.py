@@ -116,7 +116,7 @@ def test_every_error_is_listed() -> None:
 
 @pytest.mark.parametrize("name", [*METHODS, *TOLD])
 def test_everything_has_an_example(name: str) -> None:
-    assert name in {**examples.REQUESTS, **examples.NOTIFICATIONS}, "give it one in rpc/examples.py"
+    assert name in {**examples.REQUESTS, **examples.NOTIFICATIONS}, "give it one in rpc/examples/"
 
 
 def test_every_example_can_be_read() -> None:
