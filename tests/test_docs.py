@@ -11,7 +11,8 @@ import pytest
 
 from pointsman.cli.main import cli
 from pointsman.core.catalogue import SCHEMES
-from pointsman.core.configuration import Layer, parse
+from pointsman.core.configuration import parse
+from pointsman.core.layers import Layer
 from pointsman.edge.files import shipped
 from pointsman.wire import QUIRKS
 

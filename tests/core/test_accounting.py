@@ -8,7 +8,8 @@ from msgspec import Struct
 from pointsman.core.accounting import Recording, WrittenPrice
 from pointsman.core.budget import Budget, Budgets
 from pointsman.core.catalogue import Catalogue
-from pointsman.core.configuration import Layer, LayerKind, parse
+from pointsman.core.configuration import parse
+from pointsman.core.layers import Layer, LayerKind
 
 MINE = '[providers.mine]\nbase_url = "http://mine.example"\n'
 

@@ -23,7 +23,8 @@ from pointsman.core.catalogue import (
     Provider,
     Timeout,
 )
-from pointsman.core.configuration import Layer, parse
+from pointsman.core.configuration import parse
+from pointsman.core.layers import Layer
 
 
 class PlainQuirks(Struct, frozen=True, forbid_unknown_fields=True):

@@ -9,9 +9,10 @@ import pytest
 from msgspec import Struct
 
 from pointsman.core.catalogue import Catalogue, Chain
-from pointsman.core.configuration import Layer, build, provider_from, read
+from pointsman.core.configuration import build, provider_from
 from pointsman.core.environment import Environment
 from pointsman.core.errors import ConfigError
+from pointsman.core.layers import Layer, read
 from pointsman.core.variables import overlay
 
 

@@ -8,7 +8,8 @@ import pytest
 from msgspec import Struct
 
 from pointsman.core.catalogue import Catalogue, Limits
-from pointsman.core.configuration import Layer, LayerKind, parse
+from pointsman.core.configuration import parse
+from pointsman.core.layers import Layer, LayerKind
 
 
 class Quirks(Struct, frozen=True, forbid_unknown_fields=True):

@@ -10,7 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pointsman.core.catalogue import Catalogue, Provider, named_files
-from pointsman.core.configuration import Layer, parse
+from pointsman.core.configuration import parse
+from pointsman.core.layers import Layer
 from pointsman.core.network import (
     DIRECT,
     Egress,

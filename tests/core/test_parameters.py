@@ -11,9 +11,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pointsman.core.catalogue import Auth, Catalogue, Provider
-from pointsman.core.configuration import Layer, build, provider_from, read
+from pointsman.core.configuration import build, provider_from
 from pointsman.core.environment import Environment
 from pointsman.core.errors import ConfigError
+from pointsman.core.layers import Layer, read
 from pointsman.core.parameters import Parameter, fill
 from pointsman.core.variables import overlay, variable_of
 

@@ -7,8 +7,9 @@ from typing import Any
 import pytest
 
 from pointsman.core.catalogue import Catalogue, Provider
-from pointsman.core.configuration import Layer, build, parse, read
+from pointsman.core.configuration import build, parse
 from pointsman.core.environment import Environment
+from pointsman.core.layers import Layer, read
 from pointsman.core.secret import Secret
 from pointsman.core.sources import (
     Command,

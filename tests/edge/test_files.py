@@ -7,7 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from pointsman.core.configuration import Layer, parse
+from pointsman.core.configuration import parse
+from pointsman.core.layers import Layer
 from pointsman.edge import files
 from pointsman.edge.files import layer
 from pointsman.wire import QUIRKS

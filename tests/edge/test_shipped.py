@@ -13,7 +13,8 @@ import pytest
 
 from pointsman.core.catalogue import Catalogue, Kind
 from pointsman.core.chat import Conversation, Message, Options, Tool, ToolCallPart, ToolResultPart
-from pointsman.core.configuration import Layer, parse
+from pointsman.core.configuration import parse
+from pointsman.core.layers import Layer
 from pointsman.core.routing import resolve
 from pointsman.edge.files import definitions, layer, shipped
 from pointsman.service.testing import QUESTION

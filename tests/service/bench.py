@@ -16,10 +16,11 @@ import msgspec
 
 from pointsman.core.catalogue import Catalogue
 from pointsman.core.chat import AttemptFailed, Conversation, Event, Finished, Message, Started, TextDelta
-from pointsman.core.configuration import Layer, parse
+from pointsman.core.configuration import parse
 from pointsman.core.environment import Environment
 from pointsman.core.errors import PointsmanError
 from pointsman.core.http import Head, Request
+from pointsman.core.layers import Layer
 from pointsman.core.routing import Plan, Route, Target
 from pointsman.edge.prices import Found, Wanted
 from pointsman.edge.response import Response

@@ -6,8 +6,9 @@ import pytest
 
 from pointsman.core.catalogue import Provider
 from pointsman.core.chat import Conversation, Message
-from pointsman.core.configuration import build, read
+from pointsman.core.configuration import build
 from pointsman.core.environment import Environment
+from pointsman.core.layers import read
 from pointsman.core.variables import overlay
 from pointsman.edge.files import shipped
 from pointsman.wire import QUIRKS, WIRES

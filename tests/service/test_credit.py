@@ -8,9 +8,10 @@ from typing import Any
 
 import pytest
 
-from pointsman.core.configuration import Layer, parse
+from pointsman.core.configuration import parse
 from pointsman.core.environment import Environment
 from pointsman.core.errors import ConnectFailed
+from pointsman.core.layers import Layer
 from pointsman.edge.transport import Transports
 from pointsman.service import credit as module
 from pointsman.service.credentials import Credentials

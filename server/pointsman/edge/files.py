@@ -8,7 +8,7 @@ from contextlib import suppress
 from importlib.resources import files
 from pathlib import Path
 
-from pointsman.core.configuration import Layer, LayerKind
+from pointsman.core.layers import Layer, LayerKind
 
 LARGEST = 2**20
 """Bytes of a configuration file that are read; a larger one is no configuration."""

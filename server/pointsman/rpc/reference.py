@@ -15,8 +15,8 @@ from msgspec import Struct
 from pointsman.core.accounting import Recording, WrittenPrice
 from pointsman.core.budget import Budget, Budgets
 from pointsman.core.catalogue import COMPUTED, Auth, Chain, Daemon, Limits, Links, OverallLimits, Provider, Timeout
-from pointsman.core.configuration import CHOICES
 from pointsman.core.errors import PointsmanError
+from pointsman.core.layers import CHOICES
 from pointsman.core.network import Network, Tls
 from pointsman.core.parameters import Parameter
 from pointsman.core.sources import Command

@@ -20,8 +20,9 @@ import msgspec
 from msgspec import Struct
 
 from pointsman.core.catalogue import SCHEMES, Catalogue, Problem, named_files
-from pointsman.core.configuration import Layer, LayerKind, Reading, build, read
+from pointsman.core.configuration import build
 from pointsman.core.errors import ConfigError
+from pointsman.core.layers import Layer, LayerKind, Reading, read
 from pointsman.core.mistakes import line_of
 from pointsman.core.variables import overlay
 from pointsman.edge.files import FOLDER, definitions, layer, shipped

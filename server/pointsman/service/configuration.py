@@ -15,8 +15,9 @@ from typing import Any
 from msgspec import Struct
 
 from pointsman.core.catalogue import SCHEMES, Problem
-from pointsman.core.configuration import Layer, parse
+from pointsman.core.configuration import parse
 from pointsman.core.errors import ConfigConflict, ConfigError
+from pointsman.core.layers import Layer
 from pointsman.edge.files import FOLDER, definitions, layer, shipped
 from pointsman.edge.toml_edit import edited, replace_file
 from pointsman.wire import QUIRKS

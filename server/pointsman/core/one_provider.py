@@ -1,0 +1,102 @@
+"""Makes one provider of its table, and refuses what can't be one. Must never know of another provider, or of a file."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Set
+from typing import Any
+from urllib.parse import urlsplit
+
+import msgspec
+from msgspec import Struct
+
+from pointsman.core.accounting import WrittenPrice
+from pointsman.core.catalogue import Auth, Limits, Links, Provider, Timeout
+from pointsman.core.credit import Credit
+from pointsman.core.http import origin as origin_of
+from pointsman.core.mistakes import unknown
+from pointsman.core.network import Tls, proxy_mistake
+from pointsman.core.oauth import OAuth
+from pointsman.core.parameters import Parameter, example, fill, places
+from pointsman.core.sources import Command, mistake
+
+STRUCTS: dict[str, type[Struct]] = {
+    "": Provider,
+    "auth": Auth,
+    "auth.oauth": OAuth,
+    "credit": Credit,
+    "timeout": Timeout,
+    "links": Links,
+    "limits": Limits,
+    "tls": Tls,
+    "parameters": Parameter,
+    "prices": WrittenPrice,
+    "keys": Command,
+    "api_key": Command,
+}
+"""What the tables within a provider's table must fit; its `quirks` are the dialect's business."""
+
+
+def one_provider(id: str, table: dict[str, Any], quirks: Mapping[str, type[Struct]], schemes: Set[str]) -> Provider:
+    """The provider of a table whose name is `id`. Raises msgspec.ValidationError, which names the path."""
+    if not id or ":" in id:
+        raise msgspec.ValidationError("A provider's name has at least one character and no colon")
+    if "id" in table:
+        raise msgspec.ValidationError("The name of the table is the id; leave it out here - at `$.id`")
+    _check_parameters(table.get("parameters"))
+    provider = msgspec.convert({"id": id, **table}, Provider)
+    if provider.wire not in quirks:
+        raise msgspec.ValidationError(f"{unknown('wire', provider.wire, quirks)} - at `$.wire`")
+    if (scheme := provider.auth.scheme) not in schemes:
+        raise msgspec.ValidationError(f"{unknown('scheme', scheme, schemes)} - at `$.auth.scheme`")
+    template, url = provider.base_url, fill(provider.base_url, provider.parameters)
+    provider = msgspec.structs.replace(provider, base_url=example(url, provider.parameters))  # to see whether it is one
+    if not _is_absolute(provider.base_url):
+        raise msgspec.ValidationError("Expected an absolute http(s) URL - at `$.base_url`")
+    for name, url_of_it in (("health_check", provider.health_url), ("credit.path", provider.credit_url)):
+        if url_of_it and not (_is_absolute(url_of_it) and origin_of(url_of_it) == origin_of(provider.base_url)):
+            raise msgspec.ValidationError(f"Expected a path of the provider's own host - at `$.{name}`")
+    if "@" in urlsplit(provider.base_url).netloc:
+        raise msgspec.ValidationError("A name or a password belongs into `auth` or `keys`, not here - at `$.base_url`")
+    try:
+        msgspec.convert(provider.quirks, quirks[provider.wire])
+    except msgspec.ValidationError as error:
+        message, _, path = str(error).partition(" - at `$")
+        raise msgspec.ValidationError(f"{message} - at `$.quirks{path or '`'}") from None
+    _check_parts(provider)
+    if provider.auth.scheme == "aws" and "region" not in provider.parameters:
+        raise msgspec.ValidationError("`aws` signs for a region: say it as `parameters.region` - at `$.auth.scheme`")
+    return msgspec.structs.replace(provider, base_url=url, template=template if places(template) else "")
+
+
+def _check_parts(provider: Provider) -> None:
+    """Refuses what each part for itself can't be."""
+    for table, part in (("auth.oauth", provider.auth.oauth), ("tls", provider.tls)):
+        if part and (wrong := part.mistake):
+            raise msgspec.ValidationError(f"{wrong[1]} - at `$.{table}.{wrong[0]}`")
+    said = (
+        ("proxy", provider.proxy and proxy_mistake(provider.proxy)),
+        ("api_key", mistake((provider.api_key,))),
+        ("keys", mistake(provider.keys)),
+    )
+    for name, words in said:
+        if words:
+            raise msgspec.ValidationError(f"{words} - at `$.{name}`")
+
+
+def _check_parameters(raw: Any) -> None:
+    """Tries each on its own, since msgspec does not say in which of them it found a mistake."""
+    for name, own in raw.items() if isinstance(raw, dict) else ():
+        try:
+            msgspec.convert(own, Parameter)
+        except msgspec.ValidationError as error:
+            message, _, path = str(error).partition(" - at `$")
+            raise msgspec.ValidationError(f"{message} - at `$.parameters.{name}{path or '`'}") from None
+
+
+def _is_absolute(url: str) -> bool:
+    try:
+        parts = urlsplit(url)
+        _ = parts.port  # raises for one that is no port
+    except ValueError:
+        return False
+    return bool(parts.scheme) and (parts.scheme not in {"http", "https"} or bool(parts.hostname))
