@@ -101,8 +101,22 @@ async def test_a_wait_for_a_limit_is_told(home: Home, upstream: Upstream) -> Non
     await first.answer()
 
 
-async def test_what_fails_for_good_fails_as_ever(home: Home, upstream: Upstream) -> None:
-    home.configure(provider("up", upstream.base_url))
+async def test_a_chat_that_nobody_answers_tells_all_the_same(home: Home, upstream: Upstream) -> None:
+    off = provider("off", "http://127.0.0.1:9/v1", 'auth = { scheme = "bearer", env = "NOBODY_HAS_SET_THIS" }')
+    home.configure('chains.all = ["off:m", "up:status:400"]\n' + provider("up", upstream.base_url) + off)
     editor = await home.connect()
-    with pytest.raises(Refused):
-        await editor.chat("up:status:400", trace=True).answer()
+    with pytest.raises(Refused) as caught:
+        await editor.chat("chain:all", trace=True).answer()
+    skipped, failed = caught.value.data["attempts"]
+    assert (skipped["provider"], skipped["outcome"]) == ("off", "skipped")
+    assert skipped["reason"]
+    assert (failed["provider"], failed["outcome"], failed["error"]["statusCode"]) == ("up", "failed", 400)
+    assert caught.value.data["route"]["targets"] == ["up:status:400"]
+    assert caught.value.data["route"]["skipped"] == [
+        {"model": "m", "provider": "off", "reason": skipped["reason"]},
+    ]
+    (traced,) = caught.value.data["trace"]["attempts"]
+    assert (traced["status"], traced["outcome"]) == (400, "failed")
+    with pytest.raises(Refused) as plain:
+        await editor.chat("up:status:400").answer()
+    assert "trace" not in plain.value.data

@@ -43,6 +43,7 @@ ASKED = reached(DOCUMENT, [about["params"] for about in (*DOCUMENT["methods"].va
 ANSWERED = reached(
     DOCUMENT,
     [about["result"] for about in (*DOCUMENT["methods"].values(), *DOCUMENT["opening"].values())]
+    + [about["error"] for about in DOCUMENT["methods"].values() if "error" in about]
     + [about["params"] for about in DOCUMENT["notifications"].values()],
 )
 

@@ -169,7 +169,8 @@ def check(bench: Bench, chat: Chat, seen: list[Event], most: int) -> None:
     assert chat.finished is not None
     if chat.finished.reason == "error":
         assert isinstance(chat.error, PointsmanError)
-        assert chat.result is None
+        assert chat.result is not None
+        assert not chat.result.message.content
     else:
         assert chat.error is None
         assert chat.result is not None

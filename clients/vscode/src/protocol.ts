@@ -492,6 +492,25 @@ export interface ChatEvents {
   events: ChatEvent[];
 }
 
+/** The error of a chat that nobody answered: `attempts`, `route` and `trace` are those of a result. */
+export interface ChatFailure {
+  code: string;
+  message: string;
+  advice: string;
+  retryable: boolean;
+  retryAfter?: number;
+  provider?: string;
+  statusCode?: number;
+  limit?: number;
+  remaining?: number;
+  resetsAt?: string;
+  /** absent: none */
+  causes?: ErrorData[];
+  attempts: Attempt[];
+  route?: RouteTaken;
+  trace?: Trace;
+}
+
 /**
  * One chat. `model` is any name of a model; absent: the selection that holds for this connection.
  *

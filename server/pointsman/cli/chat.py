@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import base64
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -77,13 +77,18 @@ def follow(client: Client, method: str, params: dict[str, Any], *, as_json: bool
     printer = AnswerPrinter()
     try:
         result = client.call(method, params, printer.hear, cancellable=True)
-    except CallFailed:
+    except CallFailed as error:
         printer.close()
+        _show_trace(error.data)
         raise
     status = printer.finish(result, streamed=params.get("stream", True))
-    for line in trace_lines(result["trace"]) if "trace" in result else ():
-        note(line, dim=True)
+    _show_trace(result)
     return status
+
+
+def _show_trace(end: Mapping[str, Any]) -> None:
+    for line in trace_lines(end["trace"]) if "trace" in end else ():
+        note(line, dim=True)
 
 
 def _question(words: Sequence[str]) -> str:

@@ -22,10 +22,11 @@ STARTS_WITHIN = 20.0
 
 
 class CallFailed(Exception):
-    """The daemon answered with an error; `code`, `message` and `advice` are its own words."""
+    """The daemon answered with an error; `code`, `message` and `advice` are its own words, `data` is all of it."""
 
     def __init__(self, data: dict[str, Any]) -> None:
         super().__init__(in_words(data))
+        self.data = data
         self.code: str = data["code"]
         self.message: str = data["message"]
         self.advice: str = data["advice"]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Literal
 
-from msgspec import Struct
+from msgspec import Struct, structs
 
 from pointsman.core.chat import Cost, Message, StopReason, Usage
 from pointsman.core.errors import ErrorData
@@ -86,6 +86,19 @@ class ChatResult(Struct, frozen=True, rename="camel", omit_defaults=True, kw_onl
     cost: Cost | None = None
     error: ErrorData | None = None
     resume: tuple[str, ...] = ()
+
+
+class ChatFailure(ErrorData, frozen=True, rename="camel", omit_defaults=True, kw_only=True):
+    """The error of a chat that nobody answered: `attempts`, `route` and `trace` are those of a result."""
+
+    attempts: tuple[Attempt, ...]
+    route: RouteTaken | None = None
+    trace: Trace | None = None
+
+
+def chat_failure(error: ErrorData, seen: ChatResult) -> ChatFailure:
+    """An error, with what had been seen of its chat by then."""
+    return ChatFailure(**structs.asdict(error), attempts=seen.attempts, route=seen.route, trace=seen.trace)
 
 
 class ChatSummary(Struct, frozen=True, rename="camel", omit_defaults=True, kw_only=True):

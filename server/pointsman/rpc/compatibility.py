@@ -46,8 +46,9 @@ def incompatibilities(old: Schema, new: Schema) -> list[str]:
             if "params" in now:
                 talk = told if section == "notifications" else asked
                 found += talk.misfits(was["params"], now["params"], f"{name} params")
-            if "result" in now:
-                found += told.misfits(was["result"], now["result"], f"{name} result")
+            for side in ("result", "error"):
+                if side in was and side in now:
+                    found += told.misfits(was[side], now[side], f"{name} {side}")
     return list(dict.fromkeys(found))
 
 

@@ -50,10 +50,8 @@ def _methods(document: Schema) -> str:
     parts = ["## Methods"]
     for name, about in document["methods"].items():
         parts += [f"### {name}", about["description"]]
-        parts += [
-            _side("Takes", about["params"], document, counted),
-            _side("Gives", about["result"], document, counted),
-        ]
+        sides = [("Takes", "params"), ("Gives", "result"), ("Fails with", "error")]
+        parts += [_side(verb, about[side], document, counted) for verb, side in sides if side in about]
         if example := examples.REQUESTS.get(name):
             parts += [block(request(name, example[0])), block(reply(example[1]))]
     return "\n\n".join(parts)
@@ -126,7 +124,7 @@ def _side(verb: str, schema: Schema, document: Schema, counted: Mapping[str, int
 
 def _counted(document: Schema) -> Counter[str]:
     """How often each type is used; one that is used once, by a method or a notification itself, is shown there."""
-    direct = [references([about.get("params"), about.get("result")]) for about in _named(document)]
+    direct = [references([about.get("params"), about.get("result"), about.get("error")]) for about in _named(document)]
     counted = Counter(name for names in direct for name in names)
     for name in (*references([list(document["$defs"].values())]), *references(list(document["opening"].values()))):
         counted[name] += 2

@@ -9,7 +9,7 @@ from typing import Any, Protocol
 
 from pointsman.core.errors import ChatInUse
 from pointsman.core.receipt import ChatResult
-from pointsman.rpc.replies import Id, Problem
+from pointsman.rpc.replies import Id, Problem, Refused, problem_of_chat
 from pointsman.service.app import App
 from pointsman.service.chats import Chat
 from pointsman.service.clients import Client
@@ -69,7 +69,7 @@ class OpenRequest:
     async def follow(self, chat: Chat, after: int, *, stream: bool = True) -> ChatResult:
         """Sends a chat's events as they come, no faster than the client reads, and gives its result.
 
-        Raises its error.
+        Raises Refused with its error.
         """
         self.follows = True
         with chat.watched(), self._alone(chat, stream):
@@ -78,9 +78,9 @@ class OpenRequest:
                     if stream:
                         self._connection.write_events(chat, first, events)
                         await self._connection.drained()
+        assert chat.result is not None, "a chat that has ended has come to something"
         if chat.error is not None:
-            raise chat.error
-        assert chat.result is not None, "a chat that ended without an error has a result"
+            raise Refused(problem_of_chat(chat.error, chat.result))
         return chat.result
 
     @contextmanager

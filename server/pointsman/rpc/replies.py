@@ -13,6 +13,7 @@ from msgspec import UNSET, Raw, Struct, UnsetType
 
 from pointsman.core.catalogue import nearest
 from pointsman.core.errors import UNREADABLE, ErrorData, PointsmanError
+from pointsman.core.receipt import ChatResult, chat_failure
 from pointsman.core.secret import hide
 
 Id = int | str | float | None
@@ -112,6 +113,12 @@ def salvage(body: bytes, error: Exception) -> tuple[Id, Problem]:
 def problem_of(failure: PointsmanError) -> Problem:
     """An error of ours as JSON-RPC carries it."""
     data = failure.data()
+    return Problem(REQUEST_FAILED, data.message, data)
+
+
+def problem_of_chat(failure: PointsmanError, seen: ChatResult) -> Problem:
+    """The same for a chat that nobody answered."""
+    data = chat_failure(failure.data(), seen)
     return Problem(REQUEST_FAILED, data.message, data)
 
 

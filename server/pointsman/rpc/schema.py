@@ -20,6 +20,7 @@ import msgspec
 from pointsman.core import errors
 from pointsman.core.catalogue import Kind
 from pointsman.core.chat import Event, Part, StopReason, ToolChoice
+from pointsman.core.receipt import ChatFailure, ChatResult
 from pointsman.core.selection import Decider, Scope, State
 from pointsman.endpoint import PROTOCOL
 from pointsman.rpc import commands, handbook, reference, render, replies
@@ -52,6 +53,9 @@ class Union:
     type: Any
     doc: str
 
+
+FAILURES: Mapping[Any, type] = {ChatResult: ChatFailure}
+"""What `data` of an error is, by what the result would have been, where it is more than ErrorData."""
 
 OPENING = {
     HELLO: Exchange(HelloParams, HelloResult, "The greeting that `pointsman connect` sends. No other client does."),
@@ -112,6 +116,7 @@ def describe(
     roots = {(name, side): getattr(exchanges[name], side) for name in exchanges for side in ("params", "result")}
     roots |= {(name, "told"): told for name, told in notifications.items()}
     roots |= {(name, "union"): union.type for name, union in unions.items()}
+    roots |= {(name, "error"): FAILURES[each.result] for name, each in exchanges.items() if each.result in FAILURES}
     found, types = msgspec.json.schema_components(roots.values(), ref_template="#/$defs/{name}")
     schemas = dict(zip(roots, map(_plain, found), strict=True))
     choices = {name: schemas[name, "union"].get("anyOf", [schemas[name, "union"]]) for name in unions}
@@ -122,8 +127,8 @@ def describe(
             defined[name]["enum"] = list(get_args(union.type))  # msgspec sorts them
 
     def exchange(name: str) -> Document:
-        params, result = (_named(schemas[name, side], choices) for side in ("params", "result"))
-        return {"description": exchanges[name].doc, "params": params, "result": result}
+        sides = [side for side in ("params", "result", "error") if (name, side) in schemas]
+        return {"description": exchanges[name].doc} | {side: _named(schemas[name, side], choices) for side in sides}
 
     return {
         "opening": {name: exchange(name) for name in opening},

@@ -244,11 +244,10 @@ class _Run:
         if self._chat.finished:
             return
         seen = self._result(last, "interrupted" if last.reason == "error" else last.reason)
-        result = None if last.reason == "error" else seen
-        self._chat.finish(last, result, error)
+        self._chat.finish(last, seen, error)
         self._write_down(seen, last.reason)
-        if result is not None:
-            self._tools.orders.ended(self._chat.conversation_id, result)
+        if error is None:
+            self._tools.orders.ended(self._chat.conversation_id, seen)
         self._tools.chats.changed(self._chat)
         log.info("chat ended: %s", last.reason, extra=self.log_fields)
 

@@ -153,7 +153,8 @@ class Companions:
                         return
                     await self._middlewares.call(plugin, "on_event", _decode(encoded), self._info, within=left())
         if plugin not in self._failed and hasattr(plugin.value, "after_chat"):
-            await self._middlewares.call(plugin, "after_chat", self._chat.result, self._info, within=left())
+            result = None if self._chat.error else self._chat.result
+            await self._middlewares.call(plugin, "after_chat", result, self._info, within=left())
 
     def _give_up(self, plugin: Plugin) -> None:
         if plugin not in self._failed:

@@ -137,6 +137,23 @@
 ---@field from integer
 ---@field events pointsman.ChatEvent[]
 
+---The error of a chat that nobody answered: `attempts`, `route` and `trace` are those of a result.
+---@class pointsman.ChatFailure
+---@field code string
+---@field message string
+---@field advice string
+---@field retryable boolean
+---@field retryAfter? number
+---@field provider? string
+---@field statusCode? integer
+---@field limit? integer
+---@field remaining? integer
+---@field resetsAt? string
+---@field causes? pointsman.ErrorData[] absent: none
+---@field attempts pointsman.Attempt[]
+---@field route? pointsman.RouteTaken
+---@field trace? pointsman.Trace
+
 ---One chat. `model` is any name of a model; absent: the selection that holds for this connection.
 ---
 ---`chatId` is a new UUID; the daemon makes one when it is absent. `stream` false: no events, only the result.
