@@ -157,3 +157,17 @@ async def test_a_choice_during_an_edit_is_neither_lost_nor_overwritten(home: Hom
     assert (await current(other))["model"] == "up:count:19"
     chosen = [told["changed"]["revision"] for told in other.notifications(SELECTED)]
     assert chosen == sorted(chosen)
+
+
+async def test_every_editor_hears_of_a_new_name(home: Home, upstream: Upstream) -> None:
+    home.configure(provider("up", upstream.base_url))
+    one, other = await home.connect(), await home.connect()
+    await one.call("pointsman/setAlias", {"alias": "quick", "model": "up:count:1"})
+    await other.told(CHANGED, {"added": [], "changed": [], "removed": [], "names": ["quick"]}.__eq__)
+    for targets in (["up:count:1", "up:count:2"], ["up:count:2"]):
+        other.forget()
+        await one.call("pointsman/setChain", {"chain": "safe", "targets": targets})
+        await other.told(CHANGED, lambda told: told["names"] == ["chain:safe"])
+    other.forget()
+    await one.call("pointsman/setAlias", {"alias": "quick", "model": None})
+    await other.told(CHANGED, lambda told: told["names"] == ["quick"])

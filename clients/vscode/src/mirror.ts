@@ -101,7 +101,6 @@ export class Mirror implements vscode.Disposable {
     });
   }
 
-  /** Nothing is told when they alone have changed: whoever is about to show them asks anew. */
   async loadShortcuts(): Promise<void> {
     await this.fetch("shortcuts", async () => {
       const { values } = await this.connection.request("pointsman/getConfig", {});

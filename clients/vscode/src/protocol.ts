@@ -236,7 +236,10 @@ export interface Notifications {
   "pointsman/chatEvents": ChatEvents;
   /** A choice was changed: what was changed, and what now holds for the connection that hears this. */
   "pointsman/selectionChanged": SelectionChanged;
-  /** Providers as this connection can use them have changed: the ids of those that came, differ, or went. */
+  /**
+   * What this connection can choose from has changed: the ids of the providers that came, differ, or went, and in
+   * `names` the aliases and chains (`chain:NAME`) that did.
+   */
   "pointsman/providersChanged": ProvidersChanged;
   /** A chat has begun, found its provider, or ended. */
   "pointsman/chatsChanged": ChatsChanged;
@@ -1229,11 +1232,16 @@ export interface ProviderTestResult {
   error?: ErrorData;
 }
 
-/** Providers as this connection can use them have changed: the ids of those that came, differ, or went. */
+/**
+ * What this connection can choose from has changed: the ids of the providers that came, differ, or went, and in
+ * `names` the aliases and chains (`chain:NAME`) that did.
+ */
 export interface ProvidersChanged {
   added: string[];
   changed: string[];
   removed: string[];
+  /** absent: none */
+  names?: string[];
 }
 
 /** A piece of the model's thinking. */

@@ -41,12 +41,15 @@ LOOKS = 4
 """How often it is looked at in that time."""
 
 
-class ProvidersChanged(Struct, frozen=True, rename="camel"):
-    """Providers as this connection can use them have changed: the ids of those that came, differ, or went."""
+class ProvidersChanged(Struct, frozen=True, rename="camel", omit_defaults=True):
+    """What this connection can choose from has changed: the ids of the providers that came, differ, or went, and in
+    `names` the aliases and chains (`chain:NAME`) that did.
+    """
 
     added: list[str]
     changed: list[str]
     removed: list[str]
+    names: list[str] = []
 
 
 @dataclass(frozen=True)
@@ -283,14 +286,21 @@ class Catalogues:
 
 
 def difference(before: Catalogue, after: Catalogue) -> ProvidersChanged | None:
-    """What a client should hear of a change; None when its providers are as they were."""
+    """What a client should hear of a change; None when all that it can choose from is as it was."""
     old, new = before.providers, after.providers
+    named, renamed = _shortcuts(before), _shortcuts(after)
     found = ProvidersChanged(
         added=sorted(new.keys() - old.keys()),
         changed=sorted(id for id in new.keys() & old.keys() if new[id] != old[id]),
         removed=sorted(old.keys() - new.keys()),
+        names=sorted(name for name in named.keys() | renamed.keys() if named.get(name) != renamed.get(name)),
     )
-    return found if found.added or found.changed or found.removed else None
+    return found if found.added or found.changed or found.removed or found.names else None
+
+
+def _shortcuts(catalogue: Catalogue) -> dict[str, object]:
+    """What each alias and each chain leads to, by the name that a user gives it."""
+    return {**catalogue.aliases, **{f"chain:{name}": chain for name, chain in catalogue.chains.items()}}
 
 
 def _half_written(old: Layer | None, new: Layer | None) -> bool:

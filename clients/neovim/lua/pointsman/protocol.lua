@@ -719,11 +719,13 @@
 ---@field steps? pointsman.Step[] absent: none
 ---@field error? pointsman.ErrorData
 
----Providers as this connection can use them have changed: the ids of those that came, differ, or went.
+---What this connection can choose from has changed: the ids of the providers that came, differ, or went, and in
+---`names` the aliases and chains (`chain:NAME`) that did.
 ---@class pointsman.ProvidersChanged
 ---@field added string[]
 ---@field changed string[]
 ---@field removed string[]
+---@field names? string[] absent: none
 
 ---A piece of the model's thinking.
 ---@class pointsman.ReasoningDelta
