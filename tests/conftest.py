@@ -17,4 +17,5 @@ pytest_plugins = [
     "tests.counterparts.oidc",
     "tests.counterparts.transcripts",
     "tests.living",
+    "tests.rights",
 ]

@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import os
 import signal
 import stat
 import subprocess
 import sys
-import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -15,8 +13,7 @@ import pytest
 
 from pointsman.core.errors import StorageError
 from pointsman.edge.toml_edit import replace_file
-
-NOBODY = 65534
+from tests.rights import without_rights
 
 
 def test_a_new_file_is_for_its_owner_alone(tmp_path: Path) -> None:
@@ -56,19 +53,12 @@ def test_a_link_that_leads_nowhere_yet(tmp_path: Path) -> None:
 
 
 @pytest.fixture
-def read_only() -> Iterator[Path]:
-    """A folder that holds an old file and takes no new one; as somebody whom permissions bind, as root is not."""
-    with tempfile.TemporaryDirectory() as name:
-        folder, before = Path(name), os.geteuid()
-        (folder / "a.toml").write_text("old")
-        folder.chmod(0o555)
-        if before == 0:
-            os.seteuid(NOBODY)
-        try:
-            yield folder
-        finally:
-            os.seteuid(before)
-            folder.chmod(0o755)
+def read_only(shared: Path) -> Iterator[Path]:
+    """A folder that holds an old file and takes no new one."""
+    (shared / "a.toml").write_text("old")
+    shared.chmod(0o555)
+    with without_rights():
+        yield shared
 
 
 @pytest.mark.parametrize("file", ["a.toml", "new.toml", "new/a.toml"])
@@ -86,6 +76,7 @@ def test_whoever_reads_sees_the_old_one_or_the_new_one(tmp_path: Path) -> None:
     code = f"""if True:
         from pathlib import Path
         from pointsman.edge.toml_edit import replace_file
+from tests.rights import without_rights
         print("begun", flush=True)
         while True:
             for letter in "ab":

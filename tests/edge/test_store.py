@@ -3,14 +3,11 @@
 from __future__ import annotations
 
 import asyncio
-import os
 import sqlite3
 import stat
 import subprocess
 import sys
-import tempfile
-from collections.abc import Iterator
-from contextlib import closing, contextmanager
+from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
 
@@ -21,8 +18,8 @@ from pointsman.core.selection import Author, Choice
 from pointsman.edge import store as module
 from pointsman.edge.store import SCHEMA, Store
 from tests.edge.store_writer import numbered
+from tests.rights import without_rights
 
-NOBODY = 65534
 WRITER = Path(__file__).with_name("store_writer.py")
 ONE = Choice("global", "", "p:m", 1, Author("Neovim", "w1"), "2026-11-20T10:00:00.000Z")
 
@@ -173,29 +170,6 @@ def test_a_full_disk_refuses_and_harms_nothing(path: Path) -> None:
     assert confirmed[-1] == 10**6
     assert len(confirmed) > 3
     assert stored(path) == [numbered(n) for n in confirmed]
-
-
-@contextmanager
-def without_rights() -> Iterator[None]:
-    """As somebody whom permissions bind: root is not."""
-    if os.geteuid() != 0:
-        yield
-        return
-    os.seteuid(NOBODY)
-    try:
-        yield
-    finally:
-        os.seteuid(0)
-
-
-@pytest.fixture
-def shared() -> Iterator[Path]:
-    """A folder that others may enter, unlike `tmp_path`."""
-    with tempfile.TemporaryDirectory() as name:
-        folder = Path(name)
-        folder.chmod(0o755)
-        yield folder
-        folder.chmod(0o755)
 
 
 @pytest.mark.parametrize("there_already", [False, True])

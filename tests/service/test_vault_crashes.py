@@ -6,9 +6,6 @@ import json
 import os
 import subprocess
 import sys
-import tempfile
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -17,11 +14,11 @@ import pytest
 
 from pointsman.core.errors import StorageError
 from pointsman.edge.master_key import FILE
+from tests.rights import NOBODY, without_rights
 from tests.service.vault_kit import ALL, TYPED, filled, living
 from tests.service.vault_rotator import KILLS
 
 ROOT = Path(__file__).parents[2]
-NOBODY = 65534
 
 
 @pytest.fixture(autouse=True)
@@ -53,29 +50,6 @@ def test_a_full_disk_refuses_and_harms_nothing(tmp_path: Path) -> None:
     assert full["seen"] == full["count"] > 10
     assert (changed["changed"], rotated) == (True, {"rotated": True, "still": full["count"]})
     assert after == {"state": "open", "found": [*(f"r{number}" for number in range(full["count"])), "last"]}
-
-
-@contextmanager
-def without_rights() -> Iterator[None]:
-    """As somebody whom permissions bind: root is not."""
-    if os.geteuid() != 0:
-        yield
-        return
-    os.seteuid(NOBODY)
-    try:
-        yield
-    finally:
-        os.seteuid(0)
-
-
-@pytest.fixture
-def shared() -> Iterator[Path]:
-    """A folder that others may enter, unlike `tmp_path`."""
-    with tempfile.TemporaryDirectory() as name:
-        folder = Path(name)
-        folder.chmod(0o755)
-        yield folder
-        folder.chmod(0o755)
 
 
 async def test_a_folder_that_is_read_only_refuses_a_new_key_and_harms_nothing(tmp_path: Path, shared: Path) -> None:
