@@ -9,7 +9,8 @@ import pytest
 from msgspec import Struct
 
 from pointsman.core.chat import Message, Usage
-from pointsman.core.receipt import Attempt, ChatResult, ChatSummary, Timing, route_taken
+from pointsman.core.errors import ErrorData
+from pointsman.core.receipt import Attempt, ChatResult, ChatSummary, Timing, chat_failure, route_taken
 from pointsman.core.routing import Plan, Route, Target
 from pointsman.core.trial import Step
 
@@ -58,6 +59,17 @@ CASES: list[tuple[Struct, dict[str, Any]]] = [
             "events": 3,
             "watchers": 0,
             "title": "",
+        },
+    ),
+    (
+        chat_failure(ErrorData("AuthFailed", "No.", "Look at it.", retryable=True, provider="acme"), RESULT),
+        {
+            "code": "AuthFailed",
+            "message": "No.",
+            "advice": "Look at it.",
+            "retryable": True,
+            "provider": "acme",
+            "attempts": [{"model": "m", "provider": "acme", "outcome": "skipped", "reason": "no key"}],
         },
     ),
     (Step("reach", "ok", 7), {"step": "reach", "outcome": "ok", "milliseconds": 7}),

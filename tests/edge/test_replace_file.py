@@ -76,7 +76,6 @@ def test_whoever_reads_sees_the_old_one_or_the_new_one(tmp_path: Path) -> None:
     code = f"""if True:
         from pathlib import Path
         from pointsman.edge.toml_edit import replace_file
-from tests.rights import without_rights
         print("begun", flush=True)
         while True:
             for letter in "ab":
