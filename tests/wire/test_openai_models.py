@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import json
+from typing import Any
 
 import pytest
+from msgspec import structs
 
 from pointsman.core.catalogue import Provider
 from pointsman.core.errors import BadReply
+from pointsman.wire import openai_responses
 from pointsman.wire.openai_models import models, models_request
 
 ACME = Provider(id="acme", base_url="https://acme.example/v1", headers={"X-Team": "blue"})
@@ -44,3 +47,30 @@ def test_where_there_is_no_list_none_is_asked_for() -> None:
     assert models_request(bare) is None
     public = Provider(id="acme", base_url="https://acme.example/v1", model_list="public")
     assert models_request(public)
+
+
+def test_another_dialect_of_the_family_has_the_same_list() -> None:
+    request = openai_responses.models_request(ACME)
+    assert request is not None
+    assert (request.method, request.url) == ("GET", "https://acme.example/v1/models")
+    page = openai_responses.models(ACME, b'{"data": [{"id": "big"}]}')
+    assert [model.model for model in page.models] == ["acme:big"]
+
+
+@pytest.mark.parametrize(
+    ("more", "url"),
+    [
+        ({}, "https://acme.example/v1/models"),
+        ({"quirks": {"models_query": {"v": "0 1"}}}, "https://acme.example/v1/models?v=0+1"),
+        (
+            {"quirks": {"models_query": {"v": "1"}}, "api_version": "2"},
+            "https://acme.example/v1/models?api-version=2&v=1",
+        ),
+    ],
+)
+def test_how_that_list_is_asked_for(more: dict[str, Any], url: str) -> None:
+    provider = structs.replace(ACME, wire="openai-responses", **more)
+    request = openai_responses.models_request(provider)
+    assert request is not None
+    assert request.url == url
+    assert openai_responses.models_request(structs.replace(provider, model_list="none")) is None

@@ -439,29 +439,3 @@ def test_no_thought_is_sent_without_what_it_led_to(conversation: Conversation) -
     for message in conversation.messages:
         body, _ = asked(Conversation((message,)))
         assert not body["input"] or body["input"][-1].get("type") != "reasoning"
-
-
-def test_where_the_list_of_models_is() -> None:
-    request = openai_responses.models_request(acme(headers={"X-Team": "blue"}))
-    assert request is not None
-    assert (request.method, request.url) == ("GET", "https://acme.example/v1/models")
-    page = openai_responses.models(acme(), b'{"data": [{"id": "big"}]}')
-    assert [model.model for model in page.models] == ["acme:big"]
-
-
-@pytest.mark.parametrize(
-    ("more", "url"),
-    [
-        ({}, "https://acme.example/v1/models"),
-        ({"quirks": {"models_query": {"v": "0 1"}}}, "https://acme.example/v1/models?v=0+1"),
-        (
-            {"quirks": {"models_query": {"v": "1"}}, "api_version": "2"},
-            "https://acme.example/v1/models?api-version=2&v=1",
-        ),
-    ],
-)
-def test_how_the_list_of_models_is_asked_for(more: dict[str, Any], url: str) -> None:
-    request = openai_responses.models_request(acme(**more))
-    assert request is not None
-    assert request.url == url
-    assert openai_responses.models_request(acme(**more, model_list="none")) is None
