@@ -54,6 +54,9 @@ def test_a_duration(text: str, seconds: float | None) -> None:
         ("2026-11-18T13:00:00Z", 3600.0, "2026-11-18T13:00:00Z"),
         ("2026-11-18T13:00:00+01:00", 0.0, "2026-11-18T12:00:00Z"),
         ("Wed, 18 Nov 2026 12:02:00 GMT", 120.0, "2026-11-18T12:02:00Z"),
+        ("Wed Nov 18 12:02:00 2026", 120.0, "2026-11-18T12:02:00Z"),
+        ("Wednesday, 18-Nov-26 12:02:00 GMT", 120.0, "2026-11-18T12:02:00Z"),
+        ("Wed, 18 Nov 2026 12:02:00 -0000", 120.0, "2026-11-18T12:02:00Z"),
     ],
 )
 def test_every_form_is_a_wait_and_a_time(value: Any, seconds: float, time: str) -> None:
@@ -68,7 +71,7 @@ def test_every_form_is_a_wait_and_a_time(value: Any, seconds: float, time: str) 
     "value",
     [
         None, True, False, "", "soon", [], {}, b"7", -1, "-1", float("nan"), float("inf"), "inf", "1e3", 10**30,
-        LATEST_TIME * 1001, f"{10**9}s", "2026-11-18T13:00:00", "Wed, 18 Nov 2026 12:02:00 -0000",
+        LATEST_TIME * 1001, f"{10**9}s", "2026-11-18T13:00:00",
         "Wed, 99 Nov 2026 12:02:00 GMT", "0001-01-01T00:00:00+23:00",
     ],
 )  # fmt: skip
@@ -136,6 +139,13 @@ def test_a_wait_told_in_a_sentence(message: str, seconds: float | None) -> None:
 def test_the_last_reset_of_what_is_used_up(headers: dict[str, str], seconds: float | None) -> None:
     found = used_up(headers, NOON)
     assert (found and found.seconds) == seconds
+
+
+@pytest.mark.parametrize(("said", "limit"), [("60", 60), (" 60 ", 60), ("", None), ("many", None), ("-1", None)])
+def test_how_much_a_limit_allows(said: str, limit: int | None) -> None:
+    headers = {"x-ratelimit-reset-requests": "1s", "x-ratelimit-remaining-requests": "0"}
+    found = used_up(headers | {"x-ratelimit-limit-requests": said}, NOON)
+    assert found == Reset(1.0, NOON + 1, limit, 0)
 
 
 def test_the_date_of_a_response() -> None:

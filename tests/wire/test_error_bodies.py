@@ -201,6 +201,14 @@ def test_how_long_to_wait_is_passed_on() -> None:
     assert refusal(429, says("m")).retry_after is None
 
 
+@pytest.mark.parametrize("kind", ["anthropic-ratelimit-requests-{}", "x-ratelimit-{}-requests"])
+def test_which_limit_was_reached_is_passed_on(kind: str) -> None:
+    headers = {kind.format(name): value for name, value in (("limit", "50"), ("remaining", "0"), ("reset", "2s"))}
+    data = refusal(429, says("slow down"), {"retry-after": "7", **headers}).data()
+    assert (data.retry_after, data.limit, data.remaining) == (7, 50, 0)
+    assert refusal(500, says("oh"), headers).data().limit is None, "it is not why"
+
+
 def test_other_failures_name_no_wait() -> None:
     assert refusal(400, says("m"), {"retry-after": "7"}).retry_after is None
     assert refusal(401, says("m", retry_after=7)).retry_after is None

@@ -57,7 +57,8 @@ class ErrorData(msgspec.Struct, rename="camel", omit_defaults=True, frozen=True)
     """What a client learns of an error: `data` of a JSON-RPC error, and `error` of an event.
 
     `code` is stable; `message` says what happened and `advice` what to do next, both for people. `retryAfter` is in
-    seconds; `resetsAt` is RFC 3339 in UTC.
+    seconds; `resetsAt` is RFC 3339 in UTC. `limit` is how much a provider allows in its window, `remaining` what it
+    says is left of that.
     """
 
     code: str
@@ -98,6 +99,8 @@ class PointsmanError(Exception):
         self.retry_after = retry_after
         self.resets_at = resets_at
         self.causes = causes
+        self.limit: int | None = None
+        self.remaining: int | None = None
 
     @property
     def code(self) -> str:
@@ -114,6 +117,8 @@ class PointsmanError(Exception):
             retry_after=self.retry_after,
             provider=self.provider,
             status_code=self.status_code,
+            limit=self.limit,
+            remaining=self.remaining,
             resets_at=self.resets_at,
             causes=tuple(cause.data() for cause in self.causes),
         )

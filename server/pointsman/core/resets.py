@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from math import isfinite
@@ -30,10 +30,16 @@ FULL = 100.0
 
 @dataclass(frozen=True)
 class Reset:
-    """From when on it is worth asking again: in so many seconds, and at which Unix time, as far as that is known."""
+    """From when on it is worth asking again: in so many seconds, and at which Unix time, as far as that is known.
+
+    `limit` is how many requests or tokens are allowed until then, and `left` how many of them are left, where that is
+    what it is about.
+    """
 
     seconds: float | None = None
     at: float | None = None
+    limit: int | None = None
+    left: int | None = None
 
     @property
     def time(self) -> str | None:
@@ -105,7 +111,8 @@ def used_up(headers: Mapping[str, str], now: float | None) -> Reset | None:
         if left is None:
             unsaid.append(found)
         elif left <= 0:
-            empty.append(found)
+            limit = headers.get(name.replace("reset", "limit"), "").strip()
+            empty.append(replace(found, limit=int(limit) if limit.isdecimal() else None, left=0))
     return max(empty or unsaid, key=lambda each: (each.at or 0.0, each.seconds or 0.0), default=None)
 
 
@@ -151,8 +158,9 @@ def _time(text: str) -> float | None:
 
 
 def _http_date(text: str) -> float | None:
+    """One of the three forms of RFC 9110 §5.6.7; that of `asctime` names no time zone, and means UTC."""
     try:
         time = parsedate_to_datetime(text)
-        return None if time.tzinfo is None else time.timestamp()
+        return (time if time.tzinfo else time.replace(tzinfo=UTC)).timestamp()
     except (ValueError, TypeError, OverflowError):
         return None

@@ -93,14 +93,18 @@ def _classify(provider: Provider, status: int | None, detail: Any, head: Head) -
     asked = again(head.headers)
     if status == 402 and asked:  # whoever says when does not want money
         kind = RateLimited
+    limits = used_up(_limits(layers, head), now) if kind in {QuotaExhausted, RateLimited} else None
     if kind is QuotaExhausted:
-        when = told or used_up(_limits(layers, head), now)
+        when = told or limits
         when = when and (Reset(None, when.at) if when.at is not None else when)
     elif "retry" in kind.remedies:
-        when = asked or told or (used_up(_limits(layers, head), now) if kind is RateLimited else None)
+        when = asked or told or limits
     else:
         when = None
-    return _worded(provider, kind, message, status or 500, when)
+    error = _worded(provider, kind, message, status or 500, when)
+    if limits is not None:
+        error.limit, error.remaining = limits.limit, limits.left
+    return error
 
 
 def _kind(status: int | None, words: list[str], message: str) -> type[ProviderError]:

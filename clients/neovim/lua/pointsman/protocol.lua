@@ -312,7 +312,8 @@
 ---What a client learns of an error: `data` of a JSON-RPC error, and `error` of an event.
 ---
 ---`code` is stable; `message` says what happened and `advice` what to do next, both for people. `retryAfter` is in
----seconds; `resetsAt` is RFC 3339 in UTC.
+---seconds; `resetsAt` is RFC 3339 in UTC. `limit` is how much a provider allows in its window, `remaining` what it
+---says is left of that.
 ---@class pointsman.ErrorData
 ---@field code string
 ---@field message string
