@@ -34,7 +34,7 @@ DATE = "Wed, 21 Oct 2026 07:28:00 GMT"
         ({"retry-after": "2026-10-21T07:29:00Z", "date": DATE}, 60.0),
         ({"retry-after": "Wed, 21 Oct 2026 07:30:00 GMT", "date": DATE}, 120.0),
         ({"retry-after": "Wed, 21 Oct 2026 07:00:00 GMT", "date": DATE}, 0.0),
-        ({"retry-after": "Wed, 21 Oct 2026 07:30:00 -0000", "date": DATE}, None),
+        ({"retry-after": "Wed, 21 Oct 2026 07:30:00 -0000", "date": DATE}, 120.0),
         ({"retry-after": "Wed, 21 Oct 2026 07:30:00 GMT", "date": "today"}, None),
         ({"retry-after": "Wed, 21 Oct 2026 07:30:00 GMT"}, None),
     ],
