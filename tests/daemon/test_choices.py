@@ -119,7 +119,12 @@ async def test_a_damaged_state_is_set_aside(home: Home) -> None:
     editor = await home.connect()
     assert (await editor.call("pointsman/currentModel"))["scope"] != "global"
     await switched(editor, "echo:new", scope="global")
-    assert (home.data / "state.damaged").exists()
+    aside = home.data / "state.damaged"
+    assert aside.exists()
+    assert str(aside) in (await editor.told("window/showMessage"))["message"]
+    assert f"Delete {aside}" in home.run("doctor").stdout
+    aside.unlink()
+    assert str(aside) not in home.run("doctor").stdout
     assert any("set aside" in line["message"] for line in await home.whole_log())
 
 

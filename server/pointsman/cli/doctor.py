@@ -15,6 +15,7 @@ from pointsman.core.configuration import parse
 from pointsman.core.errors import PluginFailed
 from pointsman.core.sources import Plain, carries_a_secret
 from pointsman.edge.files import FOLDER, definitions, layer, shipped
+from pointsman.edge.store import set_aside, what_was_lost
 from pointsman.endpoint import VERSION, EndpointError, Places, is_held, places, private_directory, read_lock, skew
 from pointsman.wire import quirks_of
 
@@ -42,7 +43,7 @@ Check = Callable[[Places], Iterator[Finding]]
 def examine(environment: Mapping[str, str]) -> list[Finding]:
     """Every finding, in the order in which one thing depends on the next."""
     where = places(environment)
-    checks: tuple[Check, ...] = (_folder, _lock, _socket, _answer, _vault, _log, _plugins_and_configuration)
+    checks: tuple[Check, ...] = (_folder, _lock, _socket, _answer, _state, _vault, _log, _plugins_and_configuration)
     return [finding for check in checks for finding in _findings(check, where)]
 
 
@@ -125,6 +126,11 @@ def _answer(where: Places) -> Iterator[Finding]:
     else:
         yield Finding("version", True, f"Daemon and command line are both {VERSION}.")
     yield Finding("daemon", True, f"It answers; {len(status['clients']) - 1} other clients are connected.")
+
+
+def _state(where: Places) -> Iterator[Finding]:
+    for aside in set_aside(Path(where.data)):
+        yield Finding("state", False, what_was_lost(aside), f"Delete {aside} when you miss nothing any more.")
 
 
 def _vault(where: Places) -> Iterator[Finding]:

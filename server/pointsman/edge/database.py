@@ -56,7 +56,8 @@ class Database:
         """
         self.path = path
         self._waiting: queue.SimpleQueue[_Job | None] = queue.SimpleQueue()
-        self._connection = _open(path, schema, rescued)
+        self._connection, self.set_aside = _open(path, schema, rescued)
+        """`set_aside` is where the damaged file lies that this one stands in for; None where there is none."""
         self._thread = threading.Thread(target=self._write_all, name="store", daemon=True)
         self._thread.start()
 
@@ -160,10 +161,10 @@ def _settle(done: asyncio.Future[Any], result: Any, failure: StorageError | None
         done.set_exception(failure)
 
 
-def _open(path: Path, schema: Sequence[str], rescued: Sequence[str]) -> Connection:
-    """Opens or makes the database. A damaged one is set aside, never deleted."""
+def _open(path: Path, schema: Sequence[str], rescued: Sequence[str]) -> tuple[Connection, Path | None]:
+    """Opens or makes the database. A damaged one is set aside, never deleted: the second value says where."""
     try:
-        return _prepare(path, schema)
+        return _prepare(path, schema), None
     except (sqlite3.OperationalError, OSError) as error:
         raise StorageError(f"The state in {path} can't be opened: {error}.") from error
     except sqlite3.DatabaseError as error:
@@ -179,7 +180,7 @@ def _open(path: Path, schema: Sequence[str], rescued: Sequence[str]) -> Connecti
         raise StorageError(f"No new state can be begun in {path}: {error}.") from error
     for table in rescued:
         _rescue(connection, aside, table)
-    return connection
+    return connection, aside
 
 
 def _free(path: Path) -> Path:
@@ -191,12 +192,13 @@ def _free(path: Path) -> Path:
 def _rescue(connection: Connection, aside: Path, table: str) -> None:
     """Takes over the rows of a table that can still be read, up to the first that can't."""
     count = 0
-    with suppress(sqlite3.Error), closing(sqlite3.connect(f"{aside.as_uri()}?mode=ro", uri=True)) as damaged:
+    with closing(sqlite3.connect(f"{aside.as_uri()}?mode=ro", uri=True)) as damaged, connection:
         damaged.text_factory = _text
-        for row in damaged.execute(f"SELECT * FROM {table}"):  # noqa: S608 - a name of our own
-            with connection, suppress(sqlite3.Error):
-                connection.execute(f"INSERT INTO {table} VALUES ({', '.join('?' * len(row))})", row)  # noqa: S608
-                count += 1
+        with suppress(sqlite3.Error):
+            for row in damaged.execute(f"SELECT * FROM {table}"):  # noqa: S608 - a name of our own
+                with suppress(sqlite3.Error):
+                    connection.execute(f"INSERT INTO {table} VALUES ({', '.join('?' * len(row))})", row)  # noqa: S608
+                    count += 1
     log.warning("%d rows of %s were taken over from the damaged state", count, table)
 
 

@@ -61,10 +61,24 @@ SCHEMA: Sequence[str] = (
     "CREATE INDEX ledger_by_day ON ledger (day, provider, workspace, usd)",
 )
 """One statement a version; `PRAGMA user_version` says how many of them a database has seen."""
-RESCUED = ("vault", "sealed")
+RESCUED = ("vault", "sealed", "audit", "ledger")
 """Tables that are worth taking over from a damaged database: all else can be chosen anew, or comes by itself."""
 STALE_WINDOWS = 500
 """Choices of windows that are kept: a window that never came back is forgotten after so many others."""
+
+
+def set_aside(folder: Path) -> list[Path]:
+    """The damaged databases that lie in a folder beside the one in use."""
+    return sorted(path for path in folder.glob("state.damaged*") if not path.name.endswith(("-wal", "-shm")))
+
+
+def what_was_lost(aside: Path) -> str:
+    """A damaged database in words for people."""
+    return (
+        f"The file with Pointsman's state was damaged, and lies as {aside} now. Stored keys, accounts, the audit and "
+        "what chats cost were taken over as far as they could be read; choices of a model were not. Look at what is "
+        "there with `pointsman keys` and `pointsman usage`."
+    )
 
 
 class Store:

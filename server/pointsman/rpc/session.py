@@ -239,10 +239,12 @@ class Session(asyncio.Protocol):
         return announced, ServerOptions(VERSION, PROTOCOL, self._client.window or "", taken)
 
     def _welcome(self) -> None:
-        """What a client should know from the start: a daemon of another version, mistakes in the configuration."""
+        """What a client should know from the start: a daemon of another version, lost state, wrong configuration."""
         assert self._client is not None
         if words := skew(client=self._client.version, daemon=VERSION):
             self._language.show(words, warning=True)
+        for text in self._app.remarks(self._client):
+            self._language.show(text, warning=True)
         self._app.look_again()
         for problems in self._app.problems(self._client):
             self.tell(problems)

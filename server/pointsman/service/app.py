@@ -25,7 +25,7 @@ from pointsman.edge.ledger_store import LedgerStore
 from pointsman.edge.master_key import FILE, MasterKeys, key_given
 from pointsman.edge.plan_store import PlanStore
 from pointsman.edge.sealed_store import SealedStore
-from pointsman.edge.store import Store
+from pointsman.edge.store import Store, what_was_lost
 from pointsman.edge.transport import Transports, transports
 from pointsman.edge.watch import changes
 from pointsman.endpoint import Places
@@ -130,6 +130,7 @@ class App:
         self._one_at_a_time = asyncio.Lock()
         self._watchers = Tasks()
         self._moved = asyncio.Event()
+        self._told_of_loss: set[str] = set()
 
     def watch(self) -> None:
         """Begins to notice edited files, and model servers that come and go."""
@@ -144,6 +145,12 @@ class App:
         others = {other.workspace for other in self.clients if other is not client}
         if client.workspace and client.workspace not in others:
             self.catalogues.look_anew(client.workspace)
+
+    def remarks(self, client: Client) -> Iterator[str]:
+        """What people should know of this daemon's start, once in each kind of client."""
+        if (aside := self.store.database.set_aside) and client.name not in self._told_of_loss:
+            self._told_of_loss.add(client.name)
+            yield what_was_lost(aside)
 
     def look_again(self) -> None:
         """A client has come: its workspace may have a file that nobody watches yet."""
@@ -296,11 +303,6 @@ class App:
         await self.transports.close()
         await self.vault.close()
         await self.store.close()
-
-    def _hindrance(self, catalogue: Catalogue, client: Client, target: Target, given: Given) -> str | None:
-        provider = catalogue.providers[target.provider]
-        usable = self.credentials.usable(provider, client.environment, given)
-        return None if usable else self.credentials.missing(provider).message
 
     def _limit(self, catalogue: Catalogue, client: Client, target: Target) -> Limit | None:
         """The spent budget that keeps a target from being asked."""
