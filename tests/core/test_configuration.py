@@ -289,6 +289,9 @@ DEAD_ENDS = {
     "a circle": ('[aliases]\na = "b"\nb = "c"\nc = "a"\n', [2, 3, 4], "in a circle: a → b → c → a"),
     "a chain in itself": ('[chains]\nrec = ["chain:rec"]\n', [2], "in a circle: chain:rec → chain:rec"),
     "an empty chain": ("[chains]\nnone = []\n", [2], "The chain 'none' is empty"),
+    "a provider that is not there": ('[chains]\nc = ["gone:m", "listed-by-nobody-yet"]\n', [2], "'gone:m'"),
+    "an alias of one": ('[aliases]\na = "gone:m"\nb = "a"\n[chains]\nc = ["a"]\nd = ["chain:c"]\n', [2], "'gone:m'"),
+    "a chain that is not there": ('[chains]\nc = ["chain:d"]\n', [2], "There is no chain 'd'"),
     "through a chain": ('[aliases]\na = "chain:c"\n[chains]\nc = ["a"]\n', [2, 4], "in a circle"),
 }
 

@@ -50,9 +50,11 @@ CATALOGUE = Catalogue(
         "coding": Chain(("openrouter:sonnet-4", "openai:gpt-4", "ollama")),
         "twice": Chain(("best", "openai:gpt-4", "openrouter:sonnet-4", "chain:coding")),
         "nested": Chain(("poe:cheap", "chain:coding")),
-        "loop": Chain(("openai:gpt-4", "chain:back")),
+        "loop": Chain(("chain:back",)),
         "back": Chain(("chain:loop",)),
-        "broken": Chain(("openai:gpt-4", "nothing-of-that-name")),
+        "broken": Chain(("nothing-of-that-name", "openai:gpt-4", "nobody:m", "chain:loop", "chain:lost")),
+        "lost": Chain(("nothing-of-that-name", "nobody:m")),
+        "outer": Chain(("chain:broken", "ollama")),
     },
     default="openai:gpt-4",
 )
@@ -184,11 +186,35 @@ def test_a_circle_is_told_with_its_path(name: str, path: str) -> None:
         (UnknownModel, "zzz:yyy", ["'zzz:yyy'"]),
         (UnknownModel, "", ["''"]),
         (UnknownModel, "sonnet-4", ["openrouter:sonnet-4", "not a model of the current provider"]),
-        (UnknownModel, "chain:broken", ["nothing-of-that-name"]),
+        (UnknownModel, "chain:lost", ["nothing-of-that-name"]),
     ],
 )
 def test_a_wrong_name_is_answered_with_the_nearest(kind: type[RouteError], name: str, words: list[str]) -> None:
     refuse(kind, name, *words, current="poe")
+
+
+LOST = {
+    "unknown:nothing-of-that-name": "No model, alias or provider is called 'nothing-of-that-name'.",
+    "nobody:m": "No model, alias or provider is called 'nobody:m'.",
+    "chain:loop": "The names go in a circle: chain:broken → chain:loop → chain:back → chain:loop.",
+    "chain:lost": "No model, alias or provider is called 'nothing-of-that-name'.",
+}
+
+
+@pytest.mark.parametrize("name", ["chain:broken", "chain:outer"])
+def test_a_link_that_leads_nowhere_costs_nobody_else(name: str) -> None:
+    route = resolve(CATALOGUE, name)
+    assert [str(target) for target in route.targets] == [GPT, QWEN][: 1 + (name == "chain:outer")]
+    told = {str(target): reason.replace("chain:outer → ", "") for target, reason in route.lost}
+    assert told == LOST
+    made = plan(route, lambda target: "no key" if target.provider == "ollama" else None)
+    assert made.left_out == (*route.lost, *made.skipped)
+    with pytest.raises(UnknownModel, match="nothing-of-that-name"):
+        resolve(CATALOGUE, name, strict=True)
+
+
+def test_an_empty_chain_is_told() -> None:
+    refuse(ConfigError, "chain:none", "is empty", catalogue=Catalogue({}, chains={"none": Chain(())}))
 
 
 def test_where_nothing_is_configured_that_is_said() -> None:

@@ -208,7 +208,7 @@ async def test_the_course_of_a_chat(case: str) -> None:
     chat = bench.begin(*(f"{id}:m" for id in bench.catalogue.providers))
     assert told(await events(chat)) == expected
     reason, code, *_ = expected[-1]
-    assert (chat.result is None) == (reason == "error") == (ours(chat.error) is not None)
+    assert (chat.error is not None) == (reason == "error") == (ours(chat.error) is not None)
     assert ours(chat.error) == (code if reason == "error" else None)
     if chat.result is not None:
         assert chat.result.stop_reason == reason

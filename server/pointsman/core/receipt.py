@@ -52,7 +52,7 @@ def route_taken(plan: Plan) -> RouteTaken:
         spec=plan.route.spec,
         rule=plan.route.rule,
         targets=tuple(map(str, plan.targets)),
-        skipped=tuple(SkippedTarget(target.model, target.provider, reason) for target, reason in plan.skipped),
+        skipped=tuple(SkippedTarget(target.model, target.provider, reason) for target, reason in plan.left_out),
         order=plan.order,
     )
 

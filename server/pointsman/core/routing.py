@@ -7,12 +7,12 @@ Must never know a credential, a clock or how a request is sent. The grammar of n
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Set
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from fnmatch import fnmatchcase
 from typing import Literal
 
 from pointsman.core.catalogue import Catalogue, Provider, Strategy, nearest
-from pointsman.core.errors import ConfigError, RouteError, UnknownChain, UnknownModel, UnknownProvider
+from pointsman.core.errors import ConfigError, PointsmanError, RouteError, UnknownChain, UnknownModel, UnknownProvider
 
 CHAIN = "chain:"
 STANDS_IN = "fallback"
@@ -44,7 +44,7 @@ class Route:
 
     `strategy` and `on_break` are those of the `chain` that the name leads to, if it does. `fallback` are the last of
     the targets: those that nobody named, and that stand in for the others. `notice` is what whoever asks has to be
-    told before anybody is asked.
+    told before anybody is asked. `lost` are the links of a chain that lead nowhere now, with the reason.
     """
 
     spec: str
@@ -55,6 +55,7 @@ class Route:
     chain: str | None = None
     fallback: tuple[Target, ...] = ()
     notice: str | None = None
+    lost: tuple[tuple[Target, str], ...] = ()
 
 
 @dataclass(frozen=True)
@@ -70,6 +71,11 @@ class Plan:
     order: str | None = None
     held: tuple[Target, ...] = ()
 
+    @property
+    def left_out(self) -> tuple[tuple[Target, str], ...]:
+        """All that is not asked, with the reason: what leads nowhere, and what is skipped."""
+        return (*self.route.lost, *self.skipped)
+
     def aloud(self, target: Target) -> str | None:
         """What has to be said when a target is asked that nobody named; None for one that was named."""
         if target not in self.route.fallback:
@@ -79,11 +85,15 @@ class Plan:
 
 @dataclass(frozen=True)
 class _Asker:
-    """Who asks: the provider in use, what the providers have listed, and which of them can be asked."""
+    """Who asks: the provider in use, what the providers have listed, and which of them can be asked.
 
-    current: str | None
-    known: Known
-    usable: Usable
+    `strict`: a chain must not have a link that leads nowhere.
+    """
+
+    current: str | None = None
+    known: Known = field(default_factory=dict)
+    usable: Usable = lambda _: True
+    strict: bool = False
 
 
 Reason = Callable[[Target], str | None]
@@ -119,15 +129,18 @@ def resolve(
     current: str | None = None,
     known: Known | None = None,
     usable: Usable = lambda _: True,
+    *,
+    strict: bool = False,
 ) -> Route:
     """Understands a name. `current` is the id of the provider that a bare model name is looked up in first.
 
-    A pattern leads only to a provider that is `usable`.
+    A pattern leads only to a provider that is `usable`. A link of a chain that leads nowhere is `lost`, and only where
+    all are, or if `strict`, is that an error.
 
     Raises UnknownModel, UnknownProvider or UnknownChain with the nearest names, ConfigError for aliases that go in
     a circle.
     """
-    return _resolve(catalogue, spec.strip(), _Asker(current, known or {}, usable), ())
+    return _resolve(catalogue, spec.strip(), _Asker(current, known or {}, usable, strict), ())
 
 
 def with_fallback(catalogue: Catalogue, route: Route, fallback: Route) -> Route:
@@ -146,17 +159,25 @@ def with_fallback(catalogue: Catalogue, route: Route, fallback: Route) -> Route:
     return replace(route, targets=route.targets + more, fallback=more)
 
 
-def dead_ends(catalogue: Catalogue) -> list[tuple[str, ConfigError]]:
-    """Aliases and chains, by their path in the configuration, that can lead to no model, whatever there is."""
-    found = []
-    names = {f"aliases.{name}": name for name in catalogue.aliases}
-    for path, name in (names | {f"chains.{name}": CHAIN + name for name in catalogue.chains}).items():
+def dead_ends(catalogue: Catalogue) -> list[tuple[str, PointsmanError]]:
+    """Aliases and links of chains, by their path in the configuration, that lead to no model.
+
+    A name without a provider in it may be that of a model that nobody has listed yet.
+    """
+    links = [(f"aliases.{name}", (name,), spec) for name, spec in catalogue.aliases.items()]
+    for name, chain in catalogue.chains.items():
+        links += [(f"chains.{name}", (CHAIN + name,), spec) for spec in chain.targets]
+    empty = [f"chains.{name}" for name, chain in catalogue.chains.items() if not chain.targets]
+    found: list[tuple[str, PointsmanError]] = [(path, _empty(path.partition(".")[2])) for path in empty]
+    for path, seen, spec in links:
         try:
-            resolve(catalogue, name)
+            _resolve(catalogue, spec.strip(), _Asker(strict=True), seen)
         except ConfigError as error:
             found.append((path, error))
-        except RouteError:
-            pass  # a model that nobody has listed yet
+        except RouteError as error:
+            leads_on = spec in catalogue.aliases or spec.removeprefix(CHAIN) in catalogue.chains
+            if ":" in spec and not leads_on:
+                found.append((path, error))
     return found
 
 
@@ -189,11 +210,34 @@ def _chain(catalogue: Catalogue, spec: str, asker: _Asker, seen: tuple[str, ...]
     if chain is None:
         raise UnknownChain(f"There is no chain {name!r}.", _suggest(name, catalogue.chains, "chain"))
     if not chain.targets:
-        raise ConfigError(f"The chain {name!r} is empty.", "Name the models that it should try, in order.")
-    targets: list[Target] = []
+        raise _empty(name)
+    targets, lost, errors = list[Target](), list[tuple[Target, str]](), list[PointsmanError]()
     for link in chain.targets:
-        targets += _resolve(catalogue, link, asker, (*seen, spec)).targets
-    return Route(spec, tuple(dict.fromkeys(targets)), f"chain {name}", chain.strategy, chain.on_break, name)
+        try:
+            inner = _resolve(catalogue, link, asker, (*seen, spec))
+        except (ConfigError, RouteError) as error:
+            if asker.strict:
+                raise
+            errors.append(error)
+            lost.append((_as_target(link), error.message))
+        else:
+            targets += inner.targets
+            lost += inner.lost
+    if not targets:
+        raise errors[0]
+    return Route(
+        spec, tuple(dict.fromkeys(targets)), f"chain {name}", chain.strategy, chain.on_break, name, lost=tuple(lost)
+    )
+
+
+def _empty(name: str) -> ConfigError:
+    return ConfigError(f"The chain {name!r} is empty.", "Name the models that it should try, in order.")
+
+
+def _as_target(link: str) -> Target:
+    """A name that leads nowhere, for a list of what is left out."""
+    head, colon, tail = link.partition(":")
+    return Target(head, tail) if colon else Target("unknown", link)
 
 
 def _bare(catalogue: Catalogue, name: str, asker: _Asker) -> Route:

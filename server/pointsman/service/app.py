@@ -203,6 +203,7 @@ class App:
             if limit := self._spent_limit(catalogue, client, planned, given):
                 raise self.usage.refusal(limit)
             causes = [self._cause(catalogue, client, given, target, why) for target, why in planned.skipped]
+            causes += [NoTargetLeft(f"{target}: {why}") for target, why in route.lost]
             if len(causes) == 1:
                 raise causes[0]
             raise NoTargetLeft(f"No target of {route.spec} can be asked.", causes[0].advice, causes=tuple(causes))

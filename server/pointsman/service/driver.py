@@ -97,7 +97,7 @@ class _Run:
 
     async def attempts(self) -> Finished:
         """Tries until the table says that it is over. Raises the error of a chat that got no answer at all."""
-        for target, reason in self._plan.skipped:
+        for target, reason in self._plan.left_out:
             _skip(self._attempts, target, reason)
         if not self._aim.take():
             raise self._aim.nothing_left([])

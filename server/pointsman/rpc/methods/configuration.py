@@ -130,7 +130,7 @@ async def set_chain(ctx: Context, params: SetChainParams) -> ConfigResult:
         before = base.chains.get(name, Chain(()))
         chain = Chain(params.targets, params.strategy or before.strategy, params.on_break or before.on_break)
         known = ctx.app.models.known(catalogue)
-        resolve(replace(catalogue, chains={**catalogue.chains, name: chain}), CHAIN + name, known=known)
+        resolve(replace(catalogue, chains={**catalogue.chains, name: chain}), CHAIN + name, known=known, strict=True)
         value = _written(chain, is_table=f"chains.{name}.targets" in base.origins)
     elif name not in base.chains and name in catalogue.chains:
         origin = catalogue.origins[f"chains.{name}"]
