@@ -210,9 +210,9 @@ async def test_the_course_of_a_chat(case: str) -> None:
     reason, code, *_ = expected[-1]
     assert (chat.error is not None) == (reason == "error") == (ours(chat.error) is not None)
     assert ours(chat.error) == (code if reason == "error" else None)
-    if chat.result is not None:
-        assert chat.result.stop_reason == reason
-        assert chat.result.error == (chat.finished and chat.finished.error)
+    assert chat.result is not None
+    assert chat.result.stop_reason == (reason if chat.error is None else "interrupted")
+    assert chat.result.error == (chat.finished and chat.finished.error)
     streamed = len(bench.transport.requests) - sum(isinstance(play, Exception) for play in plays[:1])
     assert len(bench.transport.left) == streamed, "every connection was left"
 

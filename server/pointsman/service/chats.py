@@ -58,7 +58,8 @@ class Starter:
 class Chat:
     """One chat: its log, and who watches. `spec` names the model it was begun with, `title` what it is about.
 
-    Cancelling stops the work, and the log then ends with `Finished` like any other.
+    Cancelling stops the work, and the log then ends with `Finished` like any other. `result` is what it has come to by
+    then, also where `error` says why nobody answered.
     """
 
     id: str
