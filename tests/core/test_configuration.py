@@ -21,6 +21,7 @@ class Plain(Struct, frozen=True, forbid_unknown_fields=True):
 
 
 DIALECTS: Mapping[str, type[Struct]] = {"openai-chat": Plain}
+HOME = "https://acme.example/v1"
 SHIPPED = Layer(
     "shipped:acme.toml",
     """\
@@ -309,3 +310,21 @@ def test_a_long_way_is_told_and_a_model_that_nobody_lists_is_none() -> None:
     found = catalogue(user(long)).problems
     assert {problem.message.partition("leads")[2] for problem in found} == {" from name to name more than 20 times."}
     assert [problem.line for problem in found] == list(range(2, 13))
+
+
+# Whose prices hold
+
+
+@pytest.mark.parametrize(
+    ("text", "variables", "sold_at"),
+    [
+        ("", {}, HOME),
+        ('[providers.acme]\nbase_url = "http://127.0.0.1:9"\n', {}, HOME),
+        ("", {"ACME_BASE_URL": "http://127.0.0.1:9"}, HOME),
+        (f'[providers.acme]\nbase_url = "http://127.0.0.1:9"\nprices_at = "{HOME}/eu"\n', {}, f"{HOME}/eu"),
+        ('[providers.own]\nbase_url = "https://own.example"\n', {}, "https://own.example"),
+    ],
+)
+def test_a_provider_that_is_led_elsewhere_keeps_its_prices(text: str, variables: dict[str, str], sold_at: str) -> None:
+    *_, last = catalogue(user(text), **variables).providers.values()
+    assert last.sold_at == sold_at

@@ -65,6 +65,16 @@ async def test_all_that_is_wanted_at_once_is_looked_up_at_once() -> None:
     assert len(book.wanted) == 1
 
 
+async def test_a_gateway_has_the_prices_of_whom_it_passes_on_to() -> None:
+    book = Book()
+    prices = Prices(book)
+    gateway = Provider(id="gateway", base_url="http://127.0.0.1:9/v1", kind="direct-api", prices_at=URL)
+    assert prices.want(gateway, ["a"])
+    await prices.settled()
+    assert book.wanted == [{URL: ["a"]}]
+    assert prices.of(gateway, "a") == FACTS
+
+
 async def test_what_is_not_found_is_not_looked_up_again() -> None:
     book = Book()
     prices = Prices(book)

@@ -143,6 +143,13 @@ class Provider(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
         dict[str, WrittenPrice],
         Meta(description="what its models cost, by their names, over what it or genai-prices says"),
     ] = {}
+    prices_at: Says[
+        str,
+        Meta(
+            description="the address of a vendor whose prices hold here, as where a gateway passes on to it; what "
+            "comes with Pointsman keeps its own prices when it is led elsewhere"
+        ),
+    ] = ""
     patterns: Says[
         tuple[str, ...], Meta(description="names, with `*` for any letters, that are its models if nobody else's")
     ] = ()
@@ -185,6 +192,11 @@ class Provider(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
 
     temporary: TemporaryKey | None = None
     """The session in whose view it stands: then its key alone is sent, and no other is looked up."""
+
+    @property
+    def sold_at(self) -> str:
+        """The address that its prices are known by."""
+        return self.prices_at or self.base_url
 
     @property
     def title(self) -> str:

@@ -49,7 +49,9 @@ def build(
         before = reading.providers.get(id)
         try:
             set_here = {"configured_by_user": id in reading.by_user, "template": "", "written_for": None, "network": {}}
-            found = one_provider(id, own | set_here | {"temporary": None}, quirks, schemes)
+            home = reading.homes.get(id, own.get("base_url"))
+            priced = {} if own.get("base_url") == home else {"prices_at": home}
+            found = one_provider(id, priced | own | set_here | {"temporary": None}, quirks, schemes)
             _check_passthrough(found, origins)
         except msgspec.ValidationError as error:
             problem, variable = _told(error, id, own, reading, quirks, origins)

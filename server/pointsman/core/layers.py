@@ -8,7 +8,7 @@ from __future__ import annotations
 import tomllib
 from collections.abc import Iterable, Mapping
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import Any, Literal
 
@@ -88,6 +88,8 @@ class Reading:
     problems: tuple[Problem, ...]
     by_user: tuple[str, ...]
     project_default: str | None
+    homes: Mapping[str, str] = field(default_factory=dict)
+    """By provider, the base URL of the definition that comes with Pointsman."""
 
     @property
     def providers(self) -> Mapping[str, Mapping[str, Any]]:
@@ -133,6 +135,7 @@ def read(layers: Iterable[Layer]) -> Reading:
     texts: dict[str, str] = {}
     problems: list[Problem] = []
     by_user: dict[str, None] = {}
+    homes: dict[str, str] = {}
     project_default = None
     for layer in layers:
         texts[layer.origin] = layer.text
@@ -141,8 +144,10 @@ def read(layers: Iterable[Layer]) -> Reading:
         if layer.kind == "project":
             project_default = table.pop("default", None)
         merge(merged, table, "", layer.origin, origins)
+        if layer.kind == "shipped":
+            homes |= {id: own["base_url"] for id, own in table["providers"].items()}
         by_user |= dict.fromkeys(table.get("providers", {}) if layer.kind in {"dropped", "user"} else ())
-    return Reading(merged, origins, texts, tuple(problems), tuple(by_user), project_default)
+    return Reading(merged, origins, texts, tuple(problems), tuple(by_user), project_default, homes)
 
 
 @lru_cache(256)

@@ -42,13 +42,13 @@ class Prices:
 
     def of(self, provider: Provider, id: str) -> Facts | None:
         """What is known of a model so far."""
-        return self._known.get((provider.base_url, id), (None, 0.0))[0]
+        return self._known.get((provider.sold_at, id), (None, 0.0))[0]
 
     def want(self, provider: Provider, ids: Iterable[str]) -> bool:
         """Has facts looked up in the background; tells whether there are some that nobody has looked up yet."""
-        if not (sells_tokens(provider) and provider.base_url.startswith("https://")):  # no others are of public fame
+        if not (sells_tokens(provider) and provider.sold_at.startswith("https://")):  # no others are of public fame
             return False
-        keys = {(provider.base_url, id) for id in ids}
+        keys = {(provider.sold_at, id) for id in ids}
         old = time.monotonic() - FRESH_FOR
         self._wanted |= {key for key in keys if key not in self._known or self._known[key][1] < old}
         if self._wanted and self._looking is None:
