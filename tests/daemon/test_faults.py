@@ -113,6 +113,7 @@ FAULTS: dict[str, Fault] = {
     "503 for too long": Fault("target", "Overloaded", says(503, retry_after="107")),
     "529": Fault("retry", "Overloaded", says(529)),
     "an empty 200": Fault("retry", "Interrupted", stream()),
+    "a 200 that is done at once": Fault("retry", "Interrupted", stream(b"data: [DONE]\n\n")),
     "HTML with 200": Fault("target", "BadReply", says(200, HTML, content_type="text/html")),
     "wrong JSON": Fault("target", "BadReply", stream(b"data: {\n\n")),
     "cut before the first word": Fault("retry", "Interrupted", stream(WORD, cut=0)),

@@ -192,6 +192,11 @@ CASES: dict[str, tuple[tuple[str, ...], list[Play | Exception], list[Any]]] = {
         [("one:m", "BadReply", "two:m"), "two:m", "a", ("end", None)],
     ),
     "a redirect": (TWO, [refuses(307), says("a")], [("one:m", "BadReply", "two:m"), "two:m", "a", ("end", None)]),
+    "a stream that ends without a word": (
+        TWO,
+        [Play((b"data: [DONE]\n\n",)), says("a")],
+        [("one:m", "Interrupted", "two:m"), "two:m", "a", ("end", None)],
+    ),
     "no event stream": (
         TWO,
         [Play((b"<html>",)), says("a")],

@@ -119,7 +119,7 @@ class Reader(EventReader):
     def __init__(self, provider: Provider) -> None:
         super().__init__(provider)
         self._stopped = self._done = False
-        self._failed = False
+        self._failed = self._said = False
         self._details: list[dict[str, Any]] = []
         self._calls = _Calls()
 
@@ -146,7 +146,9 @@ class Reader(EventReader):
             if choice.index:
                 continue
             if choice.delta is not None:
+                before = len(readings)
                 self._read_delta(choice.delta, readings)
+                self._said = self._said or len(readings) > before or bool(self._details)
             if choice.finish_reason and not self._stopped:
                 self._stopped = True
                 self._seal(readings)
@@ -156,12 +158,12 @@ class Reader(EventReader):
             readings.append(report)
 
     def ended(self, readings: list[Reading]) -> None:
-        """An answer that neither stopped nor was done broke off."""
+        """An answer that did not stop broke off; so did one that is done before a word of it came."""
         self._seal(readings)
-        if not (self._stopped or self._done):
-            readings.append(ErrorSeen(self.broken_off()))
-        elif not self._stopped:
+        if not self._stopped and self._done and self._said:  # some give no reason
             self._stop("stop", readings)
+        elif not self._stopped:
+            readings.append(ErrorSeen(self.broken_off()))
 
     def _stop(self, reason: str, readings: list[Reading]) -> None:
         """Why the answer ends; some say of calls only that it does."""
