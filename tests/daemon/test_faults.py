@@ -83,7 +83,7 @@ FAULTS: dict[str, Fault] = {
     ),
     "404 in HTML": Fault("target", "BadReply", says(404, HTML, content_type="text/html")),
     "408": Fault("retry", "Overloaded", says(408)),
-    "413, too long": Fault("nothing", "ContextTooLong", says(400, '{"error": {"code": "context_length_exceeded"}}')),
+    "413, too long": Fault("target", "ContextTooLong", says(400, '{"error": {"code": "context_length_exceeded"}}')),
     "429": Fault("limit", "RateLimited", says(429)),
     "429 in seconds": Fault("limit", "RateLimited", says(429, retry_after="1"), waits=1),
     "429 in milliseconds": Fault("limit", "RateLimited", says(429, retry_after_ms="1200"), waits=1.2),

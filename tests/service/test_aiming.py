@@ -218,7 +218,7 @@ async def test_a_key_that_has_gone_leaves_the_others() -> None:
 # Too long, and broken
 
 
-async def test_what_is_too_long_goes_to_a_larger_window_and_to_no_other(monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_what_is_too_long_goes_where_it_may_fit_and_nowhere_else(monkeypatch: pytest.MonkeyPatch) -> None:
     windows = {"one": 8000, "small": 4000, "unknown": None, "large": 200_000}
 
     def facts(_: Models, provider: Any, id: str) -> Model:
@@ -230,8 +230,11 @@ async def test_what_is_too_long_goes_to_a_larger_window_and_to_no_other(monkeypa
     chat = begin(bench, *windows)
     assert await ended(chat) == [("one:m", "ContextTooLong", "large:m"), "large:m", "a", ("end", None)]
     assert outcomes(chat)[1:3] == [("small", "skipped", None), ("unknown", "skipped", None)]
-    bench = Bench(Scripted(long, says("a")), *(provider(id) for id in ("one", "small", "unknown")))
-    assert (await ended(begin(bench, "one", "small", "unknown")))[-1] == ("error", "NoTargetLeft")
+    bench = Bench(Scripted(long, long, says("a")), *(provider(id) for id in windows))
+    seen = await ended(begin(bench, *windows))
+    assert [each for each in seen if isinstance(each, str)] == ["unknown:m", "a"], "after the larger one"
+    bench = Bench(Scripted(long, says("a")), *(provider(id) for id in ("one", "small")))
+    assert (await ended(begin(bench, "one", "small")))[-1] == ("error", "NoTargetLeft")
     assert len(bench.transport.requests) == 1
 
 

@@ -65,7 +65,7 @@ PATIENCE = 20.0
 class Life:
     """Where one chat stands: how often the current key was tried, and how many keys and targets are left.
 
-    `roomier` are those of the targets left that are known to take a longer conversation than the current one.
+    `roomier` are those of the targets left that may take a longer conversation than the current one.
     `continues`: the next target may go on from what a broken one has said.
     """
 

@@ -136,9 +136,11 @@ class Aim:
         return chance.seconds
 
     def keep_only(self, roomier: list[Target]) -> None:
-        """Passes over the targets before the first of these: it is too much for them."""
-        while len(self.targets) > 1 and self.targets[1] not in roomier:
-            self.skip(self.targets.pop(1), "its context window is not known to be larger")
+        """Leaves these of the targets, in this order: it is too much for the others."""
+        for target in self.targets[1:]:
+            if target not in roomier:
+                self.skip(target, "its context window is no larger")
+        self.targets[1:] = roomier
 
     def nothing_left(self, failures: list[PointsmanError]) -> PointsmanError:
         """The error of a chat that nobody answered: that of its only failure, or of all, with who was held back."""

@@ -199,7 +199,9 @@ class _Run:
         self._asking.goes_on = True
 
     def _roomier(self) -> list[Target]:
-        """The targets that are left and known to take a longer conversation than the current one."""
+        """The targets that are left and may take a longer conversation than the current one: those that are known to,
+        then those of which nobody knows.
+        """
 
         def window(target: Target) -> int | None:
             return self._tools.models.facts(
@@ -207,7 +209,9 @@ class _Run:
             ).context_window
 
         least = window(self._aim.target) or needs(self._job.conversation).tokens
-        return [target for target in self._aim.targets[1:] if (window(target) or 0) > least]
+        windows = {target: window(target) for target in self._aim.targets[1:]}
+        larger = [target for target, size in windows.items() if size is not None and size > least]
+        return larger + [target for target, size in windows.items() if size is None]
 
     def note(self, outcome: str, error: PointsmanError | None) -> None:
         """Writes the attempt that has just ended into the receipt."""
