@@ -319,6 +319,16 @@ async def test_nobody_waits_longer_than_the_provider_may_be_silent(street: Stree
     assert stays.error is None
 
 
+async def test_a_wait_ends_when_the_provider_s_patience_does(street: Street) -> None:
+    """Between two looks at the queue, which are 2 s apart."""
+    patient, hasty = acme(patience=120), acme(patience=0.3)
+    street.limit(concurrency=1)
+    street.come("a", provider=patient)
+    begun = asyncio.get_running_loop().time()
+    await street.come("b", provider=hasty)[0].refused()
+    assert 0.3 <= asyncio.get_running_loop().time() - begun < 1.5
+
+
 @pytest.mark.parametrize(
     ("overall", "words", "where"),
     [

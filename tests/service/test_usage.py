@@ -150,6 +150,17 @@ async def test_what_is_old_is_forgotten_once_a_day(store: Store) -> None:
     assert len(await usage.entries(0.0, 1e11, 0, 10)) == 3
 
 
+async def test_what_is_older_than_is_wanted_goes_when_that_is_said(store: Store) -> None:
+    clock = Clock(at("2026-11-15 12:00"))
+    usage = Usage(LedgerStore(store.database), clock)
+    for _ in range(3):
+        usage.note(entry(clock))
+        clock.now += DAY
+    usage.tidy(Recording(keep_days=1))
+    assert len(await usage.entries(0.0, 1e11, 0, 10)) == 1
+    Usage().tidy(Recording(keep_days=1))  # nothing is kept, and nothing has to go
+
+
 async def test_without_a_store_there_are_no_sums() -> None:
     usage = Usage()
     totals, grand = await usage.totals(Query())

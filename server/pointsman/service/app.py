@@ -177,6 +177,7 @@ class App:
         before = {client: (self.catalogues.of(client), self.selections.current(client)) for client in self.clients}
         self.catalogues.forget()
         self.limits.apply(self.catalogues.base)
+        self.usage.tidy(self.catalogues.base.ledger)
         self._watchers.spawn(self.observing.expose(lambda: self.catalogues.base, self.clients), "metrics")
         for problems in changed:
             self._tell_problems(problems)
@@ -415,6 +416,7 @@ def build(where: Places) -> App:
     catalogues = Catalogues(Path(where.config_file), store, quirks_of(plugins.wires), schemes, trials)
     limits, base, usage = Limits(), catalogues.base, Usage(LedgerStore(store.database))
     usage.begin(base.budgets)
+    usage.tidy(base.ledger)
     limits.apply(base)
     for problem in base.problems:
         log.warning("configuration: %s line %s: %s %s", problem.file, problem.line, problem.message, problem.hint)

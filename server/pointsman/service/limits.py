@@ -47,6 +47,11 @@ class _Waiting:
     turn: asyncio.Future[RateLimited | None]
     told: bool = False
 
+    @property
+    def end(self) -> float:
+        """When the wait becomes longer than the provider's own silence may be."""
+        return self.since + self.provider.timeout.first_event
+
 
 class Limits:
     """The gate through which each request of a chat goes. Without a limit for it, a request need not come here."""
@@ -158,20 +163,19 @@ class Limits:
         if not self._waiting:
             return
         due = now - self._told >= HEARTBEAT * 0.99
-        if due or not all(waiting.told for waiting in self._waiting.values()):
-            standings = self._gate.standings(now)
-            for number, waiting in list(self._waiting.items()):
-                if due or not waiting.told:
-                    self._tell(waiting, standings[number], now)
+        now_told = [each for each in self._waiting.items() if due or not each[1].told or each[1].end <= now]
+        standings = self._gate.standings(now) if now_told else {}
+        for number, waiting in now_told:
+            self._tell(waiting, standings[number], now)
         self._told = now if due else self._told
-        by_time = self._gate.wait(now)
-        until_told = self._told + HEARTBEAT - now
-        self._look_in(max(SOON, until_told if by_time is None else min(by_time, until_told)))
+        next_looks = [self._gate.wait(now), self._told + HEARTBEAT - now]
+        next_looks += [waiting.end - now for waiting in self._waiting.values()]
+        self._look_in(max(SOON, min(seconds for seconds in next_looks if seconds is not None)))
 
     def _tell(self, waiting: _Waiting, standing: Standing, now: float) -> None:
         """Tells a place; or ends the wait, once it is sure to be longer than the provider's own silence may be."""
         waited = now - waiting.since
-        if waited + standing.wait > waiting.provider.timeout.first_event:
+        if now + standing.wait >= waiting.end:
             sure = f"the chat has waited {waited:.0f} seconds for its turn"
             if standing.wait:
                 sure = f"the chat would wait {math.ceil(waited + standing.wait)} seconds for its turn at least"

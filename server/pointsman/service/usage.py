@@ -90,6 +90,12 @@ class Usage:
             for _ in self._news(budgets, about):
                 pass
 
+    def tidy(self, recording: Recording) -> None:
+        """Has the ledger forget what is older than is wanted."""
+        if self._store is not None:
+            self._tidied, now = _day(self.clock()), self.clock()
+            self._store.forget(now - recording.keep_days * DAY)
+
     def note(
         self,
         entry: Entry,
@@ -106,8 +112,7 @@ class Usage:
             self._titles[entry.provider, entry.account] = shown
         if self._store is not None:
             if self._tidied != day:
-                self._tidied = day
-                self._store.forget(entry.at - recording.keep_days * DAY)
+                self.tidy(recording)
             if recording.record:
                 self._store.add(entry if recording.workspaces else replace(entry, workspace=None), day)
         if not entry.usd:
