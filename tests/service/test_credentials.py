@@ -67,6 +67,21 @@ def test_a_key_is_known_by_its_mask() -> None:
     assert "0123456789" not in repr(credential)
 
 
+def test_keys_that_look_alike_are_told_apart() -> None:
+    """By their names where these differ; the same key twice is one key."""
+    alike = [f"fake-key-not-real-{letter}" for letter in "abc"]
+    named = acme(Auth(scheme="bearer"), keys=("env:ONE", alike[1], alike[2], "env:TWO", "other-fake-key-000"))
+    variables = Environment({"ONE": alike[0], "TWO": alike[2]})
+    seen = [each.account for each in Credentials().all(named, variables)]
+    assert seen == ["fake-key… (ONE)", "fake-key… (2)", "fake-key… (3)", "other-fa…"]
+    numbered = acme(Auth(scheme="bearer", env="KEY"))
+    variables = Environment({"KEY_1": alike[0], "KEY_2": alike[1]})
+    assert [each.account for each in Credentials().all(numbered, variables)] == [
+        "fake-key… (KEY_1)",
+        "fake-key… (KEY_2)",
+    ]
+
+
 def test_where_none_is_needed_there_is_none() -> None:
     for scheme in ("none", "optional-key"):
         (credential,) = Credentials().in_turn(acme(Auth(scheme, "ACME_KEY")), Environment())

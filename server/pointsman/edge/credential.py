@@ -66,18 +66,21 @@ class Credential:
     """One way to be known to a provider; neither a key nor a way where none is needed.
 
     `temporary`: it is the key of a temporary session, and reads as one. `record` is the stored credential that it is.
+    `called` tells a key from another whose mask is the same.
     """
 
     key: Secret | None = None
     way: Way | None = None
     temporary: bool = False
     record: Record | None = None
+    called: str = ""
 
     @property
     def account(self) -> str | None:
         """What people may see of it."""
         if self.key is not None:
-            return f"temporary {self.key.mask()}" if self.temporary else self.key.mask()
+            mask = f"{self.key.mask()} ({self.called})" if self.called else self.key.mask()
+            return f"temporary {mask}" if self.temporary else mask
         return self.way.account if self.way is not None else None
 
     @property

@@ -10,7 +10,7 @@ from __future__ import annotations
 import itertools
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from types import MappingProxyType
 from typing import Literal, Protocol
 from weakref import WeakKeyDictionary
@@ -144,7 +144,7 @@ class Credentials:
                 usable = scheme == "oauth" and record.origin == there
                 credential = Credential(way=AccountWay(record.id, record, self._keeper), record=record)
                 found.append(Known("account", record.label, credential, record.origin, usable))
-        return found
+        return _told_apart(found)
 
     def entered_for(self, provider: Provider, environment: Environment) -> list[Credential]:
         """What is stored for the very origin that this provider has, wherever it was asked until now."""
@@ -254,6 +254,27 @@ class Credentials:
         if (account := self._accounts.get(file)) is None:
             account = self._accounts[file] = GoogleAccount(file)
         return [Credential(way=account)] if account.is_there() else []
+
+
+def _told_apart(found: list[Known]) -> list[Known]:
+    """The same, but keys that look alike to people are called by their names, or else numbered."""
+    alike: defaultdict[str, dict[Secret, str]] = defaultdict(dict)
+    for known in found:
+        if (key := known.credential.key) is not None:
+            names = alike[key.mask()]
+            names.setdefault(key, known.name if known.name not in names.values() else "")
+    called = {
+        key: name or str(number)
+        for names in alike.values()
+        for number, (key, name) in enumerate(names.items(), 1)
+        if len(names) > 1
+    }
+    return [
+        replace(known, credential=replace(known.credential, called=called[key]))
+        if (key := known.credential.key) in called
+        else known
+        for known in found
+    ]
 
 
 def _of_variables(found: list[tuple[str, Secret]] | list[tuple[str, Secret | None]]) -> Iterator[Known]:
