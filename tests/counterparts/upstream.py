@@ -166,13 +166,18 @@ class _Connection(asyncio.Protocol):
         self._playing = asyncio.get_running_loop().create_task(self._play(steps))
 
     async def _play(self, steps: Iterator[Step]) -> None:
+        clock = asyncio.get_running_loop().time
+        due = clock()  # pauses add up by the clock, however long writing takes: 500 events a second are 500
         for step in steps:
-            await self._may_write.wait()
+            if not self._may_write.is_set():
+                await self._may_write.wait()
+                due = clock()  # a client that stopped reading is not sent all that it has missed at once
             match step:
                 case Head():
                     self._transport.write(_head(step))
                 case Pause():
-                    await asyncio.sleep(step.seconds)
+                    due += step.seconds
+                    await asyncio.sleep(due - clock())
                 case bytes():
                     self._transport.write(b"%x\r\n%b\r\n" % (len(step), step))
                     await asyncio.sleep(0)  # the others' turn, and ours to see that the client has gone

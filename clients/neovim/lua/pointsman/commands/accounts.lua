@@ -5,18 +5,6 @@ local words = require('pointsman.words')
 
 local M = {}
 
-local ids = {} ---@type string[] of providers, as they were last listed
-
----@param fits fun(provider: pointsman.ProviderInfo): boolean
----@return pointsman.ProviderInfo[]
-local function providers(fits)
-  local all = task.call('listProviders').providers
-  ids = vim.tbl_map(function(provider)
-    return provider.id
-  end, all)
-  return vim.tbl_filter(fits, all)
-end
-
 ---@param id? string
 ---@param prompt string
 ---@param fits fun(provider: pointsman.ProviderInfo): boolean
@@ -25,7 +13,7 @@ local function provider(id, prompt, fits)
   if id then
     return id
   end
-  local found = providers(fits)
+  local found = vim.tbl_filter(fits, task.call('listProviders').providers)
   if #found == 0 then
     error({ message = 'No provider is asked that way.', advice = ':Pointsman! providers lists all there are.' }, 0)
   end
@@ -208,23 +196,7 @@ end
 ---@param nth integer
 ---@return string[]
 function M.complete_provider(nth)
-  if nth > 1 then
-    return {}
-  end
-  local connection = require('pointsman.connection')
-  if connection.client and #ids == 0 then
-    local done = false
-    connection.request('listProviders', nil, function(err, result)
-      done = true
-      ids = vim.tbl_map(function(each)
-        return each.id
-      end, err and {} or result.providers)
-    end)
-    vim.wait(2000, function()
-      return done
-    end, 5)
-  end
-  return ids
+  return nth == 1 and require('pointsman.commands.names').of('providers') or {}
 end
 
 return M

@@ -119,7 +119,9 @@ end
 ---@param nth integer
 ---@return string[]
 function M.complete_usage(nth)
-  return nth == 1 and { 'today', 'week', 'month', 'year', '7d', 'all' } or { 'day', 'model', 'provider', 'client' }
+  return nth == 1 and { 'today', 'week', 'month', 'year', '7d', 'all' }
+    or nth == 2 and { 'day', 'model', 'provider', 'client' }
+    or {}
 end
 
 function M.config()
