@@ -206,9 +206,9 @@ local function functions()
     '  provider = function()',
     "    return (require('pointsman').statusline():gsub('%%', '%%%%'))",
     '  end,',
-    "  update = { 'User', pattern = 'Pointsman*' },",
     '}',
   })
+  wrap('None of them has to be told when to look: the statusline is drawn anew whenever something changes, and each second while a temporary session lasts.', 0)
 end
 
 local function events()

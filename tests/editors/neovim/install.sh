@@ -1,12 +1,12 @@
 #!/usr/bin/env bash
-# Unpacks what the Neovim tests take from Debian: the next Neovim, and luacheck, which that runs.
+# Unpacks what the Neovim tests take from Debian: the newest Neovim, luacheck, which that runs, and lualine.
 # Usage: install.sh FOLDER. The system stays as it is, and no rights are needed, but apt-get and dpkg-deb.
 set -euo pipefail
 mkdir -p "$(dirname "${1:?"a folder"}")"
 folder=$(realpath "$(dirname "$1")")/$(basename "$1")
 suite=${DEBIAN_SUITE:-forky}
 for program in apt-get dpkg-deb; do
-    command -v $program >/dev/null || { echo "Neovim 0.12 and luacheck come from Debian, by $program, which is not here."; exit 1; }
+    command -v $program >/dev/null || { echo "Neovim 0.12 and luacheck come from Debian by $program, which is not here."; exit 1; }
 done
 scratch=$(mktemp -d "$folder.XXXXXX")
 trap 'rm -rf "$scratch"' EXIT
@@ -25,7 +25,7 @@ own_apt() {
         -o Acquire::Retries=3 -o APT::Sandbox::User="$(id -un)" -o Debug::NoLocking=1 "$@"
 }
 own_apt update
-own_apt -y --no-install-recommends --download-only install neovim lua-check patchelf >"$scratch/apt.log" ||
+own_apt -y --no-install-recommends --download-only install neovim neovim-lualine lua-check patchelf >"$scratch/apt.log" ||
     { cat "$scratch/apt.log"; exit 1; }
 root=$scratch/root
 for package in "$scratch"/cache/archives/*.deb; do

@@ -10,10 +10,18 @@ local M = {}
 ---@param fits fun(provider: pointsman.ProviderInfo): boolean
 ---@return string?
 local function provider(id, prompt, fits)
+  local all = task.call('listProviders').providers
   if id then
+    local known = vim.iter(all):any(function(each)
+      return each.id == id
+    end)
+    if not known then
+      local advice = ':Pointsman! providers lists all there are.'
+      error({ message = ('There is no provider “%s”.'):format(id), advice = advice }, 0)
+    end
     return id
   end
-  local found = vim.tbl_filter(fits, task.call('listProviders').providers)
+  local found = vim.tbl_filter(fits, all)
   if #found == 0 then
     error({ message = 'No provider is asked that way.', advice = ':Pointsman! providers lists all there are.' }, 0)
   end
@@ -178,12 +186,15 @@ function M.try(arguments)
     local over = task.call('clearSession', { provider = id }) ---@type pointsman.ClearSessionResult
     return say.tell(('The temporary session of %s (%s) has ended.'):format(over.provider, over.account))
   end
+  local minutes = tonumber(arguments.words[2] or '60')
+  if not minutes or minutes <= 0 then
+    error({ message = ('“%s” is no number of minutes.'):format(arguments.words[2]), advice = '' }, 0)
+  end
   local id = provider(arguments.words[1], 'Try a key of which provider?', takes_keys)
   local key = id and hidden(('Key of %s for a while (not shown): '):format(id))
   if not id or not key then
     return
   end
-  local minutes = tonumber(arguments.words[2]) or 60
   local tried = task.call('testProvider', { provider = id, key = key }) ---@type pointsman.ProviderTestResult
   if not tried.ok then
     error(tried.error or { message = 'The key did not work.' }, 0)
