@@ -211,7 +211,8 @@ local function colour_by_tree(view)
     end,
     function()
       for _, window in ipairs(vim.fn.win_findbuf(view.buffer)) do
-        parser:parse({ vim.fn.line('w0', window) - 1, vim.fn.line('w$', window) })
+        local below = vim.fn.line('w$', window) + 1 -- a line that does not fit is drawn as far as it does
+        parser:parse({ vim.fn.line('w0', window) - 1, below })
       end
     end,
     function()
