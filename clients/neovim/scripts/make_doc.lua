@@ -208,7 +208,10 @@ local function functions()
     '  end,',
     '}',
   })
-  wrap('None of them has to be told when to look: the statusline is drawn anew whenever something changes, and each second while a temporary session lasts.', 0)
+  wrap(
+    'None of them has to be told when to look: the statusline is drawn anew whenever something changes, and each second while a temporary session lasts.',
+    0
+  )
 end
 
 local function events()
