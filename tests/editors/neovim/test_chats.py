@@ -146,12 +146,14 @@ def test_a_chat_that_has_ended_elsewhere_goes_on_here(neovim: Open) -> None:
 
 def test_errors_say_what_to_do(neovim: Open, home: Home, upstream: Upstream) -> None:
     dead = provider("dead", "http://127.0.0.1:9/v1")
-    home.configure(provider("scripted", upstream.base_url) + dead)
+    keyed = provider("keyed", upstream.base_url, 'auth = { scheme = "bearer" }')
+    home.configure(provider("scripted", upstream.base_url) + dead + keyed)
     vim = neovim()
     cases = {
-        "scripted:status:401": "Check the key",
-        'scripted:status:429:{"retry-after":"107"}': "1 min 47 s",
-        "scripted:cut:3": "**The answer broke off.**",
+        "scripted:status:401": "`:Pointsman key scripted` takes another key.",
+        'scripted:status:429:{"retry-after":"107"}': "again in 1 min 47 s. `:Pointsman model` lists the others.",
+        "keyed:x": "`:Pointsman key keyed`.",
+        "scripted:cut:3": "go on with one of the models named below.\n\n*Could go on:* `scripted:cut:3`",
         "dead:x": "Start the server at",
         "nowhere": "Did you mean",
     }
