@@ -74,7 +74,7 @@ local function introduction()
   )
   put()
   wrap(
-    'It needs Neovim 0.11, the program `pointsman`, and nothing else. There is no setup(): put the folder `clients/neovim` on the |runtimepath|, then:',
+    "It needs Neovim 0.11, the program `pointsman`, and nothing else. There is no setup(): put the folder `clients/neovim` on the |'runtimepath'|, then:",
     0
   )
   code({ ':Pointsman model', ':Pointsman chat how do I leave this editor?' }, 'vim')
