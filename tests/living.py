@@ -28,6 +28,8 @@ from tests.daemon.client import Editor
 
 POINTSMAN = Path(sys.executable).with_name("pointsman")
 ENDS_WITHIN = 15.0
+UNPRIVILEGED = ("setpriv", "--bounding-set", "-all") if os.geteuid() == 0 else ()
+"""Put before a command, it makes root obey the permissions of files like everybody else."""
 _SHOWN = 6_000  # characters of the log
 
 

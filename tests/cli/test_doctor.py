@@ -6,6 +6,7 @@ import fcntl
 import json
 import os
 import signal
+import subprocess
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -14,7 +15,7 @@ import pytest
 
 from pointsman.cli import doctor
 from pointsman.endpoint import VERSION
-from tests.living import Home
+from tests.living import POINTSMAN, UNPRIVILEGED, Home
 
 as_root = pytest.mark.skipif(os.geteuid() != 0, reason="only root can give a folder away")
 
@@ -131,6 +132,18 @@ def test_an_open_socket_is_to_be_closed(home: Home) -> None:
     home.start()
     Path(home.places.socket).chmod(0o777)
     check(home, "socket", "is not a socket that only you can use", f"chmod 600 {home.places.socket}")
+
+
+def test_a_socket_that_can_not_be_used_is_told_at_once(home: Home) -> None:
+    pid = home.start()
+    home.socket.chmod(0)
+    command = [*UNPRIVILEGED, POINTSMAN, "doctor", "--json"]
+    done = subprocess.run(command, env=home.environment, capture_output=True, text=True, timeout=20, check=False)
+    found = {finding["subject"]: finding for finding in json.loads(done.stdout) if not finding["ok"]}
+    assert found.keys() == {"socket", "daemon"}
+    assert found["socket"]["text"] == f"{home.socket} can't be used by you."
+    assert found["socket"]["remedy"] == f"Run `chmod 600 {home.socket}`."
+    assert f"(process {pid}), but you may not use its socket" in found["daemon"]["text"]
 
 
 @contextmanager

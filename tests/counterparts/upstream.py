@@ -15,13 +15,13 @@ from concurrent.futures import Future
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
-from typing import Any
+from typing import Any, Protocol
 from urllib.parse import urlsplit
 
 import pytest
 
 from tests.counterparts import scripts
-from tests.counterparts.scripts import Head, Pause, Reply, Step
+from tests.counterparts.scripts import Head, Pause, Step
 
 
 @dataclass(frozen=True)
@@ -50,6 +50,14 @@ class Request:
         return next((value for key, value in self.headers if key == name.lower()), None)
 
 
+class Script(Protocol):
+    """An answer: a `Reply`, or whatever else has steps."""
+
+    def steps(self) -> Iterator[Step]:
+        """What to do, one after another; those to come may depend on what has happened meanwhile."""
+        ...
+
+
 class Upstream:
     """The server's scripts and memory.
 
@@ -61,10 +69,10 @@ class Upstream:
         self.base_url = ""
         self.requests: list[Request] = []
         self._closed: dict[int, float] = {}
-        self._scripts: dict[str, list[Reply]] = {}
+        self._scripts: dict[str, list[Script]] = {}
         self._changed = threading.Condition()
 
-    def script(self, path: str, *replies: Reply) -> None:
+    def script(self, path: str, *replies: Script) -> None:
         """Answer the requests to `path`, e.g. `/v1/messages`, with these in turn; the last one stays."""
         with self._changed:
             self._scripts[path] = list(replies)
@@ -166,13 +174,18 @@ class _Connection(asyncio.Protocol):
         self._playing = asyncio.get_running_loop().create_task(self._play(steps))
 
     async def _play(self, steps: Iterator[Step]) -> None:
+        clock = asyncio.get_running_loop().time
+        due = clock()  # pauses add up by the clock, however long writing takes: 500 events a second are 500
         for step in steps:
-            await self._may_write.wait()
+            if not self._may_write.is_set():
+                await self._may_write.wait()
+                due = clock()  # a client that stopped reading is not sent all that it has missed at once
             match step:
                 case Head():
                     self._transport.write(_head(step))
                 case Pause():
-                    await asyncio.sleep(step.seconds)
+                    due += step.seconds
+                    await asyncio.sleep(due - clock())
                 case bytes():
                     self._transport.write(b"%x\r\n%b\r\n" % (len(step), step))
                     await asyncio.sleep(0)  # the others' turn, and ours to see that the client has gone

@@ -1,6 +1,6 @@
 -- nvim --clean -l api_check.lua DIR...   Poor man's type check when no LuaLS is at hand:
 --  1. every file parses;  2. every `vim.a.b.c` it names exists in THIS Neovim (run it per version);
---  3. none of them is marked @deprecated in the runtime;  4. help tags build and vimdoc parses.
+--  3. none of them is marked @deprecated in the runtime;  4. help tags build, links lead somewhere, vimdoc parses.
 local bad = 0
 local function fail(...)
   bad = bad + 1
@@ -69,6 +69,16 @@ local function check(path)
     end
   end
 end
+---@param folder string
+---@return table<string, true>
+local function tags(folder)
+  local found = {}
+  for line in vim.gsplit(src(folder .. '/tags'), '\n') do
+    found[line:match('^[^\t]*')] = true
+  end
+  return found
+end
+
 for i = 1, #arg do
   for _, f in ipairs(vim.fn.globpath(arg[i], '**/*.lua', true, true)) do
     check(f)
@@ -79,7 +89,13 @@ for i = 1, #arg do
     if not ok then
       fail('%s', err)
     end
+    local own, others = tags(doc), tags(vim.env.VIMRUNTIME .. '/doc')
     for _, f in ipairs(vim.fn.globpath(doc, '*.txt', true, true)) do
+      for link in src(f):gmatch('|([^|%s]+)|') do
+        if not own[link] and not others[link] then
+          fail('%s: |%s| leads nowhere', f, link)
+        end
+      end
       local root = vim.treesitter.get_string_parser(src(f), 'vimdoc'):parse()[1]:root()
       if root:has_error() then
         fail('%s: vimdoc syntax error', f)

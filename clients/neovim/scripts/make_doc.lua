@@ -74,7 +74,7 @@ local function introduction()
   )
   put()
   wrap(
-    'It needs Neovim 0.11, the program `pointsman`, and nothing else. There is no setup(): put the folder `clients/neovim` on the |runtimepath|, then:',
+    "It needs Neovim 0.11, the program `pointsman`, and nothing else. There is no setup(): put the folder `clients/neovim` on the |'runtimepath'|, then:",
     0
   )
   code({ ':Pointsman model', ':Pointsman chat how do I leave this editor?' }, 'vim')
@@ -206,9 +206,12 @@ local function functions()
     '  provider = function()',
     "    return (require('pointsman').statusline():gsub('%%', '%%%%'))",
     '  end,',
-    "  update = { 'User', pattern = 'Pointsman*' },",
     '}',
   })
+  wrap(
+    'None of them has to be told when to look: the statusline is drawn anew whenever something changes, and each second while a temporary session lasts.',
+    0
+  )
 end
 
 local function events()

@@ -43,7 +43,7 @@ Check = Callable[[Places], Iterator[Finding]]
 def examine(environment: Mapping[str, str]) -> list[Finding]:
     """Every finding, in the order in which one thing depends on the next."""
     where = places(environment)
-    checks: tuple[Check, ...] = (_folder, _lock, _socket, _answer, _state, _vault, _log, _plugins_and_configuration)
+    checks: tuple[Check, ...] = (_folder, _lock, _socket, _answer, _state, _log, _plugins_and_configuration)
     return [finding for check in checks for finding in _findings(check, where)]
 
 
@@ -104,7 +104,12 @@ def _socket(where: Places) -> Iterator[Finding]:
     except OSError as error:
         yield Finding("socket", False, f"{info.endpoint} can't be found: {error.strerror}.", "Run `pointsman restart`.")
         return
-    if not stat.S_ISSOCK(facts.st_mode) or facts.st_uid != os.geteuid() or facts.st_mode & 0o077:
+    if facts.st_uid != os.geteuid() and os.geteuid() != 0:
+        text = f"{info.endpoint} belongs to another user, who has started the daemon of this data."
+        yield Finding("socket", False, text, f"End process {info.pid} as that user, and start it as yourself.")
+    elif not os.access(info.endpoint, os.R_OK | os.W_OK):
+        yield Finding("socket", False, f"{info.endpoint} can't be used by you.", f"Run `chmod 600 {info.endpoint}`.")
+    elif not stat.S_ISSOCK(facts.st_mode) or facts.st_uid != os.geteuid() or facts.st_mode & 0o077:
         text = f"{info.endpoint} is not a socket that only you can use."
         yield Finding("socket", False, text, f"Run `chmod 600 {info.endpoint}`, or `pointsman restart`.")
     else:
@@ -118,6 +123,7 @@ def _answer(where: Places) -> Iterator[Finding]:
         with Client(may_start=False) as client:
             version = str(client.hello["version"])
             status = client.call("pointsman/status")
+            vault = list(_vault(client))
     except (EndpointError, CallFailed) as error:
         yield Finding("daemon", False, error.message, error.advice)
         return
@@ -126,6 +132,7 @@ def _answer(where: Places) -> Iterator[Finding]:
     else:
         yield Finding("version", True, f"Daemon and command line are both {VERSION}.")
     yield Finding("daemon", True, f"It answers; {len(status['clients']) - 1} other clients are connected.")
+    yield from vault
 
 
 def _state(where: Places) -> Iterator[Finding]:
@@ -133,14 +140,11 @@ def _state(where: Places) -> Iterator[Finding]:
         yield Finding("state", False, what_was_lost(aside), f"Delete {aside} when you miss nothing any more.")
 
 
-def _vault(where: Places) -> Iterator[Finding]:
-    if "POINTSMAN_ENDPOINT" not in os.environ and not (is_held(where) and read_lock(where)):
-        return
+def _vault(client: Client) -> Iterator[Finding]:
     try:
-        with Client(may_start=False) as client:
-            status = client.call("pointsman/vaultStatus")
-    except (EndpointError, CallFailed):
-        return  # what is wrong with the daemon has been told; an older one does not know the method
+        status = client.call("pointsman/vaultStatus")
+    except CallFailed:
+        return  # an older daemon does not know the method
     if error := status.get("error"):
         yield Finding("vault", False, error["message"], error["advice"])
         return

@@ -175,6 +175,8 @@ def _find(where: Places, environment: Mapping[str, str], may_start: bool, until:
             except (OSError, ValueError) as problem:
                 if info.host != this_host():
                     raise _other_host(where, info) from problem
+                if isinstance(problem, PermissionError):  # waiting opens no door
+                    raise _forbidden(info) from problem
         if not is_held(where):
             if not may_start:
                 raise EndpointError(
@@ -251,6 +253,14 @@ def _unreachable(what: str, named: str | None = None) -> EndpointError:
             "See to the other end of that socket, or unset POINTSMAN_ENDPOINT to use this machine's daemon.",
         )
     return EndpointError("DaemonUnreachable", f"The Pointsman daemon {what}.", "Run `pointsman restart`.")
+
+
+def _forbidden(info: LockInfo) -> EndpointError:
+    return EndpointError(
+        "DaemonUnreachable",
+        f"The Pointsman daemon runs (process {info.pid}), but you may not use its socket {info.endpoint}.",
+        f"If the socket is yours, run `chmod 600 {info.endpoint}`; else end that process as the user who started it.",
+    )
 
 
 def _wont_start(what: str, places: Places) -> EndpointError:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import threading
 
 from tests.counterparts.oidc import Browser, Oidc
@@ -38,12 +39,12 @@ def test_completion(neovim: Open) -> None:
     vim = neovim()
     assert completed(vim, "Pointsman mo") == ["model"]
     assert len(completed(vim, "Pointsman ")) == 16
-    vim.connect()
     assert "echo:slow" in completed(vim, "Pointsman model ec")
     assert completed(vim, "Pointsman model echo:slow w") == ["window", "workspace"]
+    assert completed(vim, "Pointsman explain echo:slow ") == []
     assert "echo" in completed(vim, "Pointsman! key ec")
     vim.command("Pointsman nonsense")
-    assert "there is no “:Pointsman nonsense”" in vim.told[-1]
+    assert "There is no “:Pointsman nonsense”." in vim.told[-1]
 
 
 def test_the_picker_shows_what_matters(neovim: Open) -> None:
@@ -80,7 +81,9 @@ def test_sheets(neovim: Open) -> None:
     assert "1. echo:slow" in shown(vim, "Who would be asked")
     vim.command("close")
     vim.command("Pointsman usage")
-    vim.until("#_G.told > 0 or vim.api.nvim_win_get_config(0).title")
+    assert "in all" in shown(vim, "Usage since")
+    vim.command("Pointsman usage today banana")
+    assert vim.until_told("banana").endswith("There is day, model, provider, account, client and workspace.")
 
 
 def test_config_is_opened_and_its_mistakes_stand_on_their_lines(neovim: Open, home: Home) -> None:
@@ -116,6 +119,16 @@ def test_the_log_and_a_new_connection(neovim: Open, home: Home) -> None:
     assert home.pid != pid
 
 
+def test_no_secret_is_asked_for_in_vain(neovim: Open) -> None:
+    vim = neovim()
+    vim.lua("vim.fn.inputsecret = function() error('asked') end")
+    for number, command in enumerate(("key", "try", "login"), start=1):
+        vim.command(f"Pointsman {command} nosuch")
+        assert "There is no provider “nosuch”. :Pointsman! providers lists" in vim.until(f"_G.told[{number}]")
+    vim.command("Pointsman try corp soon")
+    vim.until_told("“soon” is no number of minutes.")
+
+
 def test_a_key_goes_in_and_never_comes_out(neovim: Open, home: Home, upstream: Upstream) -> None:
     home.configure(provider("corp", upstream.base_url, *KEYED))
     home.environment["POINTSMAN_VAULT_KEY"] = "a" * 43 + "="
@@ -133,16 +146,21 @@ def test_a_key_goes_in_and_never_comes_out(neovim: Open, home: Home, upstream: U
 def test_a_key_for_a_while(neovim: Open, home: Home, upstream: Upstream) -> None:
     home.configure('default = "corp:count:3"\n' + provider("corp", upstream.base_url, *KEYED))
     vim = neovim()
-    vim.lua("""_G.ended = {}; vim.api.nvim_create_autocmd('User', { pattern = 'PointsmanSessionExpired',
-      callback = function(event) table.insert(_G.ended, event.data) end })""")
     types(vim, "sk-trial-0123456789")
-    vim.command("Pointsman try corp 0.05")
-    vim.until_told("corp is asked with")
-    vim.until("require('pointsman').statusline():find('⏱ %d s')")
+    vim.command("Pointsman try corp")
+    vim.until_told("for 1 h 0 min.")
+    first = vim.until("require('pointsman').statusline():match('⏱ (.+)')")
+    vim.lua("_G.first = ...", first)
+    assert re.fullmatch(r"(1 h 0 min|59 min \d\d s)", first)
+    vim.until("require('pointsman').statusline():match('⏱ (.+)') ~= _G.first")
     vim.command("Pointsman chat hello")
     vim.until_answered()
     assert "temporary" in vim.footers()
-    ended = vim.until("_G.ended[1]")
+    assert upstream.request(-1).header("authorization") == "Bearer sk-trial-0123456789"
+    vim.command("Pointsman! try")
+    vim.until_told("The temporary session of corp")
+    vim.command("Pointsman try corp 0.02")
+    ended = vim.until_heard("SessionExpired", 2)
     assert (ended["reason"], ended["provider"]) == ("expired", "corp")
     vim.until("not require('pointsman').statusline():find('⏱')")
     vim.command("Pointsman! try")

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import os
-import signal
 from pathlib import Path
+
+import pytest
 
 from tests.editors.neovim.conftest import Figures, Open
 from tests.editors.neovim.kit import Neovim
-from tests.living import Home
+from tests.living import UNPRIVILEGED, Home
 
+LUALINE = Path(__file__).parents[2] / ".programs" / "neovim" / "usr" / "share" / "nvim-lualine"
 WINDOW = "return require('pointsman.connection').server.windowId"
 
 
@@ -57,6 +59,18 @@ def test_the_statusline_connects_by_itself_and_costs_nothing(neovim: Open, figur
     assert spent < 0.2
 
 
+@pytest.mark.skipif(not LUALINE.exists() and "CI" not in os.environ, reason="`make .neovim` brings lualine")
+def test_lualine_shows_a_choice_at_once(neovim: Open) -> None:
+    vim, other = neovim("a", "--cmd", f"set rtp^={LUALINE}"), neovim("b")
+    vim.attach_screen()
+    vim.lua("""require('lualine').setup({ options = { icons_enabled = false, refresh = { statusline = 1e6 } },
+      sections = { lualine_x = { 'pointsman' } } })""")
+    vim.until_drawn("◆ Echo (offline) · echo ")
+    other.connect()
+    other.command("Pointsman model echo:100%fast global")
+    vim.until_drawn("◆ Echo (offline) · 100%fast ")
+
+
 def test_no_program(neovim: Open) -> None:
     vim = neovim(PATH="/usr/bin:/bin")
     vim.command("Pointsman status")
@@ -92,6 +106,14 @@ def test_health_finds_a_socket_that_others_can_use(neovim: Open, home: Home) -> 
     assert "chmod 600" in text
 
 
+def test_health_finds_a_socket_that_you_can_not_use(neovim: Open, home: Home) -> None:
+    home.start()
+    home.socket.chmod(0)
+    text = health(neovim(before=UNPRIVILEGED))
+    assert f"ERROR socket: {home.socket} can't be used by you." in text, text
+    assert f"Run `chmod 600 {home.socket}`." in text, text
+
+
 def test_health_finds_an_old_daemon(neovim: Open, home: Home) -> None:
     home.may_complain = True
     with home.serving('pointsman.endpoint.VERSION = "0.0.1"', 'pointsman.rpc.methods.daemon.VERSION = "0.0.1"'):
@@ -100,42 +122,15 @@ def test_health_finds_an_old_daemon(neovim: Open, home: Home) -> None:
     assert "0.0.1" in text
 
 
-def test_requests_of_a_dead_daemon_are_answered(neovim: Open, home: Home) -> None:
-    home.may_complain = True
-    vim = neovim()
-    vim.connect()
-    os.kill(home.pid, signal.SIGSTOP)
-    pid = home.pid
-    vim.lua("""_G.failures = {}
-      for _ = 1, 5 do
-        require('pointsman.connection').request('status', nil, function(err)
-          table.insert(_G.failures, err.data.message)
-        end)
-      end""")
-    os.kill(pid, signal.SIGKILL)
-    vim.until("#_G.failures == 5")
-    vim.until("require('pointsman.connection').client ~= nil")
-    assert home.pid != pid
-    vim.command("Pointsman status")
-    vim.until("vim.fn.search('daemon', 'nw') > 0")
-
-
 def test_other_plugins_are_told(neovim: Open, home: Home) -> None:
     vim, other = neovim("a"), neovim("b")
-    vim.lua("""_G.heard = {}
-      vim.api.nvim_create_autocmd('User', { pattern = 'Pointsman*', callback = function(event)
-        table.insert(_G.heard, { event.match, event.data })
-      end })""")
     vim.connect()
+    assert vim.until_heard("ModelChanged")["selection"]["model"] == "echo:echo"
     other.command("Pointsman chat hello from b")
     other.until_answered()
+    assert vim.until_heard("ChatStarted")["title"] == "hello from b"
+    assert vim.until_heard("ChatFinished")["reason"] == "end"
     home.configure('default = "echo:slow"\n[providers.new]\nbase_url = "http://127.0.0.1:9/v1"\n')
-    vim.until("vim.iter(_G.heard):any(function(one) return one[1] == 'PointsmanProvidersChanged' end)")
-    vim.until("require('pointsman').selection().model == 'echo:slow'")
-    heard = vim.lua("return _G.heard")
-    assert heard[0][0] == "PointsmanModelChanged"
-    by_name = dict(heard)
-    assert by_name["PointsmanChatStarted"]["title"] == "hello from b"
-    assert by_name["PointsmanChatFinished"]["reason"] == "end"
-    assert by_name["PointsmanProvidersChanged"]["added"] == ["new"]
-    assert by_name["PointsmanModelChanged"]["selection"]["model"] == "echo:slow"
+    assert vim.until_heard("ProvidersChanged")["added"] == ["new"]
+    changed = vim.until_heard("ModelChanged", 2)
+    assert (changed["before"]["model"], changed["selection"]["model"]) == ("echo:echo", "echo:slow")

@@ -33,6 +33,7 @@ def call(index: int, arguments: str, **more: str) -> dict[str, Any]:
     return {"type": "toolCall", "index": index, "arguments": arguments, **more}
 
 
+STEP = "Wait. `:Pointsman model` lists the others."
 ERROR = {"code": "RateLimited", "message": "Too many requests", "advice": "Wait.", "retryable": True}
 ASKS = {"type": "finished", "reason": "toolCalls"}
 FAILED = {"type": "finished", "reason": "error", "error": ERROR}
@@ -53,11 +54,11 @@ CASES = {
     ),
     "none answers": (
         [{"type": "attemptFailed", "model": "m", "error": ERROR}, FAILED],
-        ["**No answer.** Too many requests. Wait."],
+        [f"**No answer.** Too many requests. {STEP}"],
     ),
     "broken off": (
         [text("ha"), {"type": "finished", "reason": "interrupted", "error": ERROR, "resume": ["n", "o"]}],
-        ["ha", "", "**The answer broke off.** Too many requests. Wait.", "", "*Could go on:* `n`, `o`"],
+        ["ha", "", f"**The answer broke off.** Too many requests. {STEP}", "", "*Could go on:* `n`, `o`"],
     ),
     "what is new": ([text("a"), {"type": "tomorrow"}, text("b")], ["ab"]),
 }  # fmt: skip

@@ -62,7 +62,7 @@ M.table = {
   usage = {
     usage = '[{since}] [{by}]',
     text = {
-      'Sums up what chats took and cost: {since} `7d`, `today`, `month` …, {by} `day`, `model`, `provider` …',
+      'Sums up what chats took and cost: {since} `7d`, `today`, `month` …, {by} `day`, `model`, `provider`, `account`, `client` or `workspace`.',
       'Needs a daemon that keeps a record of it.',
     },
     from = 'look',
@@ -131,7 +131,7 @@ function M.run(arguments)
   local known = M.table[name]
   if not known then
     return require('pointsman.say').tell(
-      ('there is no “:Pointsman %s”. There is: %s'):format(name, table.concat(M.names(), ' ')),
+      ('There is no “:Pointsman %s”. There is: %s.'):format(name, table.concat(M.names(), ', ')),
       vim.log.levels.ERROR
     )
   end

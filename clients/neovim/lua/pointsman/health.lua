@@ -4,15 +4,21 @@ local M = {}
 
 local health = vim.health
 
+local WITHIN = 30 -- seconds; a daemon that does not answer is given five
+
 ---@param command string[]
----@return vim.SystemCompleted?
+---@return vim.SystemCompleted? done
+---@return string? complaint
 local function run(command)
   local ok, process = pcall(vim.system, command, { text = true })
   if not ok then
-    return nil
+    return nil, tostring(process)
   end
-  local done = process:wait(10000)
-  return done.code ~= 124 and done or nil
+  local done = process:wait(WITHIN * 1000)
+  if done.code == 124 then
+    return nil, ('It gave no answer in %d seconds.'):format(WITHIN)
+  end
+  return done, vim.trim(done.stderr)
 end
 
 ---@return string? program
@@ -26,12 +32,9 @@ local function look_for_program()
     })
     return nil
   end
-  local done = run({ path, '--version' })
+  local done, complaint = run({ path, '--version' })
   if not done or done.code ~= 0 then
-    health.error(
-      ('`%s` does not run'):format(path),
-      done and vim.trim(done.stderr) or 'It gave no answer in 10 seconds.'
-    )
+    health.error(('`%s` does not run'):format(path), complaint)
     return nil
   end
   health.ok(('program: %s (%s)'):format(path, vim.trim(done.stdout)))
@@ -41,12 +44,11 @@ end
 ---What `pointsman doctor` finds: folder, lock, socket, daemon, vault, configuration.
 ---@param program string
 local function ask_doctor(program)
-  local done = run({ program, 'doctor', '--json' })
+  local done, complaint = run({ program, 'doctor', '--json' })
   local ok, findings = pcall(vim.json.decode, done and done.stdout or '')
   if not ok or type(findings) ~= 'table' then
-    return health.warn('`pointsman doctor` says nothing', done and vim.trim(done.stderr) or nil)
+    return health.error('`pointsman doctor` found nothing out', complaint)
   end
-  findings = findings.findings or findings
   for _, finding in ipairs(findings) do
     local text = ('%s: %s'):format(finding.subject, finding.text)
     if finding.ok then

@@ -20,40 +20,68 @@ function M.stop(text)
   return text:find('[%.!?…:]$') and text or (text .. '.')
 end
 
----What a next step is called here, by what the daemon calls it: its methods, and its command line.
+---What a next step is called here, by what the daemon calls it: its methods, its command line, and fields of its replies.
 M.here = {
-  ['pointsman/attachChat'] = 'attach',
-  ['pointsman/createSession'] = 'try',
-  ['pointsman/currentModel'] = 'status',
-  ['pointsman/getProvider'] = 'config',
-  ['pointsman/listChats'] = 'attach',
-  ['pointsman/listKeys'] = 'providers',
-  ['pointsman/listModels'] = 'model',
-  ['pointsman/listProviders'] = 'providers',
-  ['pointsman/setKey'] = 'key',
-  ['pointsman/signIn'] = 'login',
-  ['pointsman/switchModel'] = 'model',
-  ['pointsman log'] = 'log',
-  ['pointsman login'] = 'login',
-  ['pointsman models'] = 'model',
-  ['pointsman providers'] = 'providers',
-  ['pointsman restart'] = 'restart!',
-  ['pointsman status'] = 'status',
-  ['pointsman try'] = 'try',
-  ['pointsman use'] = 'model',
+  ['pointsman/attachChat'] = ':Pointsman attach',
+  ['pointsman/createSession'] = ':Pointsman try',
+  ['pointsman/currentModel'] = ':Pointsman status',
+  ['pointsman/getProvider'] = ':Pointsman config',
+  ['pointsman/listChats'] = ':Pointsman attach',
+  ['pointsman/listKeys'] = ':Pointsman providers',
+  ['pointsman/listModels'] = ':Pointsman model',
+  ['pointsman/listProviders'] = ':Pointsman providers',
+  ['pointsman/setKey'] = ':Pointsman key',
+  ['pointsman/signIn'] = ':Pointsman login',
+  ['pointsman/switchModel'] = ':Pointsman model',
+  ['pointsman config check'] = ':checkhealth pointsman',
+  ['pointsman doctor'] = ':checkhealth pointsman',
+  ['pointsman keys'] = ':Pointsman providers',
+  ['pointsman keys add'] = ':Pointsman key',
+  ['pointsman keys remove'] = ':Pointsman! key',
+  ['pointsman log'] = ':Pointsman log',
+  ['pointsman login'] = ':Pointsman login',
+  ['pointsman login … --device'] = ':Pointsman! login',
+  ['pointsman logout'] = ':Pointsman logout',
+  ['pointsman models'] = ':Pointsman model',
+  ['pointsman providers'] = ':Pointsman providers',
+  ['pointsman restart'] = ':Pointsman! restart',
+  ['pointsman status'] = ':Pointsman status',
+  ['pointsman try'] = ':Pointsman try',
+  ['pointsman use'] = ':Pointsman model',
 }
+
+---What to type where the daemon's own advice names nothing that can be typed here. `%s` is the provider.
+M.steps = {
+  InvalidKey = '`:Pointsman key %s` takes another key.',
+  Overloaded = '`:Pointsman model` lists the others.',
+  QuotaExhausted = '`:Pointsman model` lists the others.',
+  RateLimited = '`:Pointsman model` lists the others.',
+}
+
+---A name by what it is called here, with what stands behind it.
+---@param name string
+---@return string?
+local function as_here(name)
+  local parts = vim.split(name, ' ')
+  for last = #parts, 1, -1 do
+    local here = M.here[table.concat(parts, ' ', 1, last)]
+    if here then
+      return ('`%s`'):format(table.concat({ here, unpack(parts, last + 1) }, ' '))
+    end
+  end
+end
 
 ---The next step, by the names that it has in this editor.
 ---@param data pointsman.ErrorData
 ---@return string
 function M.advice(data)
-  local text = (data.advice or ''):gsub('`([^`]+)`', function(name)
-    local command, rest = name:match('^(pointsman%s%S+)(.*)$')
-    local here = M.here[name] or M.here[command]
-    return here and ('`:Pointsman %s%s`'):format(here, M.here[name] and '' or rest)
-  end)
+  local text = (data.advice or ''):gsub('named in `resume`', 'named below'):gsub('`([^`]+)`', as_here)
   if data.retryAfter and not text:find('%d+ s') then
     text = text .. (' It can be asked again in %s.'):format(M.duration(data.retryAfter))
+  end
+  local step = M.steps[data.code]
+  if step and not text:find('`:') then
+    text = text .. ' ' .. step:format(data.provider or '')
   end
   return vim.trim(text)
 end

@@ -16,6 +16,7 @@ local api = vim.api
 ---@field row integer line of the answer (from 1) up to which it is drawn
 ---@field column integer bytes of that line that are drawn
 ---@field footer? integer mark
+---@field turn integer how often an answer was opened
 ---@field fenced boolean whether the last line that was coloured is in a block of code
 ---@field folds table<integer, integer> number of a line → where its reasoning begins
 
@@ -38,7 +39,7 @@ function M.create(name)
   vim.treesitter.language.register('markdown', M.FILETYPE)
   vim.bo[buffer].filetype = M.FILETYPE
   pcall(vim.treesitter.start, buffer, 'markdown')
-  local view = { buffer = buffer, row = 1, column = 0, folds = {}, fenced = false }
+  local view = { buffer = buffer, row = 1, column = 0, folds = {}, fenced = false, turn = 0 }
   views[buffer] = view
   api.nvim_create_autocmd('BufWinEnter', {
     buffer = buffer,
@@ -195,6 +196,43 @@ local function colour(view, from, to)
   end
 end
 
+---Leaves the colours to treesitter again. It reads the blocks, then what is in those that are seen, and then it draws:
+---three steps, since all at once take longer than a key may wait, and its own steps let no key in between.
+---@param view pointsman.View
+local function colour_by_tree(view)
+  local ok, parser = pcall(vim.treesitter.get_parser, view.buffer, 'markdown')
+  if not ok or not parser then
+    return
+  end
+  local turn = view.turn
+  local steps = {
+    function()
+      parser:parse()
+    end,
+    function()
+      for _, window in ipairs(vim.fn.win_findbuf(view.buffer)) do
+        local below = vim.fn.line('w$', window) + 1 -- a line that does not fit is drawn as far as it does
+        parser:parse({ vim.fn.line('w0', window) - 1, below })
+      end
+    end,
+    function()
+      api.nvim_buf_clear_namespace(view.buffer, colours, 0, -1)
+      vim.treesitter.start(view.buffer, 'markdown')
+    end,
+  }
+  local function step(at)
+    vim.defer_fn(function()
+      if views[view.buffer] == view and view.turn == turn then
+        steps[at]()
+        if steps[at + 1] then
+          step(at + 1)
+        end
+      end
+    end, 1)
+  end
+  step(1)
+end
+
 ---Opens the place for an answer; from now on the buffer is the answer's, until `close`.
 ---@param view pointsman.View
 function M.open(view)
@@ -203,7 +241,9 @@ function M.open(view)
   view.first, view.row, view.column = api.nvim_buf_line_count(view.buffer) - 1, 1, 0
   view.footer, view.fenced = nil, false
   vim.bo[view.buffer].modifiable = false
+  view.turn = view.turn + 1
   pcall(vim.treesitter.stop, view.buffer)
+  api.nvim_buf_clear_namespace(view.buffer, colours, 0, -1)
   colour(view, 0, view.first)
   follow(view, those)
 end
@@ -267,8 +307,7 @@ function M.close(view)
     })
   end
   view.footer, view.labelled, view.foot = nil, nil, nil
-  api.nvim_buf_clear_namespace(view.buffer, colours, 0, -1)
-  pcall(vim.treesitter.start, view.buffer, 'markdown')
+  colour_by_tree(view)
 end
 
 ---Takes the last answer, and all below it, off the buffer again.

@@ -5,27 +5,23 @@ local words = require('pointsman.words')
 
 local M = {}
 
-local ids = {} ---@type string[] of providers, as they were last listed
-
----@param fits fun(provider: pointsman.ProviderInfo): boolean
----@return pointsman.ProviderInfo[]
-local function providers(fits)
-  local all = task.call('listProviders').providers
-  ids = vim.tbl_map(function(provider)
-    return provider.id
-  end, all)
-  return vim.tbl_filter(fits, all)
-end
-
 ---@param id? string
 ---@param prompt string
 ---@param fits fun(provider: pointsman.ProviderInfo): boolean
 ---@return string?
 local function provider(id, prompt, fits)
+  local all = task.call('listProviders').providers
   if id then
+    local known = vim.iter(all):any(function(each)
+      return each.id == id
+    end)
+    if not known then
+      local advice = ':Pointsman! providers lists all there are.'
+      error({ message = ('There is no provider “%s”.'):format(id), advice = advice }, 0)
+    end
     return id
   end
-  local found = providers(fits)
+  local found = vim.tbl_filter(fits, all)
   if #found == 0 then
     error({ message = 'No provider is asked that way.', advice = ':Pointsman! providers lists all there are.' }, 0)
   end
@@ -190,12 +186,15 @@ function M.try(arguments)
     local over = task.call('clearSession', { provider = id }) ---@type pointsman.ClearSessionResult
     return say.tell(('The temporary session of %s (%s) has ended.'):format(over.provider, over.account))
   end
+  local minutes = tonumber(arguments.words[2] or '60')
+  if not minutes or minutes <= 0 then
+    error({ message = ('“%s” is no number of minutes.'):format(arguments.words[2]), advice = '' }, 0)
+  end
   local id = provider(arguments.words[1], 'Try a key of which provider?', takes_keys)
   local key = id and hidden(('Key of %s for a while (not shown): '):format(id))
   if not id or not key then
     return
   end
-  local minutes = tonumber(arguments.words[2]) or 60
   local tried = task.call('testProvider', { provider = id, key = key }) ---@type pointsman.ProviderTestResult
   if not tried.ok then
     error(tried.error or { message = 'The key did not work.' }, 0)
@@ -208,23 +207,7 @@ end
 ---@param nth integer
 ---@return string[]
 function M.complete_provider(nth)
-  if nth > 1 then
-    return {}
-  end
-  local connection = require('pointsman.connection')
-  if connection.client and #ids == 0 then
-    local done = false
-    connection.request('listProviders', nil, function(err, result)
-      done = true
-      ids = vim.tbl_map(function(each)
-        return each.id
-      end, err and {} or result.providers)
-    end)
-    vim.wait(2000, function()
-      return done
-    end, 5)
-  end
-  return ids
+  return nth == 1 and require('pointsman.commands.names').of('providers') or {}
 end
 
 return M

@@ -126,21 +126,10 @@ function M.cancel(arguments)
   end
 end
 
+---@param nth integer
 ---@return string[]
-function M.complete_chat()
-  local ids, done = {}, false
-  if connection.client then
-    connection.request('listChats', nil, function(err, result)
-      done = true
-      for at, summary in ipairs(err and {} or result.chats) do
-        ids[at] = summary.chatId
-      end
-    end)
-    vim.wait(2000, function()
-      return done
-    end, 5)
-  end
-  return ids
+function M.complete_chat(nth)
+  return nth == 1 and require('pointsman.commands.names').of('chats') or {}
 end
 
 return M

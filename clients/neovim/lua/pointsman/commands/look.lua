@@ -80,10 +80,18 @@ function M.status()
   require('pointsman.sheet').show('Pointsman', words.columns(rows))
 end
 
+local SINCE = { 'today', 'week', 'month', 'year', '7d', 'all' }
+local BY = { 'day', 'model', 'provider', 'account', 'client', 'workspace' }
+
 ---@param arguments pointsman.Arguments
 function M.usage(arguments)
+  local by = arguments.words[2]
+  if by and not vim.list_contains(BY, by) then
+    local some = table.concat(BY, ', ', 1, #BY - 1) .. ' and ' .. BY[#BY]
+    error({ message = ('Nothing is summed up by “%s”.'):format(by), advice = ('There is %s.'):format(some) }, 0)
+  end
   local err, result = task.wait(function(resume)
-    connection.request('usage', { since = arguments.words[1], by = arguments.words[2] }, resume)
+    connection.request('usage', { since = arguments.words[1], by = by }, resume)
   end)
   if err and vim.tbl_get(err, 'data', 'code') == 'MethodNotFound' then
     return say.tell('This daemon keeps no record of what chats cost. Update Pointsman, then :Pointsman! restart.')
@@ -119,7 +127,7 @@ end
 ---@param nth integer
 ---@return string[]
 function M.complete_usage(nth)
-  return nth == 1 and { 'today', 'week', 'month', 'year', '7d', 'all' } or { 'day', 'model', 'provider', 'client' }
+  return nth == 1 and SINCE or nth == 2 and BY or {}
 end
 
 function M.config()

@@ -1,5 +1,4 @@
 -- `:Pointsman model` and `explain`: which model holds, and where a name leads.
-local connection = require('pointsman.connection')
 local say = require('pointsman.say')
 local state = require('pointsman.state')
 local task = require('pointsman.task')
@@ -8,7 +7,6 @@ local words = require('pointsman.words')
 local M = {}
 
 local SCOPES = { 'window', 'workspace', 'global' }
-local names = {} ---@type string[] of models, as they were last listed
 
 ---@class pointsman.Choice
 ---@field model pointsman.Model
@@ -21,12 +19,12 @@ local function choices()
   for _, provider in ipairs(task.call('listProviders').providers) do
     providers[provider.id] = provider
   end
-  local target = state.selection and state.selection.target
+  local target, listed_too = state.selection and state.selection.target, false
   for at, model in ipairs(task.call('listModels').models) do
     listed[at] = { model = model, provider = providers[model.provider], current = model.model == target }
-    names[at] = model.model
+    listed_too = listed_too or model.model == target
   end
-  if target and not vim.list_contains(names, target) then
+  if target and not listed_too then
     local model = { model = target, provider = state.selection.provider, id = target, name = target, capabilities = {} }
     table.insert(listed, { model = model, provider = providers[model.provider], current = true })
   end
@@ -157,24 +155,13 @@ function M.explain(arguments)
 end
 
 ---@param nth integer
+---@param name string of the subcommand
 ---@return string[]
-function M.complete_model(nth)
-  if nth > 1 then
-    return SCOPES
+function M.complete_model(nth, name)
+  if nth == 1 then
+    return require('pointsman.commands.names').of('models')
   end
-  if connection.client and #names == 0 then
-    local done = false
-    connection.request('listModels', nil, function(err, result)
-      done = true
-      for at, model in ipairs(err and {} or result.models) do
-        names[at] = model.model
-      end
-    end)
-    vim.wait(2000, function()
-      return done
-    end, 5)
-  end
-  return names
+  return nth == 2 and name == 'model' and SCOPES or {}
 end
 
 return M
