@@ -29,7 +29,7 @@ export function registerCommands(rooms: Rooms): vscode.Disposable {
     explainRoute: (model) => documents.explain(name(model)),
     addKey: (provider) => credentials.addKey(name(provider)),
     signIn: (provider) => credentials.signIn(name(provider)),
-    signOut: () => credentials.signOut(),
+    signOut: (provider) => credentials.signOut(name(provider)),
     tryKey: (provider) => credentials.tryKey(name(provider)),
     status: async () => page.show(),
     usage: async () => page.show("usage"),

@@ -10,6 +10,7 @@ import type { Picker } from "./picker";
 import type { ChatEvent, Message } from "./protocol";
 import { escaped } from "./status-text";
 import { receiptOf } from "./transcript";
+import { inLocalTime } from "./words";
 
 /** Characters of an attached file that go along. */
 const MOST_ATTACHED = 60_000;
@@ -69,7 +70,7 @@ export class Participant implements vscode.Disposable {
     const selection = wanted
       ? await this.picker.switchTo(wanted)
       : await this.connection.request("pointsman/currentModel", {});
-    stream.markdown(`**${escaped(selection.displayName)}**\n\n${escaped(selection.why)}`);
+    stream.markdown(`**${escaped(selection.displayName)}**\n\n${escaped(inLocalTime(selection.why))}`);
     stream.button({ command: "pointsman.switchModel", title: "Switch Model" });
     stream.button({ command: "pointsman.explainRoute", title: "Explain Route" });
   }

@@ -4,7 +4,7 @@ import type { State } from "./connection";
 import { accessOf, lookOf } from "./health";
 import type { Provider, View } from "./mirror";
 import type { Selection } from "./protocol";
-import { count, countdown, dollars, duration, secondsUntil } from "./words";
+import { count, countdown, dollars, duration, inLocalTime, secondsUntil } from "./words";
 
 export interface StatusInput {
   state: State;
@@ -115,7 +115,7 @@ function trialLeft(provider: Provider, now: number): string {
 }
 
 function tooltip(input: StatusInput, selection: Selection, provider: Provider | undefined, words: string): string {
-  const lines = [`**${escaped(selection.displayName)}**`, "", escaped(selection.why), ""];
+  const lines = [`**${escaped(selection.displayName)}**`, "", escaped(inLocalTime(selection.why)), ""];
   if (provider) {
     lines.push(`${escaped(provider.name)}: ${words || provider.state}, ${accessOf(provider)}`, "");
     for (const window of provider.windows ?? []) {

@@ -25,8 +25,9 @@ export async function run(): Promise<void> {
   const failures = await new Promise<number>((resolve) => mocha.run(resolve));
   const report = process.env.POINTSMAN_HOST_REPORT;
   if (report) {
-    const { writeFileSync } = await import("node:fs");
-    writeFileSync(report, JSON.stringify({ vscode: vscode.version, failures, lines }));
+    const { renameSync, writeFileSync } = await import("node:fs");
+    writeFileSync(`${report}.part`, JSON.stringify({ vscode: vscode.version, failures, lines }));
+    renameSync(`${report}.part`, report); // whoever waits for it never sees half of it
   }
   if (failures) {
     throw new Error(lines.join("\n"));
