@@ -161,7 +161,7 @@ export class Credentials implements vscode.Disposable {
     id: string | undefined,
   ): Promise<Provider | undefined> {
     await this.mirror.loaded();
-    const known = this.mirror.provider(id);
+    const known = this.mirror.provider(id) ?? this.named(id);
     if (known) {
       return known;
     }
@@ -178,6 +178,11 @@ export class Credentials implements vscode.Disposable {
     }));
     const picked = await vscode.window.showQuickPick(items, { title, matchOnDescription: true, placeHolder: title });
     return picked?.provider;
+  }
+
+  /** A provider by the name that people read. */
+  private named(name = ""): Provider | undefined {
+    return this.mirror.view.providers.find((provider) => provider.name.toLowerCase() === name.toLowerCase());
   }
 
   private async chooseAccount(accounts: readonly AccountInfo[]): Promise<AccountInfo | undefined> {

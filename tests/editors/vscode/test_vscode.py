@@ -5,6 +5,8 @@ All of it is installed by the first test from Debian and npm; `POINTSMAN_VSCODE_
 
 from __future__ import annotations
 
+import json
+import time
 from pathlib import Path
 from typing import Any
 
@@ -13,12 +15,15 @@ import pytest
 from tests.counterparts.aimock import AImock
 from tests.counterparts.llama import serving
 from tests.counterparts.oidc import Oidc
+from tests.counterparts.scripts import error, models
+from tests.counterparts.upstream import Upstream
 from tests.editors.neovim.kit import Neovim, binary
 from tests.editors.vscode.kit import CLIENT, Built, Play
 from tests.living import Home, provider
 
 pytestmark = pytest.mark.timeout(900)
 
+_NO_KEY = 'auth = { scheme = "none" }'
 NEVER_ENDING = dict.fromkeys(["<|im_end|>", "<|end|>", "<|begin|>", "<|im_start|>", "<tool_call>"], -50.0)
 """What a model of random weights has to be kept from, so that there is something to stop."""
 
@@ -38,37 +43,40 @@ def test_the_bundle_is_small(built: Built) -> None:
 
 
 def test_a_choice_here_is_seen_everywhere_and_one_elsewhere_is_seen_here_within_200_ms(
-    play: Play, home: Home, tmp_path: Path
+    play: Play, home: Home, aimock: AImock, tmp_path: Path
 ) -> None:
+    home.configure(_mock(aimock))
     at = str(tmp_path / "n.sock")
     neovim = Neovim(home, "neovim", ["--listen", at])
     try:
         neovim.connect()
-        seen = play("switch", neovim=str(binary()), neovimAt=at)
+        seen = play("switch", neighbour=True, neovim=str(binary()), neovimAt=at)
     finally:
         neovim.quit()
     assert seen["heardBySecond"] == "Echo (offline) · slow"
     assert max(seen["delays"]) < 200
     assert seen["byNeovim"] < 1000, "with the start of a program that tells Neovim"
     assert "slow" in seen["neovim"][0]
-    assert "echo" in seen["neovim"][1]
+    assert "any" in seen["neovim"][1]
     assert seen["model"] == "Pointsman (current)"
-    assert seen["asked"] == ["slow", "echo"], "who answered in VS Code's chat"
+    assert seen["asked"] == ["echo:echo", "mock:any"], "who answered in VS Code's chat"
 
 
-def _chat_providers(aimock: AImock, llama: str, model: str) -> str:
+def _mock(aimock: AImock) -> str:
     able = 'features = ["streaming", "tools", "images"]\ndefault_model = "any"\nmodels = ["any"]\nmax_retries = 0'
-    none = 'auth = { scheme = "none" }'
-    return provider("mock", aimock.base_url, none, able) + provider(
-        "tiny", llama, none, f'default_model = "{model}"\nfeatures = ["streaming", "tools"]'
-    )
+    return provider("mock", aimock.base_url, _NO_KEY, able)
 
 
 def test_vs_codes_own_chat_streams_calls_a_tool_is_cancelled_and_says_why_it_failed(
-    play: Play, home: Home, aimock: AImock, tmp_path: Path
+    play: Play, home: Home, aimock: AImock, upstream: Upstream, tmp_path: Path
 ) -> None:
     with serving(tmp_path, bias=NEVER_ENDING) as llama:
-        home.configure(_chat_providers(aimock, llama.base_url, llama.model))
+        tiny = f'default_model = "{llama.model}"\nfeatures = ["streaming", "tools"]'
+        home.configure(
+            _mock(aimock)
+            + provider("tiny", llama.base_url, _NO_KEY, tiny)
+            + provider("dripping", upstream.base_url, _NO_KEY, 'features = ["streaming", "tools"]')
+        )
         seen = play("chat-view", neighbour=True, llama=llama.base_url, llamaModel=llama.model)
     assert "This is aimock" in seen["hello"]
     assert seen["pieces"] > 3, "it came in pieces"
@@ -76,8 +84,12 @@ def test_vs_codes_own_chat_streams_calls_a_tool_is_cancelled_and_says_why_it_fai
     for said in (seen["refused"], seen["limited"]):
         assert "mock" in said.lower(), "it says who refused"
         assert "processTicks" not in said and ".js:" not in said, "no stack for a person"
-    assert seen["cancelled"] < 2000
+    assert any('"data:image/png;base64,iVBOR' in json.dumps(entry["body"]) for entry in aimock.journal())
     assert seen["ended"]["reason"] == "cancelled"
+    asked = [number for number, request in enumerate(upstream.requests) if b"count for me" in request.body]
+    closed = upstream.closed_at(asked[-1]) + time.time() - time.monotonic()
+    assert 0 < closed - seen["stopped"] / 1000 < 2, "the provider's connection was closed when the chat was stopped"
+    assert seen["cancelled"] < 2000, "llama.cpp stopped computing"
     assert seen["upstream"]["reason"] == "cancelled"
 
 
@@ -150,3 +162,48 @@ def test_in_restricted_mode_all_works_but_the_folders_own_file(play: Play) -> No
     seen = play("restricted")
     assert seen["restricted"] == 1
     assert "Choose a model" in seen["status"], "the folder's default is not taken"
+
+
+def test_a_key_is_refused_typed_again_and_used_and_another_is_tried(play: Play, home: Home, upstream: Upstream) -> None:
+    lines = ['auth = { scheme = "bearer", env = "SHOP_KEY" }', 'default_model = "count:3"', 'models = ["count:3"]']
+    prices = 'prices."count:3" = { input = 1000.0, output = 2000.0 }'
+    home.configure(provider("shop", upstream.base_url, 'name = "Shop"', *lines, prices))
+    upstream.script("/v1/models", error(401, "That key is not one of ours"), models())
+    seen = play("keys")
+    assert "That key is not one of ours" in seen["refused"]
+    assert "Enter Again" in seen["refused"]
+    assert "The key for Shop" in seen["saved"]
+    assert "0 1 2" in seen["answer"]
+    assert "$0.009" in seen["answer"], "3 tokens in at $1,000 a million, 3 out at $2,000"
+    assert "Cost by day" in seen["usage"]
+    assert "count:3" in seen["usage"]
+    assert "1 chat, $0.009." in seen["usage"]
+    assert "1 key" in seen["providers"]
+    assert "asks OpenRouter" in seen["tried"]
+    assert seen["sessions"] == 1
+    assert "Explain Route" in seen["unknown"] or "Choose a Model" in seen["unknown"], "what helps stands below it"
+    assert seen["files"] is None, "VS Code has written no key into any file"
+    assert not {"sk-wrong-0000", "sk-right-1111"} & set(str(seen).split()), "nor shown one"
+
+
+def test_a_mistake_in_the_configuration_stands_on_its_line(play: Play) -> None:
+    seen = play("configuration")
+    assert "alliases" in seen["said"]
+    assert "Pointsman" in seen["said"]
+
+
+@pytest.mark.parametrize("theme", ["Default Light Modern", "Default High Contrast"])
+def test_without_a_mouse_and_without_sight(play: Play, theme: str) -> None:
+    seen = play("barriers", theme=theme)
+    assert seen["labels"] == [
+        "Pointsman: No model is chosen. Choose one.",
+        "Pointsman: slow · Echo (offline). Switch model.",
+    ]
+    assert all(seen["buttons"]), "each button of the list has a name"
+    assert all(row and "$(" not in row for row in seen["rows"])
+    assert seen["violations"] == []
+    assert seen["outline"][0] == "Echo (offline) · slow"
+    assert seen["order"][:3] == ["Switch model", "Open configuration", "Show log"]
+    assert seen["order"][3] == seen["order"][4] == "Test connection: Echo (offline)", "the focus stays"
+    assert seen["tested"].startswith("It works")
+    assert len(seen["walkthrough"]) >= 4

@@ -117,7 +117,7 @@ function declare(): void {
       assert.equal(chats[0]?.reason, "cancelled");
     });
 
-    it("says by its code what kind of error it is, and in words what to do", async () => {
+    it("says by its class and its code what kind of error it is, and in words what to do", async () => {
       await api.connection.request("pointsman/setAlias", { alias: "nowhere", model: "openai:gpt-4" });
       await api.connection.request("pointsman/switchModel", { model: "echo:slow", scope: "global" });
       const failed = await (async () => {
@@ -134,6 +134,7 @@ function declare(): void {
         () => undefined,
         (error) => error,
       );
+      assert.ok(failed instanceof vscode.LanguageModelError, String(failed));
       assert.equal(failed?.code, vscode.LanguageModelError.NoPermissions.name);
       assert.match(failed.message, /key/i);
     });

@@ -47,10 +47,10 @@ async function neovimDoes(command) {
 
 await scenario({}, async ({ open }) => {
   const window = await open();
-  await window.shows(/Choose a model/);
+  await window.shows(/Choose a model|·/);
   const raw = await Raw.open();
   await window.status.click();
-  await window.row("slow").click();
+  await window.choose("slow");
   await window.shows(/slow/);
   const { found } = await until("the second client hears of it", () =>
     raw.heard.find(({ method, params }) => method === "pointsman/selectionChanged" && /slow/.test(params.effective.model)),
@@ -70,21 +70,23 @@ await scenario({}, async ({ open }) => {
   const byNeovim = (await window.page.evaluate(() => globalThis.statusSeen)) - began;
   await window.shot("2-changed-by-neovim");
 
+  await raw.request("pointsman/switchModel", { model: "echo:echo" });
+  await window.shows(/echo ·/);
   const chat = await ChatView.open(window);
+  await window.command("Neighbour: Choose the Current Model");
+  await until("the current model is chosen", async () => /Pointsman/.test(await chat.model()));
   await window.shot("2-chat-view");
   const model = await chat.model();
   await chat.send("which model is this");
   await chat.says(/offline model/);
   const asked = [await latestModel(raw)];
   await window.status.click();
-  await window.type("echo offline");
-  await window.row("echo").waitFor();
-  await window.page.keyboard.press("Enter");
-  await window.shows(/echo ·/);
-  await chat.send("and which is this one");
-  const said = await chat.says(/and which is this one/);
+  await window.choose("any mock", "any");
+  await window.shows(/any · mock/);
+  neovim.push(await neovimShows(/any/));
+  await chat.send("say hello");
+  const said = await chat.says(/This is aimock/);
   asked.push(await latestModel(raw));
-  neovim.push(await neovimShows(/echo/));
   await window.shot("2-chat-answered");
   raw.close();
   return { heardBySecond: found.params.effective.displayName, delays, byNeovim, neovim, model, asked, said: said.found };
