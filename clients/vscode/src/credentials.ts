@@ -6,6 +6,7 @@ import { type Failure, failureOf } from "./failure";
 import { accessOf, lookOf, signsIn, takesKey } from "./health";
 import type { Mirror, Provider } from "./mirror";
 import type { AccountInfo, KeyTrial, SignInCode } from "./protocol";
+import { orSayError } from "./say";
 
 const TRIAL_MINUTES = 30;
 
@@ -31,7 +32,8 @@ export class Credentials implements vscode.Disposable {
       }
       const again = "Enter Again";
       const anyway = "Save Anyway";
-      const picked = await vscode.window.showErrorMessage(refusal.message, again, anyway);
+      // The daemon's advice is how a command line says the second of these.
+      const picked = await vscode.window.showErrorMessage(refusal.data.message, again, anyway);
       if (picked === anyway) {
         const failure = await this.store(provider, key, false);
         if (failure) {
@@ -84,12 +86,12 @@ export class Credentials implements vscode.Disposable {
     void vscode.window.showInformationMessage(`Signed out of ${name} (${account.account}).${rest}`);
   }
 
-  /** A key for this window and half an hour. */
-  async tryKey(id?: string): Promise<void> {
+  /** A key for this window and half an hour. Gives what was begun, in words; undefined where no key was typed. */
+  async tryKey(id?: string): Promise<string | undefined> {
     const provider = await this.choose(`Try a key for ${TRIAL_MINUTES} minutes with which provider?`, takesKey, id);
     const key = provider && (await this.askForKey(provider, `Try a Key for ${TRIAL_MINUTES} Minutes`));
     if (!provider || !key) {
-      return;
+      return undefined;
     }
     const begun = await this.connection.request("pointsman/createSession", {
       provider: provider.id,
@@ -99,9 +101,12 @@ export class Credentials implements vscode.Disposable {
     await this.connection.request("pointsman/activateSession", { token: begun.token, scope: "window" });
     const text = `This window asks ${provider.name} with ${begun.account} for ${TRIAL_MINUTES} minutes. The key is kept in memory alone.`;
     const end = "End Now";
-    if ((await vscode.window.showInformationMessage(text, end)) === end) {
-      await this.connection.request("pointsman/clearSession", { id: begun.id });
-    }
+    void vscode.window.showInformationMessage(text, end).then(async (picked) => {
+      if (picked === end) {
+        await orSayError(() => this.connection.request("pointsman/clearSession", { id: begun.id }));
+      }
+    });
+    return text;
   }
 
   dispose(): void {

@@ -146,14 +146,18 @@ function usageView({ days, models }: { days: readonly Total[]; models: readonly 
   return {
     days: days.map(bar),
     models: [...models].sort((one, other) => other.usd - one.usd).map(bar),
-    note: `${count(chats)} ${chats === 1 ? "chat" : "chats"}, ${dollars(known)}${rest}.`,
+    note: `${chatsInWords(chats)}, ${dollars(known)}${rest}.`,
   };
 }
 
 function bar(total: Total): Bar {
   const tokens = `${count(total.inputTokens)} tokens in, ${count(total.outputTokens)} out`;
   const price = total.unpriced === total.chats ? "price unknown" : dollars(total.usd);
-  return { name: total.name, usd: total.usd, words: `${price}, ${count(total.chats)} chats, ${tokens}` };
+  return { name: total.name, usd: total.usd, words: `${price}, ${chatsInWords(total.chats)}, ${tokens}` };
+}
+
+function chatsInWords(chats: number): string {
+  return `${count(chats)} ${chats === 1 ? "chat" : "chats"}`;
 }
 
 function daemonInWords(status: StatusResult | undefined): string {
@@ -161,6 +165,8 @@ function daemonInWords(status: StatusResult | undefined): string {
     return "";
   }
   const clients = status.clients.length;
-  const problems = status.problems ? ` · ${status.problems} mistakes in the configuration` : "";
+  const problems = status.problems
+    ? ` · ${status.problems} ${status.problems === 1 ? "mistake" : "mistakes"} in the configuration`
+    : "";
   return `Pointsman ${status.version}, up ${duration(status.uptimeSeconds)} · ${clients} ${clients === 1 ? "client" : "clients"} · ${Math.round(status.memory / 1e6)} MB${problems}`;
 }

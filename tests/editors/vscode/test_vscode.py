@@ -188,8 +188,8 @@ def test_a_key_is_refused_typed_again_and_used_and_another_is_tried(play: Play, 
 
 def test_a_mistake_in_the_configuration_stands_on_its_line(play: Play) -> None:
     seen = play("configuration")
-    assert "alliases" in seen["said"]
-    assert "Pointsman" in seen["said"]
+    assert "Did you mean `aliases`?" in seen["said"]
+    assert "[Ln 7" in seen["said"]
 
 
 @pytest.mark.parametrize("theme", ["Default Light Modern", "Default High Contrast"])

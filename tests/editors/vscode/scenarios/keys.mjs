@@ -56,13 +56,13 @@ await scenario({}, async ({ server, open }) => {
   await type("sk-or-v1-0123456789abcdef");
   const trial = window.notification("for 30 minutes");
   await trial.waitFor();
-  const tried = await trial.innerText();
+  const tried = (await chat.says(/asks OpenRouter/)).found;
   const sessions = (await raw.request("pointsman/listSessions")).sessions.length;
   await window.shot("chat-try");
   await trial.locator(".monaco-button", { hasText: "End Now" }).click();
   await until("it has ended", async () => (await raw.request("pointsman/listSessions")).sessions.length === 0);
-  await chat.send("/model nowhere-to-be-found");
-  const unknown = (await chat.says(/nowhere/)).found;
+  await chat.send("/model nowhere");
+  const unknown = (await chat.says(/Choose[\s\S]*nowhere/)).found;
   await window.shot("chat-unknown-model");
   raw.close();
   return { refused, saved, answer, usage, providers, tried, sessions, unknown, files: filesOf(path.join(server.dir, "ud")) };
