@@ -92,7 +92,7 @@ lock: ## compile requirements/*.txt anew (needs uv; add LOCK_ARGS=--upgrade for 
 	$(LOCK) $(LOCK_ARGS) --group build --group bench --group dev --constraints requirements/runtime.txt --output-file requirements/dev.txt
 
 clean: ## remove everything that make has installed or cached
-	rm -rf .coverage* .venv tests/node_modules tests/editors/neovim/node_modules clients/vscode/node_modules tests/.programs dist .mypy_cache .pytest_cache .ruff_cache .import_linter_cache .hypothesis
+	rm -rf .coverage* .venv tests/node_modules tests/editors/neovim/node_modules clients/vscode/node_modules clients/vscode/*.vsix clients/vscode/dist clients/vscode/out tests/editors/vscode/.build tests/editors/vscode/shots tests/.programs dist .mypy_cache .pytest_cache .ruff_cache .import_linter_cache .hypothesis
 	find server tests -name __pycache__ -type d -prune -exec rm -rf {} +
 
 .venv/pyvenv.cfg:

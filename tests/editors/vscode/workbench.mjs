@@ -185,12 +185,16 @@ export class Window {
     }, seconds);
   }
 
+  /** Runs a command by its title. While the list of the one before closes, VS Code takes no other: then once more. */
   async command(title) {
-    await this.page.keyboard.press("F1");
     const input = this.page.locator(".quick-input-widget input.input");
-    await input.waitFor();
-    await input.fill(`>${title}`);
-    await this.row(title).waitFor();
+    const ready = async () => {
+      await this.page.keyboard.press("F1");
+      await input.fill(`>${title}`, { timeout: 2000 });
+      await this.row(title).waitFor({ timeout: 5000 });
+      return true;
+    };
+    await until(`the command ${title}`, () => ready().catch(() => false), 40);
     await this.page.keyboard.press("Enter");
   }
 

@@ -50,7 +50,7 @@ await scenario({}, async ({ server, open }) => {
 
   const chat = await ChatView.open(window);
   await chat.send("@pointsman /providers");
-  const providers = (await chat.says(/Shop/)).found;
+  const providers = (await chat.says(/Not set up/)).found;
   await window.shot("chat-providers");
   await chat.send("/try OpenRouter");
   await type("sk-or-v1-0123456789abcdef");
