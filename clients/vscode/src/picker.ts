@@ -71,11 +71,19 @@ export class Picker {
   private pick(first: Scope): Promise<{ action: Action; scope: Scope } | undefined> {
     const pick = vscode.window.createQuickPick<Item>();
     let scope = first;
+    let drawn = "";
     const draw = () => {
-      const active = pick.activeItems[0]?.label;
-      pick.items = pickerLines(this.mirror.view, this.recent.models, Date.now()).map(itemOf);
-      const again = pick.items.find(({ label }) => label === active);
-      pick.activeItems = again ? [again] : pick.activeItems;
+      const lines = pickerLines(this.mirror.view, this.recent.models, Date.now());
+      const now = JSON.stringify(lines);
+      if (now !== drawn) {
+        drawn = now;
+        // Whoever has gone down the list stays there; whoever types gets the first that fits, as the editor has it.
+        const moved = pick.value === "" && pick.activeItems[0] !== pick.items.find(({ action }) => action);
+        const active = moved ? pick.activeItems[0]?.label : undefined;
+        pick.items = lines.map(itemOf);
+        const again = pick.items.find(({ label }) => label === active);
+        pick.activeItems = again ? [again] : pick.activeItems;
+      }
       pick.busy = this.mirror.view.models.length === 0;
     };
     const title = () => {

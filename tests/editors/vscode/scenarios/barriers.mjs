@@ -46,7 +46,7 @@ await scenario({ settings: { "workbench.colorTheme": given.theme } }, async ({ o
   });
   order.push(await focused());
 
-  await window.command("View: Toggle Secondary Side Bar Visibility"); // where it is narrow, VS Code leaves the pictures out
+  await window.page.setViewportSize({ width: 1900, height: 1000 }); // where it is narrow, VS Code leaves the pictures out
   await window.command("Welcome: Open Walkthrough...");
   await window.choose("Get Started with Pointsman");
   const steps = window.page.locator(".getting-started-step");
