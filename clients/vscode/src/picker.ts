@@ -77,12 +77,7 @@ export class Picker {
       const now = JSON.stringify(lines);
       if (now !== drawn) {
         drawn = now;
-        // Whoever has gone down the list stays there; whoever types gets the first that fits, as the editor has it.
-        const moved = pick.value === "" && pick.activeItems[0] !== pick.items.find(({ action }) => action);
-        const active = moved ? pick.activeItems[0]?.label : undefined;
-        pick.items = lines.map(itemOf);
-        const again = pick.items.find(({ label }) => label === active);
-        pick.activeItems = again ? [again] : pick.activeItems;
+        fill(pick, lines);
       }
       pick.busy = this.mirror.view.models.length === 0;
     };
@@ -131,6 +126,17 @@ export class Picker {
       );
       pick.show();
     });
+  }
+}
+
+/** Puts lines in. Whoever has gone down the list stays there; whoever types gets the first that fits. */
+function fill(pick: vscode.QuickPick<Item>, lines: readonly Line[]): void {
+  const [active] = pick.activeItems;
+  const moved = pick.value === "" && active !== pick.items.find(({ action }) => action);
+  pick.items = lines.map(itemOf);
+  const again = moved && pick.items.find(({ label }) => label === active?.label);
+  if (again) {
+    pick.activeItems = [again];
   }
 }
 
