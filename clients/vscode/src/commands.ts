@@ -29,7 +29,7 @@ export function registerCommands(rooms: Rooms): vscode.Disposable {
     explainRoute: (model) => documents.explain(name(model)),
     addKey: (provider) => credentials.addKey(name(provider)),
     signIn: (provider) => credentials.signIn(name(provider)),
-    signOut: () => credentials.signOut(),
+    signOut: (provider) => credentials.signOut(name(provider)),
     tryKey: (provider) => credentials.tryKey(name(provider)),
     status: async () => page.show(),
     usage: async () => page.show("usage"),
@@ -89,7 +89,7 @@ const STOP: vscode.QuickInputButton = {
 async function showChats(connection: Connection, documents: Documents): Promise<void> {
   const { chats } = await connection.request("pointsman/listChats", {});
   if (chats.length === 0) {
-    void vscode.window.showInformationMessage("No chat runs, in no editor.");
+    void vscode.window.showInformationMessage("No editor has a chat.");
     return;
   }
   const pick = vscode.window.createQuickPick<vscode.QuickPickItem & { chat: ChatSummary }>();
@@ -146,9 +146,12 @@ const WAYS: Readonly<Record<string, string>> = {
 
 /** Offers to install the program in a terminal, where the person sees what is done. Nothing is run unasked. */
 async function install(connection: Connection): Promise<void> {
-  const why = connection.state === "missing" ? connection.problem : "Pointsman is installed and answers.";
+  if (await connection.ready()) {
+    void vscode.window.showInformationMessage("Pointsman is installed, and answers.");
+    return;
+  }
   const settings = "Set the Path";
-  const picked = await vscode.window.showInformationMessage(why, ...Object.values(WAYS), settings);
+  const picked = await vscode.window.showInformationMessage(connection.problem, ...Object.values(WAYS), settings);
   if (picked === settings) {
     await vscode.commands.executeCommand("workbench.action.openSettings", "pointsman.executable");
     return;

@@ -206,7 +206,7 @@ export class Connection implements vscode.Disposable {
   }
 
   private async makeClient(file: string, ended: () => void): Promise<LanguageClient> {
-    const lsp = await import("vscode-languageclient/node");
+    const lsp = await import("./lsp.js");
     const options: LanguageClientOptions = {
       documentSelector: [{ scheme: "file", pattern: "**/{pointsman,.pointsman}.toml" }],
       outputChannel: this.log,

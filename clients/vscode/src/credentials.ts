@@ -6,11 +6,14 @@ import { type Failure, failureOf } from "./failure";
 import { accessOf, lookOf, signsIn, takesKey } from "./health";
 import type { Mirror, Provider } from "./mirror";
 import type { AccountInfo, KeyTrial, SignInCode } from "./protocol";
+import { orSayError } from "./say";
 
 const TRIAL_MINUTES = 30;
 
 export class Credentials implements vscode.Disposable {
   private readonly listening: vscode.Disposable;
+  /** What is shown while somebody signs in, by the provider. */
+  private readonly signingIn = new Map<string, vscode.Progress<{ message?: string }>>();
 
   constructor(
     private readonly connection: Connection,
@@ -29,7 +32,8 @@ export class Credentials implements vscode.Disposable {
       }
       const again = "Enter Again";
       const anyway = "Save Anyway";
-      const picked = await vscode.window.showErrorMessage(refusal.message, again, anyway);
+      // The daemon's advice is how a command line says the second of these.
+      const picked = await vscode.window.showErrorMessage(refusal.data.message, again, anyway);
       if (picked === anyway) {
         const failure = await this.store(provider, key, false);
         if (failure) {
@@ -51,18 +55,25 @@ export class Credentials implements vscode.Disposable {
     const flow = way === "auto" ? {} : { flow: way };
     const account = await vscode.window.withProgress(
       { location: vscode.ProgressLocation.Notification, title: `Signing in to ${provider.name}`, cancellable: true },
-      (progress, token) => {
-        progress.report({ message: "finish it in the browser" });
-        return this.connection.request("pointsman/signIn", { provider: provider.id, ...flow }, token);
+      async (progress, token) => {
+        progress.report({ message: "finish it on the page that opens" });
+        this.signingIn.set(provider.id, progress);
+        try {
+          return await this.connection.request("pointsman/signIn", { provider: provider.id, ...flow }, token);
+        } finally {
+          this.signingIn.delete(provider.id);
+        }
       },
     );
     await this.mirror.loadProviders();
     void vscode.window.showInformationMessage(`Signed in to ${provider.name} as ${account.account}.`);
   }
 
-  async signOut(): Promise<void> {
+  /** Signs an account out; which one is asked where it is not clear. */
+  async signOut(id?: string): Promise<void> {
     const { accounts } = await this.connection.request("pointsman/listAccounts", {});
-    const account = await this.chooseAccount(accounts);
+    const fitting = accounts.filter(({ provider }) => id === undefined || provider === id);
+    const account = id !== undefined && fitting.length === 1 ? fitting[0] : await this.chooseAccount(fitting);
     if (!account) {
       return;
     }
@@ -71,15 +82,16 @@ export class Credentials implements vscode.Disposable {
       account: account.id,
     });
     const rest = done.error ? ` ${done.error.message} ${done.error.advice}` : "";
-    void vscode.window.showInformationMessage(`Signed out of ${account.provider} (${account.account}).${rest}`);
+    const name = this.mirror.provider(account.provider)?.name ?? account.provider;
+    void vscode.window.showInformationMessage(`Signed out of ${name} (${account.account}).${rest}`);
   }
 
-  /** A key for this window and half an hour. */
-  async tryKey(id?: string): Promise<void> {
+  /** A key for this window and half an hour. Gives what was begun, in words; undefined where no key was typed. */
+  async tryKey(id?: string): Promise<string | undefined> {
     const provider = await this.choose(`Try a key for ${TRIAL_MINUTES} minutes with which provider?`, takesKey, id);
     const key = provider && (await this.askForKey(provider, `Try a Key for ${TRIAL_MINUTES} Minutes`));
     if (!provider || !key) {
-      return;
+      return undefined;
     }
     const begun = await this.connection.request("pointsman/createSession", {
       provider: provider.id,
@@ -87,11 +99,14 @@ export class Credentials implements vscode.Disposable {
       minutes: TRIAL_MINUTES,
     });
     await this.connection.request("pointsman/activateSession", { token: begun.token, scope: "window" });
-    const text = `For ${TRIAL_MINUTES} minutes this window asks ${provider.name} with ${begun.account}. The key is kept in memory alone.`;
+    const text = `This window asks ${provider.name} with ${begun.account} for ${TRIAL_MINUTES} minutes. The key is kept in memory alone.`;
     const end = "End Now";
-    if ((await vscode.window.showInformationMessage(text, end)) === end) {
-      await this.connection.request("pointsman/clearSession", { id: begun.id });
-    }
+    void vscode.window.showInformationMessage(text, end).then(async (picked) => {
+      if (picked === end) {
+        await orSayError(() => this.connection.request("pointsman/clearSession", { id: begun.id }));
+      }
+    });
+    return text;
   }
 
   dispose(): void {
@@ -151,7 +166,7 @@ export class Credentials implements vscode.Disposable {
     id: string | undefined,
   ): Promise<Provider | undefined> {
     await this.mirror.loaded();
-    const known = this.mirror.provider(id);
+    const known = this.mirror.provider(id) ?? this.named(id);
     if (known) {
       return known;
     }
@@ -168,6 +183,11 @@ export class Credentials implements vscode.Disposable {
     }));
     const picked = await vscode.window.showQuickPick(items, { title, matchOnDescription: true, placeHolder: title });
     return picked?.provider;
+  }
+
+  /** A provider by the name that people read. */
+  private named(name = ""): Provider | undefined {
+    return this.mirror.view.providers.find((provider) => provider.name.toLowerCase() === name.toLowerCase());
   }
 
   private async chooseAccount(accounts: readonly AccountInfo[]): Promise<AccountInfo | undefined> {
@@ -192,6 +212,8 @@ export class Credentials implements vscode.Disposable {
     }
     const open = "Copy Code and Open Page";
     const copy = "Copy Code";
+    // It stays in the progress after the message below is gone.
+    this.signingIn.get(provider)?.report({ message: `enter ${userCode} at ${url}` });
     const text = `To sign in to ${name}, enter the code ${userCode} at ${url}`;
     const picked = await vscode.window.showInformationMessage(text, open, copy);
     if (picked) {

@@ -76,7 +76,7 @@ export class LanguageModels implements vscode.LanguageModelChatProvider, vscode.
         throw refused();
       }
     } catch (error) {
-      throw meaningOf(error);
+      throw meaningOf(error, askerOf(options));
     }
   }
 
@@ -110,12 +110,12 @@ function interrupted(why: Failure | undefined): Failure {
   return why ?? new Failure({ code: "Interrupted", message: "The answer broke off.", advice: "", retryable: true });
 }
 
-const DENIED = vscode.LanguageModelError.NoPermissions.name;
-const BLOCKED = vscode.LanguageModelError.Blocked.name;
-const ABSENT = vscode.LanguageModelError.NotFound.name;
+const DENIED = vscode.LanguageModelError.NoPermissions;
+const BLOCKED = vscode.LanguageModelError.Blocked;
+const ABSENT = vscode.LanguageModelError.NotFound;
 
 /** The few kinds of errors that VS Code tells apart, by the daemon's codes. */
-const MEANINGS: Readonly<Record<string, string>> = {
+const MEANINGS: Readonly<Record<string, (message: string) => vscode.LanguageModelError>> = {
   MissingKey: DENIED,
   InvalidKey: DENIED,
   SignInNeeded: DENIED,
@@ -130,15 +130,27 @@ const MEANINGS: Readonly<Record<string, string>> = {
   NoModelChosen: ABSENT,
 };
 
+/** VS Code's own chat. It shows people the stack of a LanguageModelError, which VS Code makes anew on its way. */
+const OWN_CHAT = "github.copilot-chat";
+
 /**
- * An error with the code that a LanguageModelError has, else the daemon's, and with nothing but words for a person.
+ * A LanguageModelError where its kinds have one for it, else an error with the daemon's code; words for people alone.
  *
- * It is none by its class: VS Code makes those anew on their way to who asked, with a stack of its own, and its chat
- * shows that stack.
+ * For VS Code's own chat it has the code, but not the class; so, too, where a VS Code does not say who asks.
  */
-function meaningOf(error: unknown): Error {
+function meaningOf(error: unknown, asker: string): Error {
   const { code, message } = failureOf(error);
-  return Object.assign(new Error(message), { name: "Pointsman", code: MEANINGS[code] ?? code, stack: "" });
+  const make = MEANINGS[code];
+  if (make && asker && asker !== OWN_CHAT) {
+    return make(message);
+  }
+  return Object.assign(new Error(message), { name: "Pointsman", code: make?.name ?? code, stack: "" });
+}
+
+/** The id of the extension that asks; VS Code says it before it is in the public API. */
+function askerOf(options: vscode.ProvideLanguageModelChatResponseOptions): string {
+  const { requestInitiator } = options as { requestInitiator?: unknown };
+  return typeof requestInitiator === "string" ? requestInitiator.toLowerCase() : "";
 }
 
 /** What VS Code's list shows. */

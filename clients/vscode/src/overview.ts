@@ -4,7 +4,7 @@ import { inWords } from "./failure";
 import { isUsable, type Look, lookOf, signsIn, stateInWords, takesKey } from "./health";
 import type { Provider, View } from "./mirror";
 import type { ProviderTestResult, StatusResult, Total } from "./protocol";
-import { count, dollars, duration, priceInWords, secondsUntil } from "./words";
+import { count, dollars, duration, inLocalTime, priceInWords, secondsUntil } from "./words";
 
 export interface Overview {
   connected: boolean;
@@ -29,7 +29,7 @@ export interface Card {
   trial: string;
   test: string;
   testing: boolean;
-  can: { addKey: boolean; signIn: boolean };
+  can: { addKey: boolean; signIn: boolean; signOut: boolean };
   links: { label: string; url: string }[];
 }
 
@@ -69,7 +69,7 @@ export function overview(input: OverviewInput): Overview {
     connected: input.connected,
     problem: input.problem,
     model: view.selection?.displayName ?? "no model chosen",
-    why: view.selection?.why ?? "",
+    why: inLocalTime(view.selection?.why ?? ""),
     daemon: daemonInWords(input.status),
     providers: cards.filter(({ id }) => usable.has(id)).sort(byRank),
     idle: cards.filter(({ id }) => !usable.has(id)).sort((one, other) => one.name.localeCompare(other.name)),
@@ -122,7 +122,7 @@ function card(provider: Provider, { view, tests, now }: OverviewInput): Card {
     trial: provider.temporary ? `A key on trial: ${provider.temporary.account}` : "",
     test: tested && tested !== "running" ? testInWords(tested) : "",
     testing: tested === "running",
-    can: { addKey: takesKey(provider), signIn: signsIn(provider) },
+    can: { addKey: takesKey(provider), signIn: signsIn(provider), signOut: provider.auth.oauth && isUsable(provider) },
     links: Object.entries(provider.links)
       .filter((entry): entry is [string, string] => /^https:\/\//.test(entry[1] ?? ""))
       .map(([label, url]) => ({ label, url })),
@@ -146,14 +146,18 @@ function usageView({ days, models }: { days: readonly Total[]; models: readonly 
   return {
     days: days.map(bar),
     models: [...models].sort((one, other) => other.usd - one.usd).map(bar),
-    note: `${count(chats)} ${chats === 1 ? "chat" : "chats"}, ${dollars(known)}${rest}.`,
+    note: `${chatsInWords(chats)}, ${dollars(known)}${rest}.`,
   };
 }
 
 function bar(total: Total): Bar {
   const tokens = `${count(total.inputTokens)} tokens in, ${count(total.outputTokens)} out`;
   const price = total.unpriced === total.chats ? "price unknown" : dollars(total.usd);
-  return { name: total.name, usd: total.usd, words: `${price}, ${count(total.chats)} chats, ${tokens}` };
+  return { name: total.name, usd: total.usd, words: `${price}, ${chatsInWords(total.chats)}, ${tokens}` };
+}
+
+function chatsInWords(chats: number): string {
+  return `${count(chats)} ${chats === 1 ? "chat" : "chats"}`;
 }
 
 function daemonInWords(status: StatusResult | undefined): string {
@@ -161,6 +165,8 @@ function daemonInWords(status: StatusResult | undefined): string {
     return "";
   }
   const clients = status.clients.length;
-  const problems = status.problems ? ` · ${status.problems} mistakes in the configuration` : "";
+  const problems = status.problems
+    ? ` · ${status.problems} ${status.problems === 1 ? "mistake" : "mistakes"} in the configuration`
+    : "";
   return `Pointsman ${status.version}, up ${duration(status.uptimeSeconds)} · ${clients} ${clients === 1 ? "client" : "clients"} · ${Math.round(status.memory / 1e6)} MB${problems}`;
 }

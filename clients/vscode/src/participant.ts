@@ -4,12 +4,13 @@ import * as vscode from "vscode";
 import type { Chats } from "./chats";
 import type { Connection } from "./connection";
 import { failureOf, inWords, REMEDIES } from "./failure";
-import { accessOf, lookOf } from "./health";
+import { isUsable, stateInWords } from "./health";
 import type { Mirror } from "./mirror";
 import type { Picker } from "./picker";
 import type { ChatEvent, Message } from "./protocol";
 import { escaped } from "./status-text";
 import { receiptOf } from "./transcript";
+import { inLocalTime } from "./words";
 
 /** Characters of an attached file that go along. */
 const MOST_ATTACHED = 60_000;
@@ -69,25 +70,29 @@ export class Participant implements vscode.Disposable {
     const selection = wanted
       ? await this.picker.switchTo(wanted)
       : await this.connection.request("pointsman/currentModel", {});
-    stream.markdown(`**${escaped(selection.displayName)}**\n\n${escaped(selection.why)}`);
+    stream.markdown(`**${escaped(selection.displayName)}**\n\n${escaped(inLocalTime(selection.why))}`);
     stream.button({ command: "pointsman.switchModel", title: "Switch Model" });
     stream.button({ command: "pointsman.explainRoute", title: "Explain Route" });
   }
 
   private async providers(stream: vscode.ChatResponseStream): Promise<void> {
     await this.mirror.loaded();
-    const rows = this.mirror.view.providers.map((provider) => {
-      const { words } = lookOf(provider, Date.now());
-      return `| ${escaped(provider.name)} | ${words} | ${accessOf(provider)} | ${escaped(provider.defaultModel ?? "")} |`;
+    const { providers } = this.mirror.view;
+    const rows = providers.filter(isUsable).map((provider) => {
+      const state = stateInWords(provider, Date.now());
+      return `| ${escaped(provider.name)} | ${escaped(state)} | ${escaped(provider.defaultModel ?? "")} |`;
     });
-    stream.markdown(["| provider | state | access | default model |", "|---|---|---|---|", ...rows].join("\n"));
+    const rest = providers.filter((provider) => !isUsable(provider)).map(({ name }) => escaped(name));
+    stream.markdown(["| provider | state | default model |", "|---|---|---|", ...rows].join("\n"));
+    stream.markdown(rest.length ? `\n\nNot set up: ${rest.sort().join(", ")}.` : "");
     stream.button({ command: "pointsman.status", title: "Providers and Status" });
   }
 
   private async tryKey(request: vscode.ChatRequest, stream: vscode.ChatResponseStream): Promise<void> {
     const wanted = request.prompt.trim();
     stream.markdown("A key never goes through the chat: type it into the field that opens.");
-    await vscode.commands.executeCommand("pointsman.tryKey", wanted || undefined);
+    const begun = await vscode.commands.executeCommand<string | undefined>("pointsman.tryKey", wanted || undefined);
+    stream.markdown(`\n\n${escaped(begun ?? "No key was given.")}`);
   }
 }
 

@@ -103,14 +103,14 @@ function sorted(providers: readonly Provider[]): Provider[] {
   return [...providers].sort((one, other) => rank(one) - rank(other) || one.name.localeCompare(other.name));
 }
 
-/** 200K context · $3 in, $15 out per million · tools, images · ready */
+/** 200K context · $3 in, $15 out per million · ready · tools, images */
 export function factsOf(model: Model, provider: Provider | undefined, now: number): string {
   const able = capabilitiesOf(model, provider).filter((each) => each !== "streaming");
   return [
     model.contextWindow ? `${size(model.contextWindow)} context` : "",
     model.price || provider?.kind !== "local" ? priceInWords(model.price) : "",
+    provider ? lookOf(provider, now).words : "", // before what is cut off where the list is narrow
     able.join(", "),
-    provider ? lookOf(provider, now).words : "",
   ]
     .filter(Boolean)
     .join(" · ");

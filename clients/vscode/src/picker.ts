@@ -71,11 +71,14 @@ export class Picker {
   private pick(first: Scope): Promise<{ action: Action; scope: Scope } | undefined> {
     const pick = vscode.window.createQuickPick<Item>();
     let scope = first;
+    let drawn = "";
     const draw = () => {
-      const active = pick.activeItems[0]?.label;
-      pick.items = pickerLines(this.mirror.view, this.recent.models, Date.now()).map(itemOf);
-      const again = pick.items.find(({ label }) => label === active);
-      pick.activeItems = again ? [again] : pick.activeItems;
+      const lines = pickerLines(this.mirror.view, this.recent.models, Date.now());
+      const now = JSON.stringify(lines);
+      if (now !== drawn) {
+        drawn = now;
+        fill(pick, lines);
+      }
       pick.busy = this.mirror.view.models.length === 0;
     };
     const title = () => {
@@ -123,6 +126,17 @@ export class Picker {
       );
       pick.show();
     });
+  }
+}
+
+/** Puts lines in. Whoever has gone down the list stays there; whoever types gets the first that fits. */
+function fill(pick: vscode.QuickPick<Item>, lines: readonly Line[]): void {
+  const [active] = pick.activeItems;
+  const moved = pick.value === "" && active !== pick.items.find(({ action }) => action);
+  pick.items = lines.map(itemOf);
+  const again = moved && pick.items.find(({ label }) => label === active?.label);
+  if (again) {
+    pick.activeItems = [again];
   }
 }
 

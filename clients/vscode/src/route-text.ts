@@ -2,11 +2,12 @@
 
 import { inWords } from "./failure";
 import type { Explanation, Selection } from "./protocol";
+import { inLocalTime } from "./words";
 
 export function routeText(asked: string | undefined, route: Explanation, selection: Selection | undefined): string {
   const lines = [`# Where ${asked ?? "the current choice"} leads`, "", `${route.spec}: ${route.rule}`, ""];
   if (!asked && selection) {
-    lines.push(selection.why, "");
+    lines.push(inLocalTime(selection.why), "");
   }
   lines.push("## Would be tried, in this order", "");
   route.targets.forEach((target, index) => {

@@ -122,6 +122,7 @@ export class StatusPage implements vscode.Disposable, vscode.WebviewPanelSeriali
       ready: async () => this.draw(),
       addKey: () => run("addKey"),
       signIn: () => run("signIn"),
+      signOut: () => run("signOut"),
       tryKey: () => run("tryKey"),
       switchModel: () => run("switchModel"),
       openConfiguration: () => run("openConfiguration"),

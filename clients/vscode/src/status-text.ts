@@ -4,7 +4,7 @@ import type { State } from "./connection";
 import { accessOf, lookOf } from "./health";
 import type { Provider, View } from "./mirror";
 import type { Selection } from "./protocol";
-import { count, countdown, dollars, duration, secondsUntil } from "./words";
+import { count, countdown, dollars, duration, inLocalTime, secondsUntil } from "./words";
 
 export interface StatusInput {
   state: State;
@@ -86,7 +86,8 @@ function chosen(input: StatusInput, selection: Selection): StatusText {
 }
 
 function name(selection: Selection): string {
-  const chosen = selection.model ?? "";
+  // A provider alone stands for its default model; other short names are what somebody has chosen to read.
+  const chosen = (selection.model === selection.provider ? selection.target : undefined) ?? selection.model ?? "";
   return selection.provider ? withoutPrefix(chosen, selection.provider) : chosen;
 }
 
@@ -94,12 +95,15 @@ function withoutPrefix(model: string, provider: string): string {
   return model.startsWith(`${provider}:`) ? model.slice(provider.length + 1) : model;
 }
 
+const LACKING = { icon: "key", words: "no key" };
+
 function healthOf(input: StatusInput, selection: Selection, provider: Provider | undefined) {
   if (selection.state === "unavailable") {
     return { icon: "error", words: "leads nowhere", tone: "error" as const };
   }
   if (selection.state === "unconfigured" && provider?.state !== "signed-out") {
-    return { icon: "key", words: "no key", tone: "warning" as const };
+    const { icon, words } = provider?.state === "unconfigured" ? lookOf(provider, input.now) : LACKING;
+    return { icon, words, tone: "warning" as const };
   }
   return provider ? lookOf(provider, input.now) : { icon: "arrow-swap", words: "ready", tone: "good" as const };
 }
@@ -115,7 +119,7 @@ function trialLeft(provider: Provider, now: number): string {
 }
 
 function tooltip(input: StatusInput, selection: Selection, provider: Provider | undefined, words: string): string {
-  const lines = [`**${escaped(selection.displayName)}**`, "", escaped(selection.why), ""];
+  const lines = [`**${escaped(selection.displayName)}**`, "", escaped(inLocalTime(selection.why)), ""];
   if (provider) {
     lines.push(`${escaped(provider.name)}: ${words || provider.state}, ${accessOf(provider)}`, "");
     for (const window of provider.windows ?? []) {

@@ -81,6 +81,13 @@ export function secondsUntil(time: string | undefined, now: number): number | un
   return Number.isNaN(at) ? undefined : (at - now) / 1000;
 }
 
+/** The daemon's sentences with their times as they are read where this runs. */
+export function inLocalTime(text: string): string {
+  return text.replace(/\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d+)?Z/g, (time) =>
+    new Date(time).toLocaleString("en-GB", { dateStyle: "medium", timeStyle: "short" }),
+  );
+}
+
 /** The first words of a text, on one line. */
 export function headline(text: string, most = 60): string {
   const line = text.replace(/\s+/g, " ").trim();

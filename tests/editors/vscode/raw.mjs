@@ -23,7 +23,7 @@ export class Raw {
 
   constructor() {
     this.child = spawn(given.program, ["connect"], {
-      env: { ...process.env, POINTSMAN_HOME: path.join(given.home, "pointsman") },
+      env: { ...process.env, POINTSMAN_HOME: given.data },
       stdio: ["pipe", "pipe", "inherit"],
     });
     this.child.stdout.on("data", (data) => this.#take(data));

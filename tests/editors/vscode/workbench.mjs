@@ -1,6 +1,6 @@
 // A real VS Code in a browser without a window: code-server on a loopback port, and what a person does in it.
 //
-// What stands where comes in the variable POINTSMAN_E2E: build, extensions, program, home, shots, node.
+// What stands where comes in the variable POINTSMAN_E2E: build, client, extensions, program, home, data, shots, node.
 import { spawn } from "node:child_process";
 import fs from "node:fs";
 import http from "node:http";
@@ -73,7 +73,7 @@ export async function startServer({ settings = {}, env = {}, args = [], extensio
   const child = spawn(
     given.node,
     [
-      path.join(given.build, "cs/node_modules/code-server/out/node/entry.js"),
+      path.join(given.build, "node_modules/code-server/out/node/entry.js"),
       ...["--bind-addr", `127.0.0.1:${port}`, "--auth", "none", "--config", path.join(dir, "config.yaml")],
       ...["--user-data-dir", path.join(dir, "ud"), "--extensions-dir", extensions],
       ...["--disable-telemetry", "--disable-update-check", "--disable-getting-started-override"],
@@ -84,7 +84,7 @@ export async function startServer({ settings = {}, env = {}, args = [], extensio
       env: {
         ...Object.fromEntries(clean),
         EXTENSIONS_GALLERY: JSON.stringify({ serviceUrl: "" }),
-        POINTSMAN_HOME: path.join(given.home, "pointsman"),
+        POINTSMAN_HOME: given.data,
         XDG_CONFIG_HOME: path.join(dir, "xdg"),
         XDG_DATA_HOME: path.join(dir, "xdg"),
         XDG_CACHE_HOME: path.join(dir, "xdg"),
@@ -108,6 +108,7 @@ export async function startServer({ settings = {}, env = {}, args = [], extensio
     }
   };
   process.once("exit", stop);
+  process.once("SIGTERM", () => process.exit(1));
   return { dir, port, stop };
 }
 
@@ -127,6 +128,11 @@ export function startBrowser() {
 /** Errors that are about this extension; code-server has some of its own, without a gallery and native modules. */
 const OURS = /pointsman\.pointsman|\[pointsman\]|pointsman[^/]*extension|LanguageClient/i;
 
+/** What VS Code says in its console of a model's own answer; it is about that, and no mistake of an extension. */
+const REPORTED = /\[CHAT\] extension request ERRORED/;
+/** A name that never leaves the browser: files of webviews come by it from a service worker. */
+const INSIDE = /\.vscode-resource\.vscode-cdn\.net$/;
+
 /** One window of VS Code, with a folder open. */
 export class Window {
   /** What the developer console has said of errors: all of it, and what is about us. */
@@ -138,12 +144,17 @@ export class Window {
     const context = await browser.newContext({ viewport: { width: 1400, height: 900 } });
     const page = await context.newPage();
     const window = new Window(page);
-    const note = (text) => window.all.push(text) && OURS.test(text) && window.errors.push(text.split("\n").slice(0, 3).join("\n"));
+    const note = (text) => {
+      window.all.push(text);
+      if (OURS.test(text) && !REPORTED.test(text)) {
+        window.errors.push(text.split("\n").slice(0, 3).join("\n"));
+      }
+    };
     page.on("console", (message) => message.type() === "error" && note(message.text()));
     page.on("pageerror", (error) => note(String(error)));
     page.on("request", (request) => {
       const { hostname } = new URL(request.url());
-      if (hostname && !["127.0.0.1", "localhost"].includes(hostname)) {
+      if (hostname && !["127.0.0.1", "localhost"].includes(hostname) && !INSIDE.test(hostname)) {
         window.offsite.add(request.url().slice(0, 120));
       }
     });
@@ -174,12 +185,31 @@ export class Window {
     }, seconds);
   }
 
+  /** Runs a command by its title. While the list of the one before closes, VS Code takes no other: then once more. */
   async command(title) {
-    await this.page.keyboard.press("F1");
     const input = this.page.locator(".quick-input-widget input.input");
-    await input.waitFor();
-    await input.fill(`>${title}`);
-    await this.row(title).waitFor();
+    const ready = async () => {
+      await this.page.keyboard.press("F1");
+      await input.fill(`>${title}`, { timeout: 2000 });
+      await this.row(title).waitFor({ timeout: 5000 });
+      return true;
+    };
+    await until(`the command ${title}`, () => ready().catch(() => false), 40);
+    await this.page.keyboard.press("Enter");
+  }
+
+  /** Does something that loads the window anew, and waits until it is there again. */
+  async reload() {
+    const loaded = this.page.waitForEvent("load");
+    await this.command("Developer: Reload Window");
+    await loaded;
+    await this.page.locator(".monaco-workbench").waitFor();
+  }
+
+  /** Types into the list that is open, takes the first line with a text, and waits until the list is gone. */
+  async choose(typed, text = typed) {
+    await this.type(typed);
+    await this.row(text).waitFor();
     await this.page.keyboard.press("Enter");
   }
 
@@ -224,7 +254,7 @@ export class Window {
 
   async shot(name) {
     fs.mkdirSync(given.shots, { recursive: true });
-    await this.page.screenshot({ path: path.join(given.shots, `${name}.png`) });
+    await this.page.screenshot({ path: path.join(given.shots, `${name}.png`), animations: "disabled" });
   }
 }
 
@@ -232,7 +262,7 @@ export class Window {
 export function pointsman(...args) {
   return new Promise((resolve, reject) => {
     const child = spawn(given.program, args, {
-      env: { ...process.env, POINTSMAN_HOME: path.join(given.home, "pointsman"), POINTSMAN_E2E: "" },
+      env: { ...process.env, POINTSMAN_HOME: given.data, POINTSMAN_E2E: "" },
       stdio: ["ignore", "pipe", "pipe"],
     });
     let out = "";
@@ -247,7 +277,6 @@ export function pointsman(...args) {
 export async function scenario(options, play) {
   const folder = path.join(given.home, "folder");
   fs.mkdirSync(folder, { recursive: true });
-  fs.mkdirSync(path.join(given.home, "pointsman"), { recursive: true, mode: 0o700 });
   fs.writeFileSync(path.join(folder, "greet.py"), 'def greet(name):\n    return f"Hello, {name}"\n');
   const server = await startServer(options);
   let browser;

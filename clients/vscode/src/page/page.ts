@@ -53,6 +53,7 @@ function card(of: Card): HTMLElement {
     { class: "actions" },
     of.can.addKey && button("Add key", "addKey", of.id, of.name),
     of.can.signIn && button("Sign in", "signIn", of.id, of.name),
+    of.can.signOut && button("Sign out", "signOut", of.id, of.name),
     button(of.testing ? "Testing …" : "Test connection", "test", of.id, of.name),
     of.can.addKey && button("Try a key", "tryKey", of.id, of.name),
     ...of.links.map(({ label, url }) => {

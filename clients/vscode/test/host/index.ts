@@ -25,8 +25,9 @@ export async function run(): Promise<void> {
   const failures = await new Promise<number>((resolve) => mocha.run(resolve));
   const report = process.env.POINTSMAN_HOST_REPORT;
   if (report) {
-    const { writeFileSync } = await import("node:fs");
-    writeFileSync(report, JSON.stringify({ vscode: vscode.version, failures, lines }));
+    const { renameSync, writeFileSync } = await import("node:fs");
+    writeFileSync(`${report}.part`, JSON.stringify({ vscode: vscode.version, failures, lines }));
+    renameSync(`${report}.part`, report); // whoever waits for it never sees half of it
   }
   if (failures) {
     throw new Error(lines.join("\n"));
@@ -116,7 +117,7 @@ function declare(): void {
       assert.equal(chats[0]?.reason, "cancelled");
     });
 
-    it("says by its code what kind of error it is, and in words what to do", async () => {
+    it("says by its class and its code what kind of error it is, and in words what to do", async () => {
       await api.connection.request("pointsman/setAlias", { alias: "nowhere", model: "openai:gpt-4" });
       await api.connection.request("pointsman/switchModel", { model: "echo:slow", scope: "global" });
       const failed = await (async () => {
@@ -133,6 +134,7 @@ function declare(): void {
         () => undefined,
         (error) => error,
       );
+      assert.ok(failed instanceof vscode.LanguageModelError, String(failed));
       assert.equal(failed?.code, vscode.LanguageModelError.NoPermissions.name);
       assert.match(failed.message, /key/i);
     });

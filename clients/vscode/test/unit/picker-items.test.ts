@@ -43,16 +43,16 @@ test("what was chosen last comes first, then shortcuts, then providers, the acti
   ]);
 });
 
-test("a line tells window, price, capabilities and state", () => {
+test("a line tells window, price, state and capabilities", () => {
   const line = pickerLines(VIEW, [], NOW).find((each) => each.kind === "item" && each.label === "one");
   expect(line).toMatchObject({
     description: "Zeta",
-    detail: "200K context · $3 in, $15 out per million · tools · ready",
+    detail: "200K context · $3 in, $15 out per million · ready · tools",
     action: { does: "choose", model: "zeta:one" },
   });
 });
 
 test("an unknown price is called unknown", () => {
   const line = pickerLines(VIEW, [], NOW).find((each) => each.kind === "item" && each.label === "$(check) two");
-  expect(line).toMatchObject({ detail: "price unknown · images · answers now" });
+  expect(line).toMatchObject({ detail: "price unknown · answers now · images" });
 });

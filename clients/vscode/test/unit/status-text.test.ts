@@ -56,7 +56,17 @@ test.each([
 
 test("says that a key is missing, and that a choice leads nowhere", () => {
   expect(chosen({ state: "unconfigured" }, { state: "unconfigured" }).text).toBe("$(key) cheap · Poe");
+  const auth = { scheme: "oauth" as const, state: "missing" as const, oauth: false, keys: 0 };
+  expect(chosen({ state: "unconfigured", auth }, { state: "unconfigured" })).toMatchObject({
+    text: "$(account) cheap · Poe",
+    label: "Pointsman: cheap · Poe (not signed in). Switch model.",
+    background: "warning",
+  });
   expect(chosen({}, { state: "unavailable" })).toMatchObject({ text: "$(error) cheap · Poe", background: "error" });
+});
+
+test("a provider that was chosen alone shows its default model", () => {
+  expect(chosen({}, { model: "poe", target: "poe:cheap" }).text).toBe("$(pass) cheap · Poe");
 });
 
 test("keeps the model in view while the connection comes back", () => {

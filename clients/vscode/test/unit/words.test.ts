@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { countdown, dollars, duration, headline, priceInWords, secondsUntil, size } from "../../src/words";
+import { countdown, dollars, duration, headline, inLocalTime, priceInWords, secondsUntil, size } from "../../src/words";
 
 const price = (input: number, output: number) => ({
   inputUsdPerMillion: input,
@@ -53,3 +53,10 @@ test("a time that says nothing is none", () => {
 });
 
 test("a headline is one line", () => expect(headline("What\n  is   it?", 8)).toBe("What is…"));
+
+test("times in the daemon's sentences are read where this runs", () => {
+  expect(inLocalTime("made by vscode at 2026-11-21T06:58:31.901Z; it hides another.")).toMatch(
+    /^made by vscode at \d+ Nov 2026, \d\d:\d\d; it hides another\.$/,
+  );
+  expect(inLocalTime("no time")).toBe("no time");
+});

@@ -1,6 +1,9 @@
 // Another extension: asks the models that VS Code offers, and has two tools for them.
 const vscode = require("vscode");
 
+/** A picture of one grey dot. */
+const DOT = "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAAAAAA6fptVAAAACklEQVR4nGNoAAAAggCBd81ytgAAAABJRU5ErkJggg==";
+
 const tool = (name, answer) =>
   vscode.lm.registerTool(name, {
     invoke: async ({ input }) =>
@@ -15,6 +18,19 @@ exports.activate = (context) => {
       const [model] = await vscode.lm.selectChatModels({ vendor: "pointsman", id: "current" });
       const { vendor, id, family } = model;
       await vscode.commands.executeCommand("workbench.action.chat.changeModel", { vendor, id, family });
+    }),
+    vscode.commands.registerCommand("neighbour.look", async () => {
+      const [model] = await vscode.lm.selectChatModels({ vendor: "pointsman", id: "current" });
+      const picture = Buffer.from(DOT, "base64");
+      const asked = vscode.LanguageModelChatMessage.User([
+        new vscode.LanguageModelTextPart("say hello"),
+        vscode.LanguageModelDataPart.image(picture, "image/png"),
+      ]);
+      let said = "";
+      for await (const piece of (await model.sendRequest([asked], { justification: "a test" })).text) {
+        said += piece;
+      }
+      await vscode.window.showInformationMessage(`The neighbour was told: ${said}`);
     }),
     vscode.commands.registerCommand("neighbour.ask", async (text = "hi", id = "current") => {
       const [model] = await vscode.lm.selectChatModels({ vendor: "pointsman", id });

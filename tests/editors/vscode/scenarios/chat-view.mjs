@@ -47,9 +47,16 @@ await scenario({}, async ({ open }) => {
   const limited = (await chat.says(/often|limit|rate/i)).found;
   await window.shot("3-rate-limit");
 
+  await window.command("Neighbour: Show a Picture");
+  await window.notification("The neighbour was told: Hello! This is aimock.").waitFor();
+  await window.shot("3-picture");
+
   const latest = async () => (await raw.request("pointsman/listChats")).chats[0];
-  await chat.send("take your time");
-  await until("the slow answer has begun", async () => (await latest()).state === "running" && (await latest()).events > 3);
+  await use("dripping:drip:2000:0.02");
+  await window.shows(/drip/);
+  await chat.send("count for me");
+  await chat.says(/\b9 10 11\b/);
+  const stopped = Date.now();
   await chat.stop();
   await until("it has ended", async () => (await latest()).state === "finished");
   const ended = await latest();
@@ -69,5 +76,5 @@ await scenario({}, async ({ open }) => {
   await until("it has ended", async () => (await latest()).state === "finished");
   const upstream = await latest();
   raw.close();
-  return { hello, pieces: lengths.size, weather, refused, limited, cancelled, ended, upstream };
+  return { stopped, hello, pieces: lengths.size, weather, refused, limited, cancelled, ended, upstream };
 });

@@ -7,7 +7,8 @@ await scenario({}, async ({ server, open }) => {
   const began = Date.now();
   const window = await open();
   const workbench = Date.now() - began;
-  const invited = await window.shows(/Choose a model/, 20);
+  await window.shows(/Choose a model/, 20);
+  const shown = Date.now();
   await window.shot("1-invites");
   await window.status.click();
   await window.row("slow").waitFor();
@@ -31,7 +32,7 @@ await scenario({}, async ({ server, open }) => {
   const log = logOf(server.dir);
   return {
     workbench,
-    invitedAfter: invited.ms,
+    shown: shown - at(log, /\[info\] activated/),
     chosen: chosen.found,
     answered: last.test(text),
     text,
@@ -39,8 +40,8 @@ await scenario({}, async ({ server, open }) => {
     // VS Code's own figure has what it takes to load the code, too.
     activation: Number(/(?:Activation|Startup Activation)\D*(\d+) ?ms/.exec(measured)?.[1] ?? -1),
     measured,
-    connected: between(log, /\[info\] activated/, /\[info\] connected/),
-    home: fs.readdirSync(path.join(given.home, "pointsman")),
+    connected: at(log, /\[info\] connected/) - at(log, /\[info\] activated/),
+    home: fs.readdirSync(given.data),
   };
 });
 
@@ -49,10 +50,8 @@ function logOf(dir) {
   return found ? fs.readFileSync(path.join(dir, "ud", found), "utf8") : "";
 }
 
-function between(log, one, other) {
-  const at = (pattern) => {
-    const line = log.split("\n").find((each) => pattern.test(each));
-    return line ? Date.parse(line.slice(0, 23).replace(" ", "T")) : Number.NaN;
-  };
-  return at(other) - at(one);
+/** When a line was written, in milliseconds since 1970. */
+function at(log, pattern) {
+  const line = log.split("\n").find((each) => pattern.test(each));
+  return line ? Date.parse(line.slice(0, 23).replace(" ", "T")) : Number.NaN;
 }

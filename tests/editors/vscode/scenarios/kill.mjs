@@ -13,7 +13,6 @@ await scenario({}, async ({ open }) => {
       await window.shows(/echo/);
     }
     const { pid } = await raw.request("pointsman/status");
-    await window.page.waitForTimeout(2500);
     process.kill(pid, "SIGKILL");
     const began = Date.now();
     await until("another daemon serves the editor", async () => {

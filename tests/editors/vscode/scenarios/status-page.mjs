@@ -12,7 +12,6 @@ await scenario({ settings: { "workbench.colorTheme": "Default Dark Modern" } }, 
   const heading = await page.locator("h1").innerText();
   const asked = raw.request("pointsman/chat", { messages: [{ role: "user", content: "one two three four five six seven" }] });
   const running = await until("the running chat", async () => (await page.locator("#chats li").count()) === 1);
-  await window.page.waitForTimeout(300);
   await window.shot("status-page");
   const card = page.locator("#providers .card", { hasText: "Echo" });
   await card.locator("button", { hasText: "Test connection" }).click();
