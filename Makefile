@@ -69,6 +69,7 @@ check: .venv/.dev-stamp ## look at the code: form, types, floors, generated file
 
 # The Lua of the Neovim plugin: its form, what it names of Neovim, its help. In CI luacheck is there, or this fails.
 .lua: .venv/.dev-stamp tests/editors/neovim/node_modules/.package-lock.json $(if $(CI),$(filter $(UNPACKED)/%,$(LUACHECK)))
+	@test -x "$(NEOVIM)" || { echo 'There is no Neovim at "$(NEOVIM)".'; exit 1; }
 	$(STYLUA) --check clients/neovim
 	$(if $(LUACHECK),$(LUACHECK) -q --config clients/neovim/.luacheckrc clients/neovim,@echo 'luacheck is not here, and is passed over; with CI=true it is fetched.')
 	$(NEOVIM) --clean -l clients/neovim/scripts/api_check.lua clients/neovim

@@ -84,12 +84,13 @@ def heard(capsys: pytest.CaptureFixture[str], *events: dict[str, Any]) -> tuple[
             "",
             "".join(f"… silent for {n} s\n" for n in (2, 4, 8)),
         ),
+        ([silent(2) | {"left": 17.6}], "", "… asks again in 18 s\n"),
         ([silent(2), text("a"), silent(2)], "a\n", "… silent for 2 s\n" * 2),
         (
             [queued(3, 0, queue="Acme"), queued(2, 2, queue="Acme"), queued(1, 3), queued(1, 4), silent(2)],
             "",
-            "… 3rd in the queue of Acme after 0 s\n… 2nd in the queue of Acme after 2 s\n"
-            "… next in the queue after 4 s\n… silent for 2 s\n",
+            "… 3rd in the queue of Acme\n… 2nd in the queue of Acme, for 2 s\n"
+            "… next in the queue, for 4 s\n… silent for 2 s\n",
         ),
     ],
 )

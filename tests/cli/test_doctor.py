@@ -52,7 +52,7 @@ async def test_a_healthy_daemon_is_found_healthy(home: Home) -> None:
     await home.connect()
     check_all_is_well(home)
     found = home.run("doctor").stdout
-    for word in (f"Held by process {home.pid}", "It answers; 1 other", VERSION, home.places.log, home.places.socket):
+    for word in (f"Held by process {home.pid}", "It answers; one other client", VERSION, home.places.log, home.places.socket):
         assert word in found
 
 

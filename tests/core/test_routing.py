@@ -378,7 +378,7 @@ def test_who_was_not_named_is_said_aloud() -> None:
     first, second = Target("openai", "gpt-4"), Target("other", "large")
     route = Route("openai:gpt-4", (first, second), "", fallback=(second,))
     assert Plan(route, (first, second), ()).aloud(first) is None
-    said = "openai:gpt-4 gave no answer. other:large stands in for it, as your `fallback` says."
+    said = "other:large stands in for openai:gpt-4, as your `fallback` says."
     assert Plan(route, (first, second), ()).aloud(second) == said
     assert (
         Plan(replace(route, notice="The default has no key."), (first,), ()).aloud(first) == "The default has no key."

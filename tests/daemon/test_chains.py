@@ -242,7 +242,7 @@ async def test_what_the_file_names_stands_in_and_is_told(home: Home, upstream: U
     chat = editor.chat("a:status:503")
     result = await chat.answer()
     assert (result["provider"], text_of(result)) == ("b", "0 1 ")
-    assert notices(chat) == ["a:status:503 gave no answer. b:count:2 stands in for it, as your `fallback` says."]
+    assert notices(chat) == ["b:count:2 stands in for a:status:503, as your `fallback` says."]
     assert result["route"]["targets"] == ["a:status:503", "b:count:2"]
     assert result["route"]["order"] == "what is named first, and your `fallback` behind it"
     plan = await editor.call("pointsman/explainRoute", {"model": "a:count:1"})

@@ -373,4 +373,6 @@ async def test_waiting_to_try_again_is_told_of(monkeypatch: pytest.MonkeyPatch) 
     monkeypatch.setattr(silence, "HEARTBEAT", 0.01)
     bench = Bench(Scripted(refuses(503, retry_after="0.05"), says("a")), *TRIES)
     seen = await events(bench.begin("one:m"))
-    assert any(isinstance(event, Waiting) for event in seen)
+    waits = [event for event in seen if isinstance(event, Waiting)]
+    assert waits
+    assert all(event.left == 0.1 for event in waits), "of 0.05 seconds, told in tenths and never as nothing"

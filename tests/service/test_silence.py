@@ -84,7 +84,7 @@ async def test_a_silence_that_is_too_long_is_ended(words: list[bool], limit: flo
     loop = asyncio.get_running_loop()
     limits = Timeout(connect=0.04, first_event=0.06, between_events=0.15)
     began = loop.time()
-    with pytest.raises(TimedOut, match=f"Acme was silent for {limit} seconds") as late:
+    with pytest.raises(TimedOut, match=f"Acme was silent for {limit} s") as late:
         async with Silence(lambda _: None, limits, ACME) as silent:
             for readable in words:
                 await asyncio.sleep(0)
@@ -106,7 +106,7 @@ async def test_any_word_puts_the_limit_off(readable: bool) -> None:
 async def test_a_whole_answer_has_a_limit_of_its_own_whatever_comes(readable: bool | None) -> None:
     loop = asyncio.get_running_loop()
     began = loop.time()
-    with pytest.raises(TimedOut, match=r"Acme did not come to an end within 0\.2 seconds") as late:
+    with pytest.raises(TimedOut, match=r"Acme did not come to an end within 0\.2 s") as late:
         async with Silence(lambda _: None, Timeout(5, 5, 5, whole=0.2), ACME) as silent:
             if readable is None:
                 await nothing()

@@ -10,7 +10,7 @@ import type { Picker } from "./picker";
 import type { ChatEvent, Message } from "./protocol";
 import { escaped } from "./status-text";
 import { receiptOf } from "./transcript";
-import { inLocalTime } from "./words";
+import { inLocalTime, waitingInWords } from "./words";
 
 /** Characters of an attached file that go along. */
 const MOST_ATTACHED = 60_000;
@@ -103,7 +103,7 @@ function show(events: readonly ChatEvent[], stream: vscode.ChatResponseStream): 
         stream.markdown(event.text);
         break;
       case "waiting":
-        stream.progress(`Waiting for the model, ${Math.round(event.seconds)} s`);
+        stream.progress(waitingInWords(event));
         break;
       case "attemptFailed":
         stream.progress(`${event.model}: ${event.error.message}`);

@@ -1,8 +1,17 @@
 /** A chat as the text of a document: events in, Markdown out. Must never know the editor, nor a clock. */
 
 import { inWords } from "./failure";
-import type { ChatEvent, ChatResult, ErrorData, Finished, Started, ToolCallDelta, UsageReport } from "./protocol";
-import { dollars, duration, usageInWords } from "./words";
+import type {
+  ChatEvent,
+  ChatResult,
+  ErrorData,
+  Finished,
+  Started,
+  ToolCallDelta,
+  UsageReport,
+  Waiting,
+} from "./protocol";
+import { dollars, usageInWords, waitingInWords } from "./words";
 
 export interface Transcript {
   readonly title: string;
@@ -11,8 +20,8 @@ export interface Transcript {
   readonly started?: Started;
   readonly notes: readonly string[];
   readonly calls: ReadonlyMap<number, { name: string; arguments: string }>;
-  /** Seconds for which the model has been silent. */
-  readonly silence: number;
+  /** What is waited for since nothing comes. */
+  readonly waiting?: Waiting | undefined;
   readonly usage?: UsageReport;
   readonly finished?: Finished;
   readonly result?: ChatResult;
@@ -21,24 +30,24 @@ export interface Transcript {
 }
 
 export function begun(title: string): Transcript {
-  return { title, text: "", thoughts: "", notes: [], calls: new Map(), silence: 0 };
+  return { title, text: "", thoughts: "", notes: [], calls: new Map() };
 }
 
 type Readers = { [E in ChatEvent as E["type"]]: (so: Transcript, event: E) => Transcript };
 
 const READERS: Readers = {
   started: (so, event) => ({ ...so, started: event }),
-  text: (so, { text }) => ({ ...so, text: so.text + text, silence: 0 }),
-  reasoning: (so, { text }) => ({ ...so, thoughts: so.thoughts + text, silence: 0 }),
-  toolCall: (so, event) => ({ ...so, calls: called(so.calls, event), silence: 0 }),
+  text: (so, { text }) => ({ ...so, text: so.text + text, waiting: undefined }),
+  reasoning: (so, { text }) => ({ ...so, thoughts: so.thoughts + text, waiting: undefined }),
+  toolCall: (so, event) => ({ ...so, calls: called(so.calls, event), waiting: undefined }),
   attemptFailed: (so, { model, error, next }) => ({
     ...so,
     notes: [...so.notes, `${model}: ${error.message}${next ? ` ${next} is tried now.` : ""}`],
   }),
   notice: (so, { text }) => ({ ...so, notes: [...so.notes, text] }),
-  waiting: (so, { seconds }) => ({ ...so, silence: seconds }),
+  waiting: (so, event) => ({ ...so, waiting: event }),
   usage: (so, event) => ({ ...so, usage: event }),
-  finished: (so, event) => ({ ...so, finished: event, silence: 0 }),
+  finished: (so, event) => ({ ...so, finished: event, waiting: undefined }),
 };
 
 /** What a transcript is after more events. Those of a type that is not known are passed over. */
@@ -88,7 +97,7 @@ function ending(so: Transcript): string {
   }
   if (!isOver(so)) {
     const by = so.started ? `${so.started.provider} · ${so.started.model}` : "the model";
-    return so.silence ? `*Waiting for ${by}, ${duration(so.silence)} …*` : "*…*";
+    return so.waiting ? `*${waitingInWords(so.waiting, by)} …*` : "*…*";
   }
   const receipt = so.result ? receiptOf(so.result) : "";
   return receipt && `---\n\n*${receipt}*`;

@@ -1,6 +1,6 @@
 /** Numbers and times as people read them. Must never know a clock. */
 
-import type { Price, Usage } from "./protocol";
+import type { Price, Usage, Waiting } from "./protocol";
 
 /** US dollars, with as many digits as tell something: $0.0012, $1.25, $1,204. */
 export function dollars(usd: number): string {
@@ -65,6 +65,14 @@ export function duration(seconds: number): string {
     return minutes % 60 ? `${hours} h ${minutes % 60} min` : `${hours} h`;
   }
   return `${Math.round(hours / 24)} days`;
+}
+
+/** What a chat waits for: its turn, the time at which somebody may be asked again, or the model. */
+export function waitingInWords({ seconds, place, queue, left }: Waiting, model = "the model"): string {
+  if (place !== undefined) {
+    return `Number ${place} in the queue${queue ? ` of ${queue}` : ""}, since ${duration(seconds)}`;
+  }
+  return left !== undefined ? `Asks again in ${duration(left)}` : `Waiting for ${model}, ${duration(seconds)}`;
 }
 
 /** 4:05: a countdown. */

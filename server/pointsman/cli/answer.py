@@ -122,7 +122,7 @@ class AnswerPrinter:
 
     def _waiting(self, event: Mapping[str, Any]) -> None:
         """One line that counts, on a terminal; elsewhere a line now and then."""
-        words = f"… {_queued(event) if event.get('place') else 'silent for'} {event['seconds']:.0f} s"
+        words = f"… {_waits(event)}"
         if not self._notes_to_terminal:
             if event["seconds"] < self._silence_told:
                 self._silence_told = 0.0
@@ -188,10 +188,16 @@ def parts_of(message: Mapping[str, Any]) -> list[dict[str, Any]]:
     return [{"type": "text", "text": content}] if isinstance(content, str) else content
 
 
-def _queued(event: Mapping[str, Any]) -> str:
-    """The place of a chat that waits for its turn."""
-    place, queue = event["place"], f" of {event['queue']}" if event.get("queue") else ""
-    return f"{'next' if place == 1 else ordinal(place)} in the queue{visible(queue)} after"
+def _waits(event: Mapping[str, Any]) -> str:
+    """What a chat waits for: its turn, the time at which somebody may be asked again, or the model."""
+    seconds = f"{event['seconds']:.0f} s"
+    if place := event.get("place"):
+        queue = f" of {visible(event['queue'])}" if event.get("queue") else ""
+        since = f", for {seconds}" if event["seconds"] >= 1 else ""
+        return f"{'next' if place == 1 else ordinal(place)} in the queue{queue}{since}"
+    if left := event.get("left"):
+        return f"asks again in {left:.0f} s"
+    return f"silent for {seconds}"
 
 
 def ordinal(number: int) -> str:

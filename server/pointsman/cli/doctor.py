@@ -131,7 +131,9 @@ def _answer(where: Places) -> Iterator[Finding]:
         yield Finding("version", False, *words.split(": ", 1))
     else:
         yield Finding("version", True, f"Daemon and command line are both {VERSION}.")
-    yield Finding("daemon", True, f"It answers; {len(status['clients']) - 1} other clients are connected.")
+    others = len(status["clients"]) - 1
+    who = "no other client is" if not others else "one other client is" if others == 1 else f"{others} others are"
+    yield Finding("daemon", True, f"It answers; {who} connected.")
     yield from vault
 
 

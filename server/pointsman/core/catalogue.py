@@ -5,6 +5,7 @@ from __future__ import annotations
 import difflib
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Annotated as Says
 from typing import Any, Literal, get_args
 from urllib.parse import urlencode, urljoin
@@ -115,7 +116,7 @@ class TemporaryKey(Struct, frozen=True, rename="camel"):
     expires_at: str
 
 
-class Provider(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+class Provider(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True, dict=True):
     """One provider: where it is, what it speaks, and how it is asked."""
 
     id: str
@@ -203,7 +204,7 @@ class Provider(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
         """The name for people."""
         return self.name or self.id
 
-    @property
+    @cached_property  # read for every target of every plan
     def sources(self) -> tuple[Source, ...]:
         """Where its keys come from, as far as that is configured."""
         return sources((self.api_key, *self.keys))

@@ -235,12 +235,14 @@ class Waiting(Struct, tag="waiting", frozen=True, rename="camel", omit_defaults=
     """A heartbeat: the model has been silent for so many seconds.
 
     With a `place`, 1 for the next, nothing has been sent yet: the chat waits for its turn within your own limits
-    (docs/limits.md). `queue` then names the provider, where the limit is for that one alone.
+    (docs/limits.md). `queue` then names the provider, where the limit is for that one alone. With `left`, nobody is
+    asked just now: in so many seconds somebody is, who may not be asked sooner.
     """
 
     seconds: float
     place: int | None = None
     queue: str | None = None
+    left: float | None = None
 
 
 class UsageReport(Struct, tag="usage", frozen=True, rename="camel", omit_defaults=True):

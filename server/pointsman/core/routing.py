@@ -80,7 +80,7 @@ class Plan:
         """What has to be said when a target is asked that nobody named; None for one that was named."""
         if target not in self.route.fallback:
             return self.route.notice
-        return f"{self.route.spec} gave no answer. {target} stands in for it, as your `fallback` says."
+        return f"{target} stands in for {self.route.spec}, as your `fallback` says."
 
 
 @dataclass(frozen=True)

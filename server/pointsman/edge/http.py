@@ -304,7 +304,7 @@ def _translate(error: Exception, url: str, proxy: _Proxy | None, connect: float)
         case ConnectionResetError() | BrokenPipeError() | aiohttp.ServerDisconnectedError():
             ours = Interrupted(f"{where} closed the connection{via} without an answer.")
         case TimeoutError():
-            ours = TimedOut(f"No connection to {where}{via} within {connect:g} seconds.")
+            ours = TimedOut(f"No connection to {where}{via} within {connect:g} s.")
         case aiohttp.ClientHttpProxyError() if proxy:
             ours = _refused_by(proxy, reason.status, where)
         case HttpProcessingError():

@@ -258,6 +258,8 @@ class Credentials:
 
 def _told_apart(found: list[Known]) -> list[Known]:
     """The same, but keys that look alike to people are called by their names, or else numbered."""
+    if len(found) < 2:
+        return found
     alike: defaultdict[str, dict[Secret, str]] = defaultdict(dict)
     for known in found:
         if (key := known.credential.key) is not None:

@@ -24,6 +24,7 @@ from pointsman.core.chat import (
     Notice,
     StopReason,
     Usage,
+    Waiting,
 )
 from pointsman.core.errors import (
     ContextTooLong,
@@ -105,8 +106,7 @@ class _Run:
         pause: float | None = self._aim.seconds
         while pause is not None:
             if pause:
-                async with Silence(self._chat.append):
-                    await asyncio.sleep(pause)
+                await self._wait(pause)
                 self._job.tracer.waited("retry" if self._life.tries else "provider", pause)
             error = await self._asking.once()
             if self._asking.spoke is not None:
@@ -124,6 +124,16 @@ class _Run:
             pause = self._move(move, before, error)
         last = self._failures[-1]
         return Finished("interrupted", last.data(), self._resume(last))
+
+    async def _wait(self, seconds: float) -> None:
+        """Asks nobody for so long, and says so."""
+        end = self._clock() + seconds
+
+        def tell(waiting: Waiting) -> None:
+            self._chat.append(structs.replace(waiting, left=max(0.1, round(end - self._clock(), 1))))
+
+        async with Silence(tell):
+            await asyncio.sleep(seconds)
 
     async def _complete(self) -> Finished:
         """The answer is there."""

@@ -78,9 +78,9 @@ class Silence:
             who = self._provider.title if self._provider else "The provider"
             id = self._provider.id if self._provider else None
             if self._limits and self._limits.whole is not None and self._end >= self._whole:
-                text = f"{who} did not come to an end within {self._limits.whole:g} seconds."
+                text = f"{who} did not come to an end within {self._limits.whole:g} s."
                 raise TimedOut(text, ENDLESS, provider=id) from None
-            raise TimedOut(f"{who} was silent for {self._limit:g} seconds.", provider=id) from None
+            raise TimedOut(f"{who} was silent for {self._limit:g} s.", provider=id) from None
         return False
 
     def _end_at(self, time: float) -> None:

@@ -1184,12 +1184,14 @@
 ---A heartbeat: the model has been silent for so many seconds.
 ---
 ---With a `place`, 1 for the next, nothing has been sent yet: the chat waits for its turn within your own limits
----(docs/limits.md). `queue` then names the provider, where the limit is for that one alone.
+---(docs/limits.md). `queue` then names the provider, where the limit is for that one alone. With `left`, nobody is
+---asked just now: in so many seconds somebody is, who may not be asked sooner.
 ---@class pointsman.Waiting
 ---@field type "waiting"
 ---@field seconds number
 ---@field place? integer
 ---@field queue? string
+---@field left? number
 
 ---How much of one window of a plan is used, in percent.
 ---

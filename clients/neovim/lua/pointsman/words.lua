@@ -98,6 +98,20 @@ function M.duration(seconds)
   return seconds < 10 and seconds % 1 ~= 0 and ('%.1f s'):format(seconds) or ('%d s'):format(seconds)
 end
 
+--- What a chat waits for: its turn, the time at which somebody may be asked again, or the model.
+---@param event pointsman.Waiting
+function M.waiting(event)
+  if event.place then
+    return ('number %d in the queue%s, since %s'):format(
+      event.place,
+      event.queue and (' of ' .. event.queue) or '',
+      M.duration(event.seconds)
+    )
+  end
+  return event.left and ('asks again in ' .. M.duration(math.ceil(event.left)))
+    or ('silent for ' .. M.duration(event.seconds))
+end
+
 ---@param tokens integer
 function M.tokens(tokens)
   if tokens >= 1000000 then

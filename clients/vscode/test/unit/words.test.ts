@@ -1,5 +1,15 @@
 import { expect, test } from "vitest";
-import { countdown, dollars, duration, headline, inLocalTime, priceInWords, secondsUntil, size } from "../../src/words";
+import {
+  countdown,
+  dollars,
+  duration,
+  headline,
+  inLocalTime,
+  priceInWords,
+  secondsUntil,
+  size,
+  waitingInWords,
+} from "../../src/words";
 
 const price = (input: number, output: number) => ({
   inputUsdPerMillion: input,
@@ -60,3 +70,10 @@ test("times in the daemon's sentences are read where this runs", () => {
   );
   expect(inLocalTime("no time")).toBe("no time");
 });
+
+test.each([
+  [{ seconds: 4 }, "Waiting for the model, 4 s"],
+  [{ seconds: 4, left: 12 }, "Asks again in 12 s"],
+  [{ seconds: 4, place: 3, queue: "Acme" }, "Number 3 in the queue of Acme, since 4 s"],
+  [{ seconds: 4, place: 1 }, "Number 1 in the queue, since 4 s"],
+])("%j", (event, said) => expect(waitingInWords({ type: "waiting", ...event })).toBe(said));

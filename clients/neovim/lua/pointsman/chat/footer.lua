@@ -22,7 +22,7 @@ function M.running(answer, lost)
   if answer.call then
     parts[1] = ('calls %s, %d bytes so far'):format(answer.call.name, #answer.call.arguments)
   elseif answer.waiting then
-    parts[1] = 'silent for ' .. words.duration(answer.waiting)
+    parts[1] = words.waiting(answer.waiting)
   elseif answer.open == 'reasoning' then
     parts[1] = 'thinking'
   else

@@ -14,7 +14,7 @@ local M = {}
 ---@field call? { index: integer, name: string, arguments: string } the tool call that is being told
 ---@field started? pointsman.Started
 ---@field in_vain? pointsman.AttemptFailed the last attempt, where no other followed
----@field waiting? number seconds of silence
+---@field waiting? pointsman.Waiting what is waited for since nothing comes
 ---@field usage? pointsman.Usage
 ---@field cost? pointsman.Cost
 ---@field finished? pointsman.Finished
@@ -145,7 +145,7 @@ function take.notice(answer, event)
 end
 
 function take.waiting(answer, event)
-  answer.waiting = event.seconds
+  answer.waiting = event
 end
 
 function take.usage(answer, event)
