@@ -48,7 +48,9 @@ STOP_REASONS: dict[str, StopReason] = {
     "model_context_window_exceeded": "length",
     "tool_use": "toolCalls",
     "refusal": "contentFilter",
+    "content_filter": "contentFilter",
 }
+"""Why an answer ends; the last one is what servers say that translate from another API."""
 ERROR_STATUS = {
     "invalid_request_error": 400,
     "authentication_error": 401,
@@ -298,7 +300,8 @@ def _with_status(error: Any) -> Any:
 def _report(first: _Usage, last: _Usage, exact: bool = True) -> UsageReport | None:
     """Usage in our terms: theirs counts what was read from the cache and written to it beside the input.
 
-    The counts at the end are those of the whole; what they leave out was said at the start.
+    The counts at the end are those of the whole; what they leave out was said at the start. Where nobody has counted
+    the input, the whole is not exact.
     """
 
     def known(name: str) -> int | None:
@@ -309,12 +312,12 @@ def _report(first: _Usage, last: _Usage, exact: bool = True) -> UsageReport | No
     output = known("output_tokens")
     if output is None:
         return None
-    details = last.output_tokens_details or _OutputDetails()
+    details, counted = last.output_tokens_details or _OutputDetails(), known("input_tokens")
     return UsageReport(
         Usage(
-            input_tokens=(known("input_tokens") or 0) + (cached or 0) + (written or 0),
+            input_tokens=(counted or 0) + (cached or 0) + (written or 0),
             output_tokens=output,
-            exact=exact,
+            exact=exact and counted is not None,
             cached_input_tokens=cached,
             cache_write_tokens=written,
             reasoning_tokens=details.thinking_tokens,
