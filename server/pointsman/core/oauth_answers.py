@@ -58,6 +58,13 @@ class Refusal:
     def __str__(self) -> str:
         return f"{self.code}: {self.words}" if self.words else self.code
 
+    @property
+    def ends(self) -> str | None:
+        """Why the sign-in is over, in words for people; None where this says nothing of the kind."""
+        if self.code not in SIGN_IN_AGAIN:
+            return None
+        return "the provider has ended the sign-in" + (f", and says: {self.words}" if self.words else "")
+
 
 @dataclass(frozen=True)
 class DeviceCode:

@@ -8,8 +8,9 @@ origin that the files name; what a connection's environment holds goes where tha
 from __future__ import annotations
 
 import itertools
+import time
 from collections import defaultdict
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Literal, Protocol
@@ -254,6 +255,12 @@ class Credentials:
         if (account := self._accounts.get(file)) is None:
             account = self._accounts[file] = GoogleAccount(file)
         return [Credential(way=account)] if account.is_there() else []
+
+
+def signed_out(found: Iterable[Credential]) -> str | None:
+    """Why nothing of this can be used before somebody signs in anew; None where anything can."""
+    ended = [each.record.ended(time.time()) if each.record else None for each in found]
+    return ended[0] if ended and all(ended) else None
 
 
 def _of_variables(found: list[tuple[str, Secret]] | list[tuple[str, Secret | None]]) -> Iterator[Known]:
