@@ -34,6 +34,7 @@ from pointsman.core.http import Head, Request
 from pointsman.core.models import Model, ModelPage
 from pointsman.wire import anthropic_requests, error_bodies
 from pointsman.wire.event_reader import EventReader
+from pointsman.wire.model_facts import fitting
 
 AFTER_STOP = 0.2
 """Seconds that the end of the body is worth waiting for after `message_stop`."""
@@ -340,7 +341,7 @@ class _ListedModel(Struct):
 
 
 class _ModelList(Struct):
-    data: list[_ListedModel]
+    data: list[Any]
     has_more: bool = False
     last_id: str | None = None
 
@@ -360,6 +361,7 @@ def models(provider: Provider, body: bytes) -> ModelPage:
     """The provider's own list, without models that are no longer served. Raises BadReply when it is not one."""
     try:
         page = msgspec.json.decode(body, type=_ModelList)
+        listed = fitting(page.data, _ListedModel)
     except UNREADABLE as error:
         text = f"{provider.title} gave a list of models that can't be read ({error})."
         raise BadReply(text, provider=provider.id) from None
@@ -374,7 +376,7 @@ def models(provider: Provider, body: bytes) -> ModelPage:
             context_window=model.max_input_tokens,
             max_output_tokens=model.max_tokens,
         )
-        for model in page.data
+        for model in listed
         if model.lifecycle != "retired"
     ]
     return ModelPage(listing, page.last_id if page.has_more else None)
