@@ -52,13 +52,31 @@ async def test_a_healthy_daemon_is_found_healthy(home: Home) -> None:
     await home.connect()
     check_all_is_well(home)
     found = home.run("doctor").stdout
-    for word in (f"Held by process {home.pid}", "It answers; one other client", VERSION, home.places.log, home.places.socket):
+    for word in (
+        f"Held by process {home.pid}",
+        "It answers; one other client",
+        VERSION,
+        home.places.log,
+        home.places.socket,
+    ):
         assert word in found
 
 
 def test_a_killed_daemon_is_nothing_bad(home: Home) -> None:
     os.kill(home.start(), signal.SIGKILL)
     check_all_is_well(home)
+
+
+async def test_a_damaged_state_is_told_before_a_daemon_finds_it(home: Home) -> None:
+    home.start()
+    await home.end()
+    check_all_is_well(home)
+    state = Path(home.places.store)
+    broken = state.read_bytes().replace(b"CREATE TABLE", b"CREATE T\xbeBLE", 1)
+    state.write_bytes(broken)
+    check(home, "state", f"{state} is damaged: ", "The next daemon sets it aside")
+    assert state.read_bytes() == broken
+    assert [path.name for path in state.parent.glob("state.*")] == ["state.db"]
 
 
 def test_an_older_daemon_is_to_be_restarted(home: Home) -> None:

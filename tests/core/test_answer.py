@@ -121,6 +121,13 @@ def test_tokens_are_estimated_until_they_are_known(asked: str, events: list[Even
     assert (usage.output_tokens, usage.exact) == (expected, False)
 
 
+def test_input_that_nobody_counted_is_estimated() -> None:
+    estimate = Answer().usage(ASKED).input_tokens
+    assert gather([UsageReport(Usage(0, 9, exact=False))]).usage(ASKED) == Usage(estimate, 9, exact=False)
+    assert gather([UsageReport(Usage(0, 9, exact=True))]).usage(ASKED) == Usage(0, 9, exact=True)
+    assert gather([UsageReport(Usage(7, 9, exact=False))]).usage(ASKED) == Usage(7, 9, exact=False)
+
+
 def test_the_estimate_of_the_input_counts_all_that_was_asked() -> None:
     longer = [
         ASKED,

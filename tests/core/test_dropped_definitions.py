@@ -56,7 +56,7 @@ MISTAKES = {
     "below a table of its own": ("[providers.corp]\n" + BASE + "nmae = 1", 3, "unknown field `nmae`"),
     "without an address": ("# nothing yet", 1, "missing required field `base_url`"),
     "empty": ("", 1, "missing required field `base_url`"),
-    "an id that is no name": ("id = ['a']\n" + BASE.replace("base_url", "base"), 2, "unknown field `base`"),
+    "an id that is no name": ("id = ['a']\n" + BASE, 1, "no colon"),
     "no TOML": (BASE + "x", 2, "Not valid TOML"),
     "more than providers": ('default = "corp"\n[providers.corp]\n' + BASE, 1, "`default` can't stand beside"),
     "a feature that is none": (BASE + 'features = ["tools", "flying"]', 2, "Invalid enum value 'flying'"),
@@ -76,6 +76,19 @@ def test_a_mistake_is_told_on_its_line(case: str) -> None:
     assert words in problem.message
     assert (problem.file, problem.line) == ("/home/me/providers/corp.toml", line)
     assert problem.hint
+
+
+@pytest.mark.parametrize(
+    ("text", "line"),
+    [('# mine\nid = "corp"\n' + BASE, 2), ("# mine\n[providers.corp]\n" + BASE, 2), (f"{BASE}id = 'corp'", 2), ("", 1)],
+)
+def test_two_that_define_the_same_are_told(text: str, line: int) -> None:
+    other = Layer("/home/me/providers/another.toml", 'id = "corp"\nname = "First"\n' + BASE, "dropped", id="another")
+    catalogue = read(other, dropped(text))
+    (problem,) = catalogue.problems
+    assert (problem.file, problem.line) == ("/home/me/providers/corp.toml", line)
+    assert "'corp' is defined in /home/me/providers/another.toml as well" in problem.message
+    assert catalogue.providers["corp"].name == "First"
 
 
 def test_one_that_can_not_be_read() -> None:

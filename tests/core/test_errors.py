@@ -10,7 +10,7 @@ import msgspec
 import pytest
 
 from pointsman.core import errors
-from pointsman.core.errors import ErrorData, Overloaded, PointsmanError, Remedy
+from pointsman.core.errors import ErrorData, NoTargetLeft, Overloaded, PointsmanError, QuotaExhausted, Remedy
 
 
 def tree(root: type[PointsmanError]) -> Iterator[type[PointsmanError]]:
@@ -38,7 +38,15 @@ def test_every_error_says_what_to_do_next(kind: type[PointsmanError]) -> None:
 def test_remedies_are_known_and_none_comes_twice(kind: type[PointsmanError]) -> None:
     assert set(kind.remedies) <= set(get_args(Remedy))
     assert len(set(kind.remedies)) == len(kind.remedies)
-    assert kind("It broke.").data().retryable == bool(kind.remedies)
+    assert kind("It broke.").data().retryable == (bool(kind.remedies) and kind is not QuotaExhausted)
+
+
+def test_what_only_money_helps_is_final() -> None:
+    spent, back = QuotaExhausted("Spent.", status_code=402), QuotaExhausted("Spent.", resets_at="2026-11-22T00:00:00Z")
+    assert (spent.final, back.final, QuotaExhausted("Spent.", retry_after=60.0).final) == (True, False, False)
+    assert (spent.data().retryable, back.data().retryable) == (False, True)
+    assert not NoTargetLeft("Nobody.", causes=(spent,)).data().retryable
+    assert NoTargetLeft("Nobody.", causes=(spent, Overloaded("Busy."))).data().retryable
 
 
 def test_the_drawing_shows_each_class_once_below_its_kind() -> None:

@@ -158,6 +158,9 @@ def test_what_an_error_says(said: bytes, refusal: Refusal | None) -> None:
 def test_a_refusal_in_words() -> None:
     assert str(Refusal("invalid_grant", "")) == "invalid_grant"
     assert str(Refusal("invalid_grant", "It is gone.")) == "invalid_grant: It is gone."
+    assert Refusal("invalid_grant", "").ends == "the provider has ended the sign-in"
+    assert Refusal("token_revoked", "It is gone.").ends == "the provider has ended the sign-in, and says: It is gone."
+    assert Refusal("invalid_client", "Who?").ends is None
     assert len(str(answers.refusal(json.dumps({"error": "e", "error_description": "x" * 9999}).encode()))) < 400
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from pointsman.core.errors import BadRequest
@@ -27,6 +29,17 @@ def test_what_it_holds(holds: Secret | Tokens, kind: str, account: str, secrets:
     record = Record("id", "acme", "https://acme.example:443", "work", holds, "2026-11-21T00:00:00Z")
     assert (record.kind, record.account, record.secrets) == (kind, account, secrets)
     assert "not-a-real" not in repr(record)
+
+
+def test_when_an_account_needs_a_new_sign_in() -> None:
+    def ended(holds: Secret | Tokens, now: float = 9.0) -> str | None:
+        return Record("id", "acme", "https://acme.example:443", "work", holds, "2026-11-21T00:00:00Z").ended(now)
+
+    ending = replace(tokens(None), expires_at=9.0)
+    assert ended(KEY) is ended(tokens(None)) is ended(tokens(REFRESH)) is ended(ending, 8.9) is None
+    assert ended(replace(ending, refresh=REFRESH)) is None
+    assert ended(replace(tokens(REFRESH), refused="it was ended")) == "it was ended"
+    assert "has expired" in (ended(ending) or "")
 
 
 @pytest.mark.parametrize("label", [None, "work", "at home (2)", "me@corp.example", "für später", "仕事"])

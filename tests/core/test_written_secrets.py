@@ -20,12 +20,12 @@ SHIPPED = {"providers.a.headers.X": "shipped:a.toml"}
         ({"providers": {"a": {"api_key": {"command": ["pass"]}, "keys": [{"command": ["pass"]}, 3]}}}, []),
         ({"providers": {"a": {"keys": "not-a-list"}}}, ["not-a-list"]),
         ({"providers": {"a": {"keys": 3}}}, []),
-        ({"providers": {"a": {"headers": {"X-Own": "a-value"}}}}, ["a-value"]),
+        ({"providers": {"a": {"headers": {"X-Own": "a-value-7f3a"}}}}, ["a-value-7f3a"]),
         (
             {"providers": {"a": {"headers": {"Authorization": "Bearer a-value"}}}},
             ["Bearer a-value", "a-value"],
         ),
-        ({"providers": {"a": {"headers": {"X-Own": "a=b c", "Y": 3}}}}, ["a=b c"]),
+        ({"providers": {"a": {"headers": {"X-Own": "a=b 7f3a", "Y": 3}}}}, ["a=b 7f3a"]),
         ({"providers": {"a": {"headers": {"X": "shipped-value"}}}}, []),
         ({"providers": {"a": {"headers": ["x"]}}}, []),
         (
@@ -44,3 +44,43 @@ SHIPPED = {"providers.a.headers.X": "shipped:a.toml"}
 )
 def test_what_is_found(merged: Any, found: list[str]) -> None:
     assert [secret.reveal() for secret in written_secrets(merged, SHIPPED)] == found
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        "pointsman",
+        "provider",
+        "Grüne Gruppe",
+        "pointsman/1.12.0 (linux; x64)",
+        "https://corp.example/editors",
+        "prompt-caching-2024-07-31,other=1",
+        "gpt-4o-mini",
+        "",
+    ],
+)
+def test_plain_words_are_a_secret_only_where_the_header_is_one(value: str) -> None:
+    def found(header: str) -> list[str]:
+        merged = {"providers": {"a": {"headers": {header: value}}}}
+        return [secret.reveal() for secret in written_secrets(merged, {}) if secret]
+
+    assert found("X-Team") == []
+    assert all(value in found(header) for header in ("Authorization", "X-Api-Key", "Cookie", "X-Corp-Token") if value)
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        "sk-abcdefgh12345678",
+        "canary-header-0f1e2d3c4b5a",
+        "6f1c2a34-5b6d-4e7f-8a9b-0c1d2e3f4a5b",
+        "wJalrXUtnFEMIbPxRfiCYEXAMPLEKEY",
+        "12345678",
+        "my-password-is-long",
+        "a+b/c==",
+        "blue!",
+    ],
+)
+def test_what_looks_like_a_key_is_one_in_any_header(value: str) -> None:
+    merged = {"providers": {"a": {"headers": {"X-Team": value}}}}
+    assert value in [secret.reveal() for secret in written_secrets(merged, {})]

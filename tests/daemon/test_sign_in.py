@@ -270,6 +270,9 @@ async def test_a_provider_without_a_sign_in_says_so(home: Home) -> None:
     editor = await home.connect()
     with pytest.raises(Refused, match="no sign-in"):
         await editor.call("pointsman/signIn", {"provider": "echo"})
+    with pytest.raises(Refused, match="by its own program") as refused:
+        await editor.call("pointsman/signIn", {"provider": "claude-code-max"})
+    assert "`claude login`" in refused.value.data["advice"]
 
 
 async def test_an_account_that_is_refused_asks_every_editor(home: Home, oidc: Oidc) -> None:
@@ -287,6 +290,11 @@ async def test_an_account_that_is_refused_asks_every_editor(home: Home, oidc: Oi
     assert [action["title"] for action in asked[0]["params"]["actions"]] == ["Sign in"]
     (account,) = (await editor.call("pointsman/listAccounts"))["accounts"]
     assert account["state"] == "signInNeeded"
+    (key,) = (await editor.call("pointsman/listKeys"))["keys"]
+    assert (key["usable"], "pointsman login corp" in key["note"]) == (False, True)
+    await editor.call("pointsman/switchModel", {"model": "corp", "scope": "global"})
+    current = await editor.call("pointsman/currentModel")
+    assert (current["state"], "pointsman login corp" in current["why"]) == ("unavailable", True)
     other.answer(asked[1]["id"], {"title": "Sign in"})
     oidc.set(access=3600, fail=0)
     shown = await other.told("window/showMessage", lambda told: "http" in told["message"])
@@ -294,6 +302,8 @@ async def test_an_account_that_is_refused_asks_every_editor(home: Home, oidc: Oi
     await editor.told("pointsman/providersChanged", lambda told: "corp" in told["changed"])
     (account,) = (await editor.call("pointsman/listAccounts"))["accounts"]
     assert account["state"] == "ready"
+    assert (await editor.call("pointsman/currentModel"))["state"] == "available"
+    assert (await editor.call("pointsman/listKeys"))["keys"][0]["usable"]
     assert text_of(await editor.chat("corp").answer()) == "hello alice"
 
 

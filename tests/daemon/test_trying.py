@@ -111,6 +111,13 @@ async def test_nobody_is_there(home: Home) -> None:
     assert caught.value.data["advice"]
 
 
+async def test_one_that_nobody_has_defined(home: Home) -> None:
+    editor = await home.connect()
+    with pytest.raises(Refused, match="'nope'") as refused:
+        await editor.call("pointsman/testProvider", {"provider": "nope"})
+    assert refused.value.code == "UnknownProvider"
+
+
 async def test_one_that_never_answers(home: Home, upstream: Upstream) -> None:
     upstream.script("/v1/models", Reply(b"{}" * 100, chunk=1, delay=0.2))
     home.configure(provider("corp", upstream.base_url))

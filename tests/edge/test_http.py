@@ -271,6 +271,13 @@ async def test_tls_against_a_plain_port(transport: HttpTransport) -> None:
         await refuse(transport, request, ConnectFailed, "does not speak TLS", "http://")
 
 
+async def test_plain_words_to_a_port_of_tls(transport: HttpTransport, tmp_path: Path) -> None:
+    async with answering(OK + b"\r\n", Authority(tmp_path / "ca").server()) as port:
+        with pytest.raises((Interrupted, BadReply)) as refused:
+            await whole(transport.stream(Request("GET", f"http://127.0.0.1:{port}/"), 2.0))
+        assert f"127.0.0.1:{port} may speak TLS: begin the provider's `base_url` with https://." in refused.value.advice
+
+
 async def test_a_certificate_that_nobody_vouches_for(transport: HttpTransport, tmp_path: Path) -> None:
     async with answering(OK + b"\r\n", Authority(tmp_path / "ca").server()) as port:
         await refuse(transport, Request("GET", f"https://localhost:{port}/"), BadCertificate, "who it is", "CA")

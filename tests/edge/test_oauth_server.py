@@ -74,7 +74,7 @@ async def test_a_refresh_rotates_and_the_spent_token_is_refused(oidc: Oidc, out:
     second = await edge.refreshed(oauth, first, out.fetch, time.time())
     assert (second.access, second.refresh) != (first.access, first.refresh)
     assert second.account == first.account
-    with pytest.raises(RefreshRefused, match="invalid_grant"):
+    with pytest.raises(RefreshRefused, match="has ended the sign-in"):
         await edge.refreshed(oauth, first, out.fetch, time.time())
     assert [entry["status"] for entry in oidc.refreshes] == [200, 400]
 

@@ -40,6 +40,7 @@ FAMILIES = ("kimi", "deepseek", "cogito", "qwen", "ministral", "nemotron", "gemm
 
 SHOWN = "docs/protocol.md shows it in messages; nothing runs that"
 LITERALS = {
+    "core/well_formed.py": {"echo": "the scheme of its URLs, as an address may have it"},
     "edge/transport.py": {"echo": "the scheme of its URLs, which has a transport of its own"},
     "wire/__init__.py": dict.fromkeys(("echo", "openai-responses"), "the dialect of that name"),
     "wire/echo.py": {"echo": "a model of that name, in the table of paces"},
@@ -77,6 +78,7 @@ WORDS = {
     "cli/usage.py": {"deepseek": "an example in the help"},
     "cli/use.py": {"openrouter": "an example in the help"},
     "edge/aws.py": LITERALS["edge/aws.py"],
+    "core/well_formed.py": LITERALS["core/well_formed.py"],
     "edge/transport.py": LITERALS["edge/transport.py"],
     "rpc/examples/chats.py": LITERALS["rpc/examples/chats.py"] | {"deepseek": SHOWN},
     "rpc/examples/choices.py": LITERALS["rpc/examples/choices.py"] | {"echo": SHOWN},

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import itertools
+import random
 import sqlite3
 import stat
 import subprocess
@@ -16,6 +18,7 @@ import pytest
 from pointsman.core.errors import StorageError
 from pointsman.core.selection import Author, Choice
 from pointsman.edge import store as module
+from pointsman.edge.database import damage
 from pointsman.edge.store import SCHEMA, Store
 from tests.edge.store_writer import numbered
 from tests.rights import without_rights
@@ -241,6 +244,86 @@ def test_damage_further_in_is_found_at_the_start(path: Path) -> None:
     check_set_aside(path)
 
 
+SAMPLE = random.Random(20).sample(range(4096), 120)
+"""Places in the first page, where SQLite keeps how the file and each table were made, and where they lie."""
+
+
+def flipped_and_opened(path: Path, sound: bytes, place: int, mask: int) -> Path | None:
+    """Where a state is set aside that has one byte changed; what is in use then is whole, and takes choices."""
+    for old in path.parent.glob("state.*"):
+        old.unlink()
+    path.write_bytes(sound[:place] + bytes([sound[place] ^ mask]) + sound[place + 1 :])
+    damaged = path.read_bytes()
+
+    async def live() -> Path | None:
+        store = Store(path)
+        try:
+            store.choices(), store.revision(), store.trusted(), store.model_lists()
+            await store.put_choice(numbered(9))
+            assert [row[0] for row in store.database.read("SELECT name FROM vault")] == ["contents"], place
+            assert len(store.database.read("SELECT * FROM sealed")) == 3, place
+        finally:
+            await store.close()
+        return store.database.set_aside
+
+    if aside := asyncio.run(live()):
+        assert aside.read_bytes() == damaged
+    return aside
+
+
+def state_with_records(path: Path) -> bytes:
+    write(path, ONE)
+    ask(path, "INSERT INTO vault VALUES ('contents', 'k', 's', x'00', x'01')")
+    row = "'p', 'key', 1, 'https://x', 'label', '2026', 'k', x'00', x'01')"
+    for number in (1, 2, 3):
+        ask(path, f"INSERT INTO sealed VALUES ({number}, 'r{number}', {row}")  # noqa: S608
+    ask(path, "PRAGMA wal_checkpoint(TRUNCATE)")
+    return path.read_bytes()
+
+
+def test_whichever_byte_of_the_first_page_is_flipped_what_is_stored_is_kept(path: Path) -> None:
+    sound = state_with_records(path)
+    masks = itertools.cycle((0xFF, 0x80, 0x01))
+    aside = [flipped_and_opened(path, sound, place, mask) for place, mask in zip(SAMPLE, masks, strict=False)]
+    assert len(SAMPLE) / 2 < len([each for each in aside if each]) < len(SAMPLE), "most of them matter, but not all"
+
+
+@pytest.mark.parametrize("place", [18, 19, 47, 60, 63], ids=["writer", "reader", "format", "version", "version's last"])
+@pytest.mark.parametrize("mask", [0xFF, 0x40, 0x01])
+def test_a_flipped_number_of_the_header_locks_nobody_out(path: Path, place: int, mask: int) -> None:
+    flipped_and_opened(path, state_with_records(path), place, mask)
+
+
+def test_the_tables_that_can_be_read_are_kept_when_those_beside_them_were_made_by_another_version(path: Path) -> None:
+    with closing(sqlite3.connect(path)) as connection:
+        connection.execute("CREATE TABLE of_old (x)")  # so that every table lies elsewhere than in a new state
+    sound = state_with_records(path)
+    place = sound.index(b"CREATE TABLE trusted") + len("CREATE TAB")
+    assert flipped_and_opened(path, sound, place, 0xFF)
+
+
+def test_words_of_sqlite_that_are_no_text_are_told_all_the_same(path: Path) -> None:
+    write(path, ONE)
+    with closing(sqlite3.connect(path, isolation_level=None)) as connection:
+        connection.execute("PRAGMA writable_schema = ON")
+        broken = b"CREATE T\xb3BLE trusted (path TEXT PRIMARY KEY, hash TEXT NOT NULL) STRICT, WITHOUT ROWID"
+        connection.execute("UPDATE sqlite_master SET sql = CAST(? AS TEXT) WHERE name = 'trusted'", (broken,))
+    found = damage(path, SCHEMA)
+    assert found is not None
+    assert "trusted" in found
+
+
+def test_looking_for_damage_changes_nothing(path: Path) -> None:
+    write(path, ONE)
+    assert damage(path, SCHEMA) is None
+    path.write_bytes(b"not a database\0" * 100)
+    assert damage(path, SCHEMA)
+    path.unlink()
+    with pytest.raises(StorageError):
+        damage(path, SCHEMA)
+    assert list(path.parent.iterdir()) == []
+
+
 def test_an_empty_file_is_a_new_state(path: Path) -> None:
     path.touch()
     write(path, ONE)
@@ -249,6 +332,7 @@ def test_an_empty_file_is_a_new_state(path: Path) -> None:
 
 def test_the_state_of_a_newer_version_is_left_alone(path: Path) -> None:
     write(path, ONE)
+    ask(path, "CREATE TABLE later (x)")
     ask(path, f"PRAGMA user_version = {len(SCHEMA) + 1}")
     content = path.read_bytes()
     with pytest.raises(StorageError, match="newer Pointsman") as refused:

@@ -88,6 +88,17 @@ async def test_an_imitation_of_all(
     assert {request["path"].partition("?")[0] for request in aimock.journal()} == {PATHS[wire]}
 
 
+@pytest.mark.parametrize("wire", SDKS)
+async def test_an_answer_that_does_not_end_well_says_so(
+    servers: Servers, editor: Editor, aimock: AImock, wire: str
+) -> None:
+    """Of the Responses API it sends `completed` with another status, and of the others what stands for it there."""
+    length = await both(servers, editor, "aimock", wire, Question("until the length"))
+    assert length.stop == "length"
+    forbidden = await both(servers, editor, "aimock", wire, Question("something forbidden"))
+    assert forbidden.stop == ("interrupted" if wire == "openai-responses" else "contentFilter")
+
+
 PATHS = {
     "openai-chat": "/v1/chat/completions",
     "openai-responses": "/v1/responses",

@@ -50,6 +50,10 @@ class Told:
 
 STOPS = {
     "stop": "end",
+    "completed": "end",
+    "incomplete": "length",
+    "failed": "interrupted",
+    "content_filter": "contentFilter",
     "tool_calls": "toolCalls",
     "length": "length",
     "max_output_tokens": "length",
@@ -58,6 +62,7 @@ STOPS = {
     "max_tokens": "length",
     "STOP": "end",
     "MAX_TOKENS": "length",
+    "SAFETY": "contentFilter",
     "FUNCTION_CALL": "toolCalls",
 }
 """Reasons to stop, of all of them, in our words. (Gemini says `STOP` for a call, too.)"""
@@ -105,7 +110,7 @@ def by_responses(base_url: str, model: str, question: Question) -> Told:
         if item.type == "reasoning":
             told.thought += "".join(part.text for part in (item.summary or item.content))
     why = response.incomplete_details.reason if response.incomplete_details else ""
-    told.stop = STOPS[why or ("tool_calls" if told.calls else "stop")]
+    told.stop = STOPS["tool_calls" if told.calls and response.status == "completed" else why or response.status]
     told.usage = response.usage.input_tokens, response.usage.output_tokens
     return told
 

@@ -148,9 +148,9 @@ async def test_a_refusal_that_can_not_be_written_still_holds(bench: Bench) -> No
         with pytest.raises(SignInNeeded):
             await bench.fresh()
     bench.forbid()
-    with pytest.raises(SignInNeeded, match="invalid_grant"):
+    with pytest.raises(SignInNeeded, match="ended the sign-in"):
         await bench.fresh()
-    assert bench.held.refused == "invalid_grant"
+    assert bench.held.refused == "the provider has ended the sign-in"
     assert bench.sent == ["fake-refresh-0"]
 
 

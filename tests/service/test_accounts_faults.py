@@ -113,10 +113,10 @@ async def test_a_refused_account_is_told_once_and_keeps_everything(bench: Bench)
     bench.script(says(400, "invalid_grant"))
     bench.now += 3600
     for _ in range(3):
-        with pytest.raises(SignInNeeded, match="invalid_grant") as told:
+        with pytest.raises(SignInNeeded, match="ended the sign-in") as told:
             await bench.fresh()
         assert told.value.advice == "Sign in again: `pointsman login corp`"
-    assert bench.held == replace(before, refused="invalid_grant")
+    assert bench.held == replace(before, refused="the provider has ended the sign-in")
     assert bench.refusals == ["corp alice@example.test"]
     assert await bench.noted() == ["refused"]
     await bench.restart()

@@ -225,7 +225,8 @@ CASES: dict[str, tuple[list[bytes], list[Reading]]] = {
         [spent(input_tokens=7, output_tokens=1), why("end_turn", {"input_tokens": 0, "output_tokens": 5}), OVER],
         [UsageReport(Usage(0, 5, True)), END],
     ),
-    "usage without input": ([why("end_turn", {"output_tokens": 5}), OVER], [UsageReport(Usage(0, 5, True)), END]),
+    "usage without input": ([why("end_turn", {"output_tokens": 5}), OVER], [UsageReport(Usage(0, 5, False)), END]),
+    "a filter of another API": ([START, why("content_filter"), OVER], [StopSeen("contentFilter")]),
     "usage without output": ([why("end_turn", {"input_tokens": 5}), OVER], [END]),
     "a turn that is paused": (
         [why("pause_turn"), OVER],

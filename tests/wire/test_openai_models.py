@@ -33,6 +33,12 @@ def test_what_is_no_list_is_told(body: bytes) -> None:
         models(ACME, body)
 
 
+def test_an_entry_that_is_no_model_costs_no_other() -> None:
+    found = models(ACME, json.dumps({"data": ["odd", LISTED[0], 3, {"id": 4}, None, LISTED[1]]}).encode())
+    assert [model.id for model in found.models] == ["big", "small"]
+    assert models(ACME, b'{"data": []}').models == []
+
+
 def test_a_list_under_another_name_leaves_out_what_is_hidden() -> None:
     shown = {"slug": "big", "display_name": "Big", "visibility": "list"}
     found = models(ACME, json.dumps({"models": [shown, {"slug": "internal", "visibility": "hide"}]}).encode())

@@ -114,7 +114,7 @@ def added(index: int = 0, **item: Any) -> bytes:
 
 
 def ended(how: str = "completed", **response: Any) -> bytes:
-    return event(f"response.{how}", response={"status": how, **response})
+    return event(f"response.{how}", response={"status": how} | response)
 
 
 def whole_arguments(text: str, index: int = 0) -> bytes:
@@ -210,7 +210,13 @@ CASES: dict[str, tuple[list[bytes], list[Reading]]] = {
     "the length": ([ended("incomplete", incomplete_details={"reason": "max_output_tokens"})], [StopSeen("length")]),
     "the filter": ([ended("incomplete", incomplete_details={"reason": "content_filter"})], [StopSeen("contentFilter")]),
     "a reason of tomorrow": ([ended("incomplete", incomplete_details={"reason": "odd"})], [StopSeen("interrupted")]),
-    "no reason": ([ended("incomplete", incomplete_details=None)], [StopSeen("interrupted")]),
+    "no reason": ([ended("incomplete", incomplete_details=None)], [StopSeen("length")]),
+    "completed, yet incomplete": ([ended(status="incomplete")], [StopSeen("length")]),
+    "completed, yet filtered": (
+        [ended(status="incomplete", incomplete_details={"reason": "content_filter"}, usage=USED)],
+        [UsageReport(Usage(3, 4, exact=True)), StopSeen("contentFilter")],
+    ),
+    "completed in a way of tomorrow": ([ended(status=["odd"]), COMPLETED], [END]),
     "the length in a call": (
         [added(**CALL), ended("incomplete", incomplete_details={"reason": "max_output_tokens"})],
         [C(0, "", "i", "n"), StopSeen("length")],
@@ -293,6 +299,9 @@ FAILED: list[tuple[list[bytes], type[PointsmanError], str]] = [
     ),
     ([ended("failed", error={"code": "insufficient_quota", "message": "spent"})], QuotaExhausted, "Acme says: spent"),
     ([ended("failed", error=None)], Overloaded, "without a word"),
+    ([ended(status="failed")], Overloaded, "without a word"),
+    ([ended(status="cancelled")], Overloaded, "without a word"),
+    ([ended(status="failed", error={"code": "server_error", "message": "bad"})], Overloaded, "Acme says: bad"),
 ]
 
 

@@ -52,6 +52,33 @@ def test_quirks_have_defaults_and_unknown_ones_are_refused(name: str) -> None:
         msgspec.convert({"no-such-quirk": 1}, QUIRKS[name])
 
 
+LISTS = {
+    "anthropic-messages": {"data": ["odd", {"id": "big"}, {"display_name": "No id"}]},
+    "gemini-generate": {
+        "models": [3, {"name": "models/big", "supportedGenerationMethods": ["generateContent"]}, {"name": None}]
+    },
+    "ollama-chat": {"models": [None, {"name": "big"}, {"name": 3}]},
+    "openai-chat": {"data": [["odd"], {"id": "big"}]},
+    "openai-responses": {"data": [True, {"id": "big"}]},
+}
+
+
+@pytest.mark.parametrize("name", LISTS)
+def test_an_entry_that_is_no_model_costs_no_other(name: str) -> None:
+    page = WIRES[name].models(provider(name), json.dumps(LISTS[name]).encode())
+    assert [model.id for model in page.models] == ["big"]
+
+
+@pytest.mark.parametrize("name", ["openai-chat", "openai-responses", "anthropic-messages", "gemini-generate"])
+@pytest.mark.parametrize("size", [1, 7, 10**6])
+def test_an_error_in_json_with_a_status_of_200_is_heard(name: str, size: int) -> None:
+    said = {"error": {"message": "Slow down, please.", "type": "rate_limit_error", "code": 429}}
+    body = json.dumps(said, indent=1).encode()
+    (seen,) = read(name, [body[at : at + size] for at in range(0, len(body), size)])
+    assert isinstance(seen, ErrorSeen)
+    assert (seen.error.code, seen.error.message) == ("RateLimited", "Acme says: Slow down, please.")
+
+
 @EACH
 def test_a_request_goes_to_the_provider_and_is_always_the_same(name: str) -> None:
     request, notices = WIRES[name].request(provider(name), "big", ASKED)

@@ -12,10 +12,10 @@ from typing import TYPE_CHECKING
 from pointsman.cli.client import CallFailed, Client
 from pointsman.core.catalogue import SCHEMES, Provider
 from pointsman.core.configuration import parse
-from pointsman.core.errors import PluginFailed
+from pointsman.core.errors import PluginFailed, StorageError
 from pointsman.core.sources import Plain, carries_a_secret
 from pointsman.edge.files import FOLDER, definitions, layer, shipped
-from pointsman.edge.store import set_aside, what_was_lost
+from pointsman.edge.store import harm, set_aside, what_was_lost
 from pointsman.endpoint import VERSION, EndpointError, Places, is_held, places, private_directory, read_lock, skew
 from pointsman.wire import quirks_of
 
@@ -138,6 +138,16 @@ def _answer(where: Places) -> Iterator[Finding]:
 
 
 def _state(where: Places) -> Iterator[Finding]:
+    file = Path(where.store)
+    if file.exists() and not is_held(where):
+        try:
+            wrong = harm(file)
+        except StorageError as error:
+            yield Finding("state", False, error.message, error.advice)
+        else:
+            remedy = "The next daemon sets it aside, and takes over what can be read of it. A backup may hold more."
+            text = f"{file} is damaged: {wrong}." if wrong else f"{file} is whole."
+            yield Finding("state", wrong is None, text, remedy if wrong else "")
     for aside in set_aside(Path(where.data)):
         yield Finding("state", False, what_was_lost(aside), f"Delete {aside} when you miss nothing any more.")
 

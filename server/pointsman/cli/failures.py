@@ -20,7 +20,6 @@ _WORDS = {
     **COMMANDS,
     "pass `test: false`": "add `--no-test`",
     " (in a client: `test: false`)": "",
-    "named in `resume`": "named here",
     "in the environment that your editor starts from, and start the editor again": "in this shell, and try again",
 }
 """What the daemon advises a client to do, and how the command line does it."""

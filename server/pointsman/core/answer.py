@@ -72,11 +72,16 @@ class Answer:
         return Message(role="assistant", content=tuple(run.part() for run in self._runs))
 
     def usage(self, conversation: Conversation) -> Usage:
-        """What the provider reported, else an estimate from the bytes of the conversation and the answer."""
-        if self._usage is not None:
+        """What the provider reported, else an estimate from the bytes of the conversation and the answer.
+
+        A report that is not exact and knows of no input has not counted it: that part is estimated, then.
+        """
+        if self._usage is not None and (self._usage.exact or self._usage.input_tokens):
             return self._usage
-        asked = len(msgspec.json.encode((conversation.system, conversation.messages, conversation.tools)))
-        return Usage(input_tokens=_tokens(asked), output_tokens=_tokens(self._output_bytes), exact=False)
+        asked = _tokens(len(msgspec.json.encode((conversation.system, conversation.messages, conversation.tools))))
+        if self._usage is not None:
+            return msgspec.structs.replace(self._usage, input_tokens=asked)
+        return Usage(input_tokens=asked, output_tokens=_tokens(self._output_bytes), exact=False)
 
     def take_report(self) -> tuple[Usage, Cost | None] | None:
         """What the provider reported so far, for an attempt that has come to nothing: it is no part of the answer."""

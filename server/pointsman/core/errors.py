@@ -107,13 +107,18 @@ class PointsmanError(Exception):
         """The stable name on the wire."""
         return type(self).__name__
 
+    @property
+    def final(self) -> bool:
+        """Whether the same request will fail for as long as nobody changes anything."""
+        return not self.remedies and all(cause.final for cause in self.causes)
+
     def data(self) -> ErrorData:
         """This error as clients see it: no secret that is known stands in it, whoever was quoted."""
         return ErrorData(
             code=self.code,
             message=hide(self.message),
             advice=hide(self.advice),
-            retryable=bool(self.remedies) or any(cause.remedies for cause in self.causes),
+            retryable=not self.final,
             retry_after=self.retry_after,
             provider=self.provider,
             status_code=self.status_code,
@@ -327,10 +332,16 @@ class RateLimited(ProviderError):
 
 
 class QuotaExhausted(ProviderError):
-    """The account's quota or credit is spent (HTTP 402, or 429 that says so)."""
+    """The account's quota or credit is spent (HTTP 402, or 429 that says so). It is not `retryable` where no time is
+    told at which it comes back: then only money helps, or somebody else."""
 
     remedies: ClassVar[tuple[Remedy, ...]] = ("key", "target")
     default_advice = "Add credit in the provider's console, or switch to another provider."
+
+    @property
+    def final(self) -> bool:
+        """A spent credit or a limit of one's own on spending does not come back by itself."""
+        return self.retry_after is None and self.resets_at is None
 
 
 class Overloaded(ProviderError):
@@ -369,7 +380,7 @@ class Interrupted(ProviderError):
     """The stream broke off before the provider said that the answer was complete."""
 
     remedies: ClassVar[tuple[Remedy, ...]] = ("retry", "target")
-    default_advice = "Ask again, or go on with one of the models named in `resume`."
+    default_advice = "Ask again, or go on with another model."
 
 
 class BadReply(ProviderError):

@@ -136,11 +136,13 @@ def read(layers: Iterable[Layer]) -> Reading:
     problems: list[Problem] = []
     by_user: dict[str, None] = {}
     homes: dict[str, str] = {}
-    project_default = None
+    project_default, dropped = None, dict[str, str]()
     for layer in layers:
         texts[layer.origin] = layer.text
         table, mistakes = _read_once(layer) if layer.kind == "shipped" else _read(layer)
         problems += mistakes
+        if layer.kind == "dropped":
+            problems += _twice(layer, table, dropped)
         if layer.kind == "project":
             project_default = table.pop("default", None)
         merge(merged, table, "", layer.origin, origins)
@@ -171,6 +173,18 @@ def _read(layer: Layer) -> tuple[dict[str, Any], list[Problem]]:
     refused = [_refusal(layer, key) for key in table if key not in allowed]
     fitting, problems = _fitting(layer, {k: v for k, v in table.items() if k in allowed})
     return fitting, refused + problems
+
+
+def _twice(layer: Layer, table: Mapping[str, Any], before: dict[str, str]) -> list[Problem]:
+    """A provider that a file of definitions defines although another does; `before` says which, and learns of these."""
+    found = []
+    for id in table.get("providers", {}):
+        if (other := before.setdefault(id, layer.origin)) != layer.origin:
+            text = f"{id!r} is defined in {other} as well; where the two differ, this file holds."
+            hint = "Take one of the two away, or give one of them another `id`."
+            line = line_of(layer.text, f"providers.{id}") or line_of(layer.text, "id") or 1
+            found.append(Problem(layer.origin, text, hint, line))
+    return found
 
 
 def _refusal(layer: Layer, key: str) -> Problem:

@@ -58,6 +58,13 @@ class Refusal:
     def __str__(self) -> str:
         return f"{self.code}: {self.words}" if self.words else self.code
 
+    @property
+    def ends(self) -> str | None:
+        """Why the sign-in is over, in words for people; None where this says nothing of the kind."""
+        if self.code not in SIGN_IN_AGAIN:
+            return None
+        return "the provider has ended the sign-in" + (f", and says: {self.words}" if self.words else "")
+
 
 @dataclass(frozen=True)
 class DeviceCode:
@@ -79,15 +86,15 @@ def granted(oauth: OAuth, body: bytes, now: float) -> Granted:
     answer = _object(body)
     claims = _claims(answer.get("id_token"))
     if claims and oauth.client_id not in _strings(claims.get("aud")):
-        raise BadReply("The ID token that came back is meant for another program than this one.")
+        raise BadReply("The ID token that came back is meant for another program than this one.", _ADVICE)
     account = step_down(claims, oauth.account_claim) if oauth.account_claim else _text(claims.get("sub"))
     if account is None and oauth.account_header:
-        raise BadReply("The answer does not say which account has signed in, and each request has to name it.")
+        raise BadReply("The answer does not say which account has signed in, and each request has to name it.", _ADVICE)
     scope, lifetime = answer.get("scope"), answer.get("expires_in")
     if scope is not None and not isinstance(scope, str):
-        raise BadReply("The answer has a `scope` that is no text.")
+        raise BadReply("The answer has a `scope` that is no text.", _ADVICE)
     if lifetime is not None and _seconds(lifetime) is None:
-        raise BadReply("The answer has an `expires_in` that is no number of seconds.")
+        raise BadReply("The answer has an `expires_in` that is no number of seconds.", _ADVICE)
     access = _access(answer)
     tokens = Tokens(
         access=access,
@@ -146,7 +153,7 @@ def device_code(oauth: OAuth, body: bytes, now: float) -> DeviceCode:
     user_code = _text(answer.get("user_code") or answer.get("usercode"))
     url = oauth.device_page if own else _page(answer.get("verification_uri") or answer.get("verification_url"))
     if user_code is None or url is None:
-        raise BadReply("The answer has no code for another device, or no page to type it in.")
+        raise BadReply("The answer has no code for another device, or no page to type it in.", _ADVICE)
     complete = _page(answer.get("verification_uri_complete"))
     lifetime = _seconds(answer.get("expires_in")) or OWN_LIFETIME
     return DeviceCode(
@@ -173,7 +180,7 @@ def active(body: bytes) -> bool:
     """Whether a token holds, as introspection says (RFC 7662 §2.2). Raises BadReply."""
     found = _object(body).get("active")
     if not isinstance(found, bool):
-        raise BadReply("The answer does not say whether the token holds.")
+        raise BadReply("The answer does not say whether the token holds.", _ADVICE)
     return found
 
 
@@ -199,7 +206,9 @@ def _object(body: bytes) -> dict[str, Any]:
 def _access(answer: Mapping[str, Any]) -> Secret:
     kind = answer.get("token_type")
     if kind is not None and (not isinstance(kind, str) or kind.lower() != "bearer"):
-        raise BadReply("The answer has a token of a sort that can't be used here: its `token_type` is not Bearer.")
+        raise BadReply(
+            "The answer has a token of a sort that can't be used here: its `token_type` is not Bearer.", _ADVICE
+        )
     return _token(answer, "access_token")
 
 
@@ -226,7 +235,7 @@ def _claims(token: object) -> dict[str, Any]:
     except (AttributeError, ValueError, RecursionError):  # msgspec's errors are ValueErrors, too
         found = None
     if not isinstance(found, dict):
-        raise BadReply("The answer has an `id_token` that can't be read.")
+        raise BadReply("The answer has an `id_token` that can't be read.", _ADVICE)
     return found
 
 
@@ -261,7 +270,7 @@ def _page(found: object) -> str | None:
         return None
     page = found.strip() if isinstance(found, str) else ""
     if not page.startswith(("https://", "http://")) or not page.isprintable() or len(page) > LONGEST_URL:
-        raise BadReply("The page for the code that came back is no web page.")
+        raise BadReply("The page for the code that came back is no web page.", _ADVICE)
     return page
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Set
 from typing import Any
-from urllib.parse import urlsplit
 
 import msgspec
 from msgspec import Struct
@@ -18,6 +17,7 @@ from pointsman.core.network import Tls, proxy_mistake
 from pointsman.core.oauth import OAuth
 from pointsman.core.parameters import Parameter, example, fill, places
 from pointsman.core.sources import Command, mistake
+from pointsman.core.well_formed import wrong_header, wrong_id, wrong_url
 
 STRUCTS: dict[str, type[Struct]] = {
     "": Provider,
@@ -38,8 +38,8 @@ STRUCTS: dict[str, type[Struct]] = {
 
 def one_provider(id: str, table: dict[str, Any], quirks: Mapping[str, type[Struct]], schemes: Set[str]) -> Provider:
     """The provider of a table whose name is `id`. Raises msgspec.ValidationError, which names the path."""
-    if not id or ":" in id:
-        raise msgspec.ValidationError("A provider's name has at least one character and no colon")
+    if wrong := wrong_id(id):
+        raise msgspec.ValidationError(wrong)
     if "id" in table:
         raise msgspec.ValidationError("The name of the table is the id; leave it out here - at `$.id`")
     _check_parameters(table.get("parameters"))
@@ -50,13 +50,11 @@ def one_provider(id: str, table: dict[str, Any], quirks: Mapping[str, type[Struc
         raise msgspec.ValidationError(f"{unknown('scheme', scheme, schemes)} - at `$.auth.scheme`")
     template, url = provider.base_url, fill(provider.base_url, provider.parameters)
     provider = msgspec.structs.replace(provider, base_url=example(url, provider.parameters))  # to see whether it is one
-    if not _is_absolute(provider.base_url):
-        raise msgspec.ValidationError("Expected an absolute http(s) URL - at `$.base_url`")
+    if wrong := wrong_url(provider.base_url):
+        raise msgspec.ValidationError(f"{wrong} - at `$.base_url`")
     for name, url_of_it in (("health_check", provider.health_url), ("credit.path", provider.credit_url)):
-        if url_of_it and not (_is_absolute(url_of_it) and origin_of(url_of_it) == origin_of(provider.base_url)):
+        if url_of_it and not _is_of(provider.base_url, url_of_it):
             raise msgspec.ValidationError(f"Expected a path of the provider's own host - at `$.{name}`")
-    if "@" in urlsplit(provider.base_url).netloc:
-        raise msgspec.ValidationError("A name or a password belongs into `auth` or `keys`, not here - at `$.base_url`")
     try:
         msgspec.convert(provider.quirks, quirks[provider.wire])
     except msgspec.ValidationError as error:
@@ -74,6 +72,8 @@ def _check_parts(provider: Provider) -> None:
         if part and (wrong := part.mistake):
             raise msgspec.ValidationError(f"{wrong[1]} - at `$.{table}.{wrong[0]}`")
     said = (
+        ("headers", wrong_header(provider.headers)),
+        ("auth.header", wrong_header({provider.auth.header: ""})),
         ("proxy", provider.proxy and proxy_mistake(provider.proxy)),
         ("api_key", mistake((provider.api_key,))),
         ("keys", mistake(provider.keys)),
@@ -93,10 +93,9 @@ def _check_parameters(raw: Any) -> None:
             raise msgspec.ValidationError(f"{message} - at `$.parameters.{name}{path or '`'}") from None
 
 
-def _is_absolute(url: str) -> bool:
+def _is_of(base_url: str, url: str) -> bool:
+    """Whether a URL is one of the base URL's own host."""
     try:
-        parts = urlsplit(url)
-        _ = parts.port  # raises for one that is no port
-    except ValueError:
+        return origin_of(url) == origin_of(base_url)
+    except ValueError:  # a port that is none
         return False
-    return bool(parts.scheme) and (parts.scheme not in {"http", "https"} or bool(parts.hostname))

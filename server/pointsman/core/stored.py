@@ -62,6 +62,15 @@ class Record:
         """What people may see of it: a key's mask, or the account's label."""
         return self.holds.mask() if isinstance(self.holds, Secret) else self.label
 
+    def ended(self, now: float) -> str | None:
+        """Why an account needs a new sign-in at that Unix time; None where it needs none, and for a key."""
+        if isinstance(self.holds, Secret):
+            return None
+        if self.holds.refused is not None:
+            return self.holds.refused
+        over = self.holds.refresh is None and self.holds.expires_at is not None and self.holds.expires_at <= now
+        return "it has expired, and the provider gave nothing to renew it with" if over else None
+
     @property
     def secrets(self) -> tuple[Secret, ...]:
         """All that must never be read anywhere."""

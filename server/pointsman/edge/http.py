@@ -302,13 +302,13 @@ def _translate(error: Exception, url: str, proxy: _Proxy | None, connect: float)
         case ConnectionRefusedError():
             ours = ConnectFailed(f"Nothing listens at {where}: the connection was refused.", _start_advice(where))
         case ConnectionResetError() | BrokenPipeError() | aiohttp.ServerDisconnectedError():
-            ours = Interrupted(f"{where} closed the connection{via} without an answer.")
+            ours = Interrupted(f"{where} closed the connection{via} without an answer.", _tls_advice(url))
         case TimeoutError():
             ours = TimedOut(f"No connection to {where}{via} within {connect:g} s.")
         case aiohttp.ClientHttpProxyError() if proxy:
             ours = _refused_by(proxy, reason.status, where)
         case HttpProcessingError():
-            ours = BadReply(f"What {where} answered is not HTTP.")
+            ours = BadReply(f"What {where} answered is not HTTP.", _tls_advice(url))
         case ValueError():  # never quoted: what does not fit may be a key
             text = f"No request to {where} can be made: a character in its URL, headers or key does not belong there."
             ours = ConnectFailed(text, "Check the provider's `base_url` and `headers`, and its key for a line's end.")
@@ -369,6 +369,13 @@ def _root(error: BaseException) -> BaseException:
 
 def _plain_advice(where: str) -> str:
     return f"If the server at {where} speaks plain HTTP, begin the provider's `base_url` with http://."
+
+
+def _tls_advice(url: str) -> str | None:
+    """What to do about somebody who does not understand plain HTTP, or says nothing to it."""
+    if urlsplit(url).scheme != "http":
+        return None
+    return f"Try again. If it stays so, {_host(url)} may speak TLS: begin the provider's `base_url` with https://."
 
 
 def _start_advice(where: str) -> str:

@@ -189,8 +189,8 @@ async def refreshed(oauth: OAuth, tokens: Tokens, fetch: Fetch, now: float) -> T
         except BadReply as error:
             raise Unanswered(error) from error
     refusal = answers.refusal(body)
-    if refusal and refusal.code in answers.SIGN_IN_AGAIN:
-        raise RefreshRefused(_without(str(refusal), tokens.refresh))
+    if refusal and refusal.ends:
+        raise RefreshRefused(_without(refusal.ends, tokens.refresh))
     raise _failed(oauth, head, body, tokens.refresh)
 
 

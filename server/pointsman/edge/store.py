@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from pointsman.core.selection import Author, Choice
-from pointsman.edge.database import Connection, Database
+from pointsman.edge.database import Connection, Database, damage
 
 SCHEMA: Sequence[str] = (
     """CREATE TABLE choices (
@@ -70,6 +70,11 @@ STALE_WINDOWS = 500
 def set_aside(folder: Path) -> list[Path]:
     """The damaged databases that lie in a folder beside the one in use."""
     return sorted(path for path in folder.glob("state.damaged*") if not path.name.endswith(("-wal", "-shm")))
+
+
+def harm(path: Path) -> str | None:
+    """What is damaged in a state that no daemon uses, or None; nothing is changed. Raises StorageError."""
+    return damage(path, SCHEMA)
 
 
 def what_was_lost(aside: Path) -> str:

@@ -171,4 +171,4 @@ A command that asks replies null at once, and then asks the person by `window/sh
 CODES = """## Error codes
 
 What `data.code` can be, and the number that JSON-RPC wants beside it. Where something can help, `retryable` is true,
-and the daemon has already tried as far as it could."""
+and the daemon has already tried as far as it could. A spent credit is final: it does not come back by itself."""

@@ -23,6 +23,7 @@ from pointsman.core.errors import (
     Overloaded,
     PointsmanError,
     ShuttingDown,
+    SignInFailed,
     SignInNeeded,
     StorageError,
     TimedOut,
@@ -312,7 +313,11 @@ def _told(provider: Provider, error: PointsmanError | None) -> PointsmanError | 
     where = _oauth(provider).token_url
     text = f"The account of {provider.title} could not be renewed at {where}: {error.message}"
     advice = f"Try again in a moment. If it stays so, look at the network, or at `auth.oauth` of {provider.id!r}."
-    if isinstance(error, CredentialError):
+    if isinstance(error, SignInFailed):  # it is not a person's sign-in that was refused, but the client's own request
+        advice = (
+            f"Look at `auth.oauth` of {provider.id!r}, its `client_id` first; then `pointsman login {provider.id}`."
+        )
+    elif isinstance(error, CredentialError):
         advice = error.advice
     numbers = {"status_code": error.status_code, "retry_after": error.retry_after}
     return type(error)(text, advice, provider=provider.id, **numbers)  # type: ignore[arg-type]

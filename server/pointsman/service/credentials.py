@@ -8,8 +8,9 @@ origin that the files name; what a connection's environment holds goes where tha
 from __future__ import annotations
 
 import itertools
+import time
 from collections import defaultdict
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from types import MappingProxyType
 from typing import Literal, Protocol
@@ -277,6 +278,12 @@ def _told_apart(found: list[Known]) -> list[Known]:
         else known
         for known in found
     ]
+
+
+def signed_out(found: Iterable[Credential]) -> str | None:
+    """Why nothing of this can be used before somebody signs in anew; None where anything can."""
+    ended = [each.record.ended(time.time()) if each.record else None for each in found]
+    return ended[0] if ended and all(ended) else None
 
 
 def _of_variables(found: list[tuple[str, Secret]] | list[tuple[str, Secret | None]]) -> Iterator[Known]:

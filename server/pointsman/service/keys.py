@@ -24,7 +24,7 @@ from pointsman.edge.transport import Transports
 from pointsman.service.audit import Audit
 from pointsman.service.clock import now
 from pointsman.service.configuration import Configuration
-from pointsman.service.credentials import STORABLE, Credentials, Known
+from pointsman.service.credentials import STORABLE, Credentials, Known, signed_out
 from pointsman.service.missing import missing
 from pointsman.service.testing import Trial, Wanted, test
 from pointsman.service.vault import Vault
@@ -146,7 +146,10 @@ class Keys:
                 await way.key()
                 why = way.trouble
             except KeyUnreadable as error:
-                why = str(error)
+                why, known = error.message, replace(known, usable=False)
+        if known.usable and (ended := signed_out([known.credential])):
+            known = replace(known, usable=False)
+            why = f"It has to sign in again (`pointsman login {provider.id}`): {ended}."
         if known.usable and tried:
             wanted = Wanted(credential=known.credential)
             tools = self.credentials, self.transports

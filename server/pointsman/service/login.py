@@ -269,7 +269,8 @@ class Login:
         labels = ", ".join(record.label for record in found)
         if account is None and found:
             text = f"{len(found)} accounts are signed in at {provider}: {labels}."
-            raise UnknownCredential(text, "Say which of them.", provider=provider)
+            advice = f"Say which of them, as in `pointsman logout {provider} {found[0].label}`."
+            raise UnknownCredential(text, advice, provider=provider)
         text = (
             f"No account {account!r} is signed in at {provider}." if account else f"Nobody is signed in at {provider}."
         )
@@ -279,6 +280,11 @@ class Login:
 def _way(provider: Provider, client: Client, wanted: Flow | None) -> tuple[OAuth, Flow]:
     """How a provider is signed in to from where the client is. Raises SignInFailed."""
     oauth = provider.auth.oauth
+    if oauth is None and provider.auth.scheme == "program":
+        text = f"{provider.title} is asked by its own program, which signs in by itself."
+        own = provider.quirks.get("login")
+        how = f"Run `{own[0]}` in a terminal, then ask again." if own else "docs/plans.md says how."
+        raise SignInFailed(text, how, provider=provider.id)
     if oauth is None:
         text = f"{provider.title} has no sign-in: nothing says how, in `auth.oauth` of its definition."
         raise SignInFailed(text, "Use a key for it instead, or see docs/accounts.md.", provider=provider.id)

@@ -30,7 +30,7 @@ from pointsman.edge.store import Store
 from pointsman.service.catalogues import Catalogues
 from pointsman.service.clients import Client, Clients
 from pointsman.service.clock import now
-from pointsman.service.credentials import Credentials
+from pointsman.service.credentials import Credentials, signed_out
 from pointsman.service.models import Models
 from pointsman.service.tasks import Tasks
 
@@ -192,11 +192,14 @@ class Selections:
         if provider and provider.temporary:
             mark = provider.temporary
             why += f" {provider.title} is asked with a temporary key ({mark.account}) until {mark.expires_at}."
+        state: State = "unset" if model is None else self._state(client, model)
+        if state == "available" and route and (ended := self._signed_out(client, route)):
+            state, why = "unavailable", f"{why} {ended}"
         return Selection(
             model=model,
             scope=decider,
             revision=choice.revision if choice else 0,
-            state="unset" if model is None else self._state(client, model),
+            state=state,
             why=why,
             display_name=f"{provider.title} · {target.model}" if provider and target else model or "no model chosen",
             provider=target.provider if target else None,
@@ -213,6 +216,15 @@ class Selections:
         providers = [self._catalogues.of(client).providers[target.provider] for target in route.targets]
         usable = any(self._credentials.usable(provider, client.environment) for provider in providers)
         return "available" if usable else "unconfigured"
+
+    def _signed_out(self, client: Client, route: Route) -> str | None:
+        """What to say where each provider of a route has accounts alone that must sign in again."""
+        providers = [self._catalogues.of(client).providers[target.provider] for target in route.targets]
+        for provider in providers:
+            found = self._credentials.all(provider, client.environment)
+            if not found or not signed_out(found):
+                return None
+        return f"Its sign-in is over; run `pointsman login {providers[0].id}`."
 
     def _resolve(self, client: Client, model: str, current: str | None) -> Route:
         catalogue = self._catalogues.of(client)

@@ -10,8 +10,7 @@ from typing import Literal
 from msgspec import Struct
 
 from pointsman.core.catalogue import Provider
-from pointsman.core.stored import Tokens
-from pointsman.service.credentials import KEY_NOT_NEEDED
+from pointsman.service.credentials import KEY_NOT_NEEDED, signed_out
 from pointsman.service.neighbours import Neighbours
 from pointsman.service.plans import Plans
 from pointsman.service.reasons import Reasons
@@ -48,10 +47,8 @@ def standing(
         return Standing("unconfigured", usable, len(found), resets_at=resets, remaining=left)
     if neighbours.is_offline(provider):
         return Standing("offline", usable, len(found), resets_at=resets, remaining=left)
-    held = [each.record.holds if each.record else None for each in found]
-    ended = [tokens.refused for tokens in held if isinstance(tokens, Tokens) and tokens.refused is not None]
-    if found and len(ended) == len(found):
-        return Standing("signed-out", usable, len(found), remaining=left, reason=f"sign in again: {ended[0]}")
+    if found and (ended := signed_out(found)):
+        return Standing("signed-out", usable, len(found), remaining=left, reason=f"sign in again: {ended}")
     seen = reasons.condition(provider)
     state: State = "active" if active and seen.state == "available" else seen.state
     return Standing(state, usable, len(found), seen.since, seen.resets_at or resets, left, seen.reason)

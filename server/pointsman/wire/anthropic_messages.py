@@ -34,6 +34,7 @@ from pointsman.core.http import Head, Request
 from pointsman.core.models import Model, ModelPage
 from pointsman.wire import anthropic_requests, error_bodies
 from pointsman.wire.event_reader import EventReader
+from pointsman.wire.model_facts import fitting
 
 AFTER_STOP = 0.2
 """Seconds that the end of the body is worth waiting for after `message_stop`."""
@@ -48,7 +49,9 @@ STOP_REASONS: dict[str, StopReason] = {
     "model_context_window_exceeded": "length",
     "tool_use": "toolCalls",
     "refusal": "contentFilter",
+    "content_filter": "contentFilter",
 }
+"""Why an answer ends; the last one is what servers say that translate from another API."""
 ERROR_STATUS = {
     "invalid_request_error": 400,
     "authentication_error": 401,
@@ -298,7 +301,8 @@ def _with_status(error: Any) -> Any:
 def _report(first: _Usage, last: _Usage, exact: bool = True) -> UsageReport | None:
     """Usage in our terms: theirs counts what was read from the cache and written to it beside the input.
 
-    The counts at the end are those of the whole; what they leave out was said at the start.
+    The counts at the end are those of the whole; what they leave out was said at the start. Where nobody has counted
+    the input, the whole is not exact.
     """
 
     def known(name: str) -> int | None:
@@ -309,12 +313,12 @@ def _report(first: _Usage, last: _Usage, exact: bool = True) -> UsageReport | No
     output = known("output_tokens")
     if output is None:
         return None
-    details = last.output_tokens_details or _OutputDetails()
+    details, counted = last.output_tokens_details or _OutputDetails(), known("input_tokens")
     return UsageReport(
         Usage(
-            input_tokens=(known("input_tokens") or 0) + (cached or 0) + (written or 0),
+            input_tokens=(counted or 0) + (cached or 0) + (written or 0),
             output_tokens=output,
-            exact=exact,
+            exact=exact and counted is not None,
             cached_input_tokens=cached,
             cache_write_tokens=written,
             reasoning_tokens=details.thinking_tokens,
@@ -337,7 +341,7 @@ class _ListedModel(Struct):
 
 
 class _ModelList(Struct):
-    data: list[_ListedModel]
+    data: list[Any]
     has_more: bool = False
     last_id: str | None = None
 
@@ -357,6 +361,7 @@ def models(provider: Provider, body: bytes) -> ModelPage:
     """The provider's own list, without models that are no longer served. Raises BadReply when it is not one."""
     try:
         page = msgspec.json.decode(body, type=_ModelList)
+        listed = fitting(page.data, _ListedModel)
     except UNREADABLE as error:
         text = f"{provider.title} gave a list of models that can't be read ({error})."
         raise BadReply(text, provider=provider.id) from None
@@ -371,7 +376,7 @@ def models(provider: Provider, body: bytes) -> ModelPage:
             context_window=model.max_input_tokens,
             max_output_tokens=model.max_tokens,
         )
-        for model in page.data
+        for model in listed
         if model.lifecycle != "retired"
     ]
     return ModelPage(listing, page.last_id if page.has_more else None)

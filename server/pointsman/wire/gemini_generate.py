@@ -34,6 +34,7 @@ from pointsman.core.models import Model, ModelPage
 from pointsman.wire import error_bodies, gemini_requests
 from pointsman.wire.event_reader import LONGEST_EVENT, EventReader
 from pointsman.wire.gemini_contents import THOUGHT
+from pointsman.wire.model_facts import fitting
 
 AFTER_STOP = 1.0
 """Seconds that the end of the body is worth waiting for after a reason to stop; nothing else says that it is over."""
@@ -271,7 +272,7 @@ class _ListedModel(Struct, rename="camel"):
 
 
 class _ModelList(Struct, rename="camel"):
-    models: list[_ListedModel] = []
+    models: list[Any] = []
     next_page_token: str | None = None
 
 
@@ -289,6 +290,7 @@ def models(provider: Provider, body: bytes) -> ModelPage:
     """The models that answer a prompt. Raises BadReply when the body is no such list."""
     try:
         page = msgspec.json.decode(body, type=_ModelList)
+        listed = fitting(page.models, _ListedModel)
     except UNREADABLE as error:
         text = f"{provider.title} gave a list of models that can't be read ({error})."
         raise BadReply(text, provider=provider.id) from None
@@ -303,7 +305,7 @@ def models(provider: Provider, body: bytes) -> ModelPage:
             context_window=model.input_token_limit,
             max_output_tokens=model.output_token_limit,
         )
-        for model in page.models
+        for model in listed
         if "generateContent" in model.supported_generation_methods
         for id in [model.name.removeprefix("models/")]
     ]

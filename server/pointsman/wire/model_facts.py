@@ -6,13 +6,16 @@ Sources: what OpenRouter, Mistral, Groq, Together, Fireworks, Hugging Face, GitH
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
-from typing import Any
+from collections.abc import Iterable, Iterator, Sequence
+from typing import Any, TypeVar
+
+import msgspec
 
 from pointsman.core.catalogue import Provider
 from pointsman.core.models import Model
 from pointsman.core.pricing import MILLION, Price
 
+T = TypeVar("T")
 CONTEXT = (
     "context_length",
     "context_window",
@@ -69,6 +72,22 @@ def listed(provider: Provider, item: dict[str, Any]) -> Model | None:
         max_output_tokens=_count(item, OUTPUT),
         price=price(item.get("pricing"), provider.id),
     )
+
+
+def fitting(items: Sequence[Any], kind: type[T]) -> list[T]:
+    """The entries of a list that are of that shape: one that is not must not cost the others.
+
+    Raises msgspec.ValidationError where none of them is.
+    """
+    found, wrong = [], None
+    for item in items:
+        try:
+            found.append(msgspec.convert(item, kind))
+        except msgspec.ValidationError as error:
+            wrong = error
+    if wrong is not None and not found:
+        raise wrong
+    return found
 
 
 def capabilities(item: dict[str, Any]) -> tuple[str, ...]:

@@ -41,6 +41,7 @@ from pointsman.core.models import Model, ModelPage
 from pointsman.core.stream import LineSplitter
 from pointsman.wire import carrying, error_bodies
 from pointsman.wire.halves import Halves
+from pointsman.wire.model_facts import fitting
 
 LONGEST_LINE = 16 * 2**20
 """Bytes that one line of a stream may have before the stream is given up."""
@@ -352,7 +353,7 @@ class _ListedModel(Struct):
 
 
 class _ModelList(Struct):
-    models: list[_ListedModel]
+    models: list[Any]
 
 
 def models_request(provider: Provider, page: str | None = None) -> Request | None:
@@ -363,7 +364,7 @@ def models_request(provider: Provider, page: str | None = None) -> Request | Non
 def models(provider: Provider, body: bytes) -> ModelPage:
     """The models that the server has. Raises BadReply when the body is no such list."""
     try:
-        listed = msgspec.json.decode(body, type=_ModelList).models
+        listed = fitting(msgspec.json.decode(body, type=_ModelList).models, _ListedModel)
     except UNREADABLE as error:
         text = f"{provider.title} gave a list of models that can't be read ({error})."
         raise BadReply(text, provider=provider.id) from None

@@ -14,14 +14,14 @@ from pointsman.core.catalogue import Provider
 from pointsman.core.errors import UNREADABLE, BadReply
 from pointsman.core.http import Request
 from pointsman.core.models import ModelPage
-from pointsman.wire.model_facts import listed
+from pointsman.wire.model_facts import fitting, listed
 
 
 class _ModelList(Struct):
     """Most say `data`; some say `models`, and of those that aren't meant to be chosen that they are hidden."""
 
-    data: list[dict[str, Any]] | None = None
-    models: list[dict[str, Any]] | None = None
+    data: list[Any] | None = None
+    models: list[Any] | None = None
 
 
 def models_request(provider: Provider, page: str | None = None) -> Request | None:
@@ -34,10 +34,11 @@ def models_request(provider: Provider, page: str | None = None) -> Request | Non
 def models(provider: Provider, body: bytes) -> ModelPage:
     """The provider's own list, which some give without an object round it. Raises BadReply when it is not one."""
     try:
-        found = msgspec.json.decode(body, type=_ModelList | list[dict[str, Any]])
+        found = msgspec.json.decode(body, type=_ModelList | list[Any])
         items = (found.data if found.data is not None else found.models) if isinstance(found, _ModelList) else found
         if items is None:
             raise msgspec.ValidationError("it has no `data`")
+        items = fitting(items, dict[str, Any])
     except UNREADABLE as error:
         text = f"{provider.title} gave a list of models that can't be read ({error})."
         raise BadReply(text, provider=provider.id) from None

@@ -32,7 +32,8 @@ from pointsman.wire.event_reader import EventReader
 AFTER_END = 0.2
 """Seconds that the end of the body is worth waiting for after the last event."""
 
-INCOMPLETE: dict[str, StopReason] = {"max_output_tokens": "length", "content_filter": "contentFilter"}
+INCOMPLETE: dict[str, StopReason] = {"": "length", "max_output_tokens": "length", "content_filter": "contentFilter"}
+"""What ends an answer before its time; servers that give no reason (aimock, local ones) mean the length."""
 OUR_FAULT = ("invalid_", "unsupported_", "image_", "empty_", "failed_to_download_")
 """How the codes begin of errors that are in the request, and not the server's trouble."""
 
@@ -86,6 +87,7 @@ class _Incomplete(Struct):
 
 
 class _Response(Struct):
+    status: Any = None
     usage: _Usage | None = None
     error: Any = None
     incomplete_details: _Incomplete | None = None
@@ -176,8 +178,12 @@ class Reader(EventReader):
                 readings.append(TextDelta(whole))
 
     def complete(self, event: _Event, readings: list[Reading]) -> None:
-        """The answer is complete, but perhaps for the calls that it asks for."""
-        self._stop(_RESPONSE.decode(event.response), "toolCalls" if self._calls else "end", readings)
+        """The answer is over: as its status says, complete, or complete but for the calls that it asks for."""
+        response = _RESPONSE.decode(event.response)
+        if how := ENDS.get(str(response.status)):
+            how(self, event, readings)
+        else:
+            self._stop(response, "toolCalls" if self._calls else "end", readings)
 
     def cut_short(self, event: _Event, readings: list[Reading]) -> None:
         """The answer ends before it is complete, and says why."""
@@ -224,6 +230,13 @@ class Reader(EventReader):
             call.argued = True
             readings.append(ToolCallDelta(call.index, arguments))
 
+
+ENDS: dict[str, Callable[[Reader, _Event, list[Reading]], None]] = {
+    "incomplete": Reader.cut_short,
+    "failed": Reader.fail,
+    "cancelled": Reader.fail,
+}
+"""What a status means that contradicts an event that says `completed`; the official SDK believes the status, too."""
 
 HANDLERS: dict[str, Callable[[Reader, _Event, list[Reading]], None]] = {
     "response.output_text.delta": Reader.say,

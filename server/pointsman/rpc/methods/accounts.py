@@ -52,7 +52,7 @@ async def list_accounts(ctx: Context, params: ListAccountsParams) -> ListAccount
 def _info(ctx: Context, record: Record) -> AccountInfo:
     tokens = record.holds
     assert isinstance(tokens, Tokens), "accounts hold tokens"
-    state, reason = _state(ctx, record, tokens)
+    state, reason = _state(ctx, record)
     return AccountInfo(
         id=record.id,
         provider=record.provider,
@@ -65,14 +65,11 @@ def _info(ctx: Context, record: Record) -> AccountInfo:
     )
 
 
-def _state(ctx: Context, record: Record, tokens: Tokens) -> tuple[AccountState, str | None]:
+def _state(ctx: Context, record: Record) -> tuple[AccountState, str | None]:
     provider = ctx.app.catalogues.configured(ctx.client).providers.get(record.provider)
     if provider is None:
         return "unknownProvider", None
     if origin(provider.base_url) != record.origin:
         return "wrongOrigin", f"It signed in for {record.origin}, and the provider is at {origin(provider.base_url)}."
-    if tokens.refused is not None:
-        return "signInNeeded", tokens.refused
-    if tokens.refresh is None and tokens.expires_at is not None and tokens.expires_at <= time.time():
-        return "signInNeeded", "It has expired, and the provider gave nothing to renew it with."
-    return "ready", None
+    ended = record.ended(time.time())
+    return ("ready" if ended is None else "signInNeeded"), ended

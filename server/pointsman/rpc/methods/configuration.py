@@ -167,6 +167,8 @@ async def test_provider(ctx: Context, params: ProviderTestParams) -> ProviderTes
     key = params.key or params.credentials.get(params.provider)
     wanted = Wanted(Secret(key) if key else None, params.say or params.model is not None, params.model)
     now = ctx.app.catalogues.of(ctx.client).providers.get(params.provider)
+    if now is None and not values:
+        provider_named(ctx, params.provider)  # which says that there is none
     trial = await _try(ctx, _with(ctx, now, params.provider, values), now, wanted)
     error = trial.error.data() if trial.error else None
     return ProviderTestResult(error is None, trial.milliseconds, trial.models, list(trial.steps), error)

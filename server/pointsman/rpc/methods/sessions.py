@@ -6,9 +6,10 @@ from collections.abc import Collection
 
 from pointsman.core.catalogue import Provider
 from pointsman.core.configuration import provider_from
-from pointsman.core.errors import BadRequest, CredentialError, MissingKey
+from pointsman.core.errors import BadRequest, ConfigError, CredentialError, MissingKey
 from pointsman.core.secret import Secret
 from pointsman.core.selection import Scope
+from pointsman.core.well_formed import HTTP
 from pointsman.edge.sources import LONGEST_KEY
 from pointsman.rpc.methods.models import provider_named
 from pointsman.rpc.session_types import (
@@ -79,6 +80,9 @@ async def list_sessions(ctx: Context, params: Nothing) -> ListSessionsResult:
 def _check_address(ctx: Context, provider: Provider, base_url: str | None) -> None:
     """Refuses a base URL that is none, and a provider whose own is not known whole. Raises ConfigError."""
     if base_url is not None:
+        if base_url.partition("://")[0].lower() not in HTTP:
+            text = "A temporary session is for an address that begins with https:// or http://, and this one does not."
+            raise ConfigError(text, "Give another `baseUrl`, or none.", provider=provider.id)
         provider_from(provider.id, {"base_url": base_url}, ctx.app.quirks, ctx.app.schemes)
     elif provider.missing:
         raise ctx.app.credentials.missing(provider)
