@@ -226,7 +226,7 @@ async def test_no_connection_in_time(transport: HttpTransport) -> None:
     """A plain server that never says a word: the handshake of TLS waits for one."""
     async with answering(None) as port:
         began = time.monotonic()
-        await refuse(transport, Request("GET", f"https://127.0.0.1:{port}/"), TimedOut, "0.2 seconds", connect=0.2)
+        await refuse(transport, Request("GET", f"https://127.0.0.1:{port}/"), TimedOut, "within 0.2 s", connect=0.2)
         assert 0.2 <= time.monotonic() - began < 10
 
 
