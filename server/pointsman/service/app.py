@@ -253,7 +253,8 @@ class App:
         reasons = Reasons(self.credentials, self.health, self.models, catalogue, client.environment, given)
         found = reasons.plan(route, conversation)
         ordered = self.orders.ordered(found, catalogue, conversation, terms.conversation_id, begins=begins)
-        return catalogue, within(ordered, lambda target: self._limit(catalogue, client, target)), given
+        paid = within(ordered, lambda target: self._limit(catalogue, client, target))
+        return catalogue, reasons.last_resort(paid), given
 
     def _change_sessions(self, change: Change) -> None:
         """Makes a change of the temporary sessions, and tells every client what that means for it."""
