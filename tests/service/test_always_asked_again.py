@@ -67,6 +67,7 @@ class World(RuleBasedStateMachine):
         self.broken: dict[tuple[str, str], PointsmanError] = {}
         self.floors: dict[tuple[str, str], float] = {}
         self.ceilings: dict[tuple[str, str], tuple[float, float]] = {}
+        self.of_model: set[tuple[str, str]] = set()
         self.asked: list[tuple[str, str]] = []
         self.refused: dict[tuple[str, str], float] = {}
         self.hopeless, self.requests = False, 0
@@ -188,14 +189,16 @@ class World(RuleBasedStateMachine):
         self.requests += 1
         assert self.requests < 50, "no chat goes on for ever"
         aim.fires()
+        early = self.health.hold(*aim.who) is not None  # nobody had told a date by then
         self.health.begin(aim.asked)
         error = self.broken.get(way)
         if error is None:
             self.health.heard(aim.asked)
             self.health.answered(aim.asked, 0.1)
-            for other in WAYS:
-                if other[0] == way[0]:
-                    self.ceilings.pop(other, None)
+            for other in [other for other in self.of_model if other[0] == way[0]]:
+                self.of_model.discard(other)
+                self.ceilings.pop(other, None)
+            self.ceilings.pop(way, None)
             self.floors.pop(way, None)
             return None
         self.health.failed(aim.asked, error)
@@ -204,9 +207,13 @@ class World(RuleBasedStateMachine):
         for other in WAYS if isinstance(error, Overloaded) else (way,):
             if other[0] == way[0] and asked:  # the model's trouble is that of all keys
                 if asked <= (LONGEST_OF_QUOTA if isinstance(error, QuotaExhausted) else LONGEST_FLOOR):
-                    self.floors[other] = self.now + asked
+                    self.floors[other] = max(self._floor(other), self.now + asked)
                 else:
-                    self.ceilings[other] = self.now + SPENT.first, self.now + asked
+                    if isinstance(error, Overloaded):
+                        self.of_model.add(other)
+                    else:
+                        self.of_model.discard(other)
+                    self.ceilings[other] = self.now + (0.0 if early else SPENT.first), self.now + asked
         return error
 
     def _ceiling(self, way: tuple[str, str]) -> float:

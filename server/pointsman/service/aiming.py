@@ -245,11 +245,12 @@ class Aim:
     def _first_of(self, target: Target) -> Chance | None:
         """The key of a target that may be asked first, by what the provider wants."""
         now, found = self.health.now(), list[tuple[float, Credential]]()
-        for key in self._all(target):
+        keys = self._all(target)
+        for key in [*(key for key in keys if key in self.keys[:1]), *keys]:  # of equals, the one that was asked last
             account = self._account(target, key)
             if (target, account) not in self._over:
                 hold = self.health.hold(self._provider(target), account, target.model)
-                until = max(self._not_before.get((target, account), 0.0), (hold.wanted if hold else None) or 0.0)
+                until = (hold.wanted if hold else None) or self._not_before.get((target, account), 0.0)
                 found.append((max(0.0, until - now), key))
         if not found:
             return None

@@ -211,7 +211,7 @@ class App:
         rooms = self.chats, self.models, wires, self.plans, self.orders, self.limits
         about = self.health, self.usage, self.observing.note
         tools = Tools(catalogue, self.credentials, self.transports, *rooms, *about)
-        along, asker = self.middlewares.along(chat), client.window or f"connection {client.number}"
+        along, asker = self.middlewares.along(chat), client.asker
         start(Job(chat, conversation, client.environment, planned, given, along, asker, tracer), tools, self.tasks)
         return chat
 
@@ -223,7 +223,8 @@ class App:
             raise BadRequest(mistake)
         terms = Terms(conversation_id=conversation_id)
         catalogue, planned, _ = self._plan(client, model, terms, conversation)
-        return explain(catalogue, planned, self.plugins.wires, conversation)
+        wires = self.plugins.wires
+        return explain(catalogue, planned, wires, conversation, lambda by: self.limits.outlook(client.asker, by))
 
     def _plan(
         self,
