@@ -6,7 +6,7 @@ import re
 from pathlib import Path
 
 from pointsman.core import health
-from pointsman.core.attempts import FIRST_WAIT, LONGEST_WAIT, PATIENCE, TABLE
+from pointsman.core.attempts import FIRST_WAIT, IMPATIENCE, LONGEST_WAIT, PATIENCE, TABLE
 from pointsman.core.errors import PointsmanError
 
 PAGE = (Path(__file__).parent.parent / "docs" / "routing.md").read_text("utf-8")
@@ -29,12 +29,12 @@ def test_what_each_error_leads_to() -> None:
 
 
 def test_the_seconds() -> None:
-    assert (FIRST_WAIT, LONGEST_WAIT, PATIENCE) == (0.5, 8.0, 20.0)
+    assert (FIRST_WAIT, LONGEST_WAIT, PATIENCE, IMPATIENCE) == (0.5, 8.0, 20.0, 2.0)
     assert health.Policy(3, 30.0, 600.0) == health.TROUBLE
     assert health.Policy(1, 1.0, 60.0) == health.LIMITED
-    assert health.Policy(1, 15.0, 1800.0) == health.SPENT
+    assert health.Policy(1, 10.0, 1800.0) == health.SPENT
     assert health.Policy(1, 60.0, 3600.0) == health.REFUSED
-    assert health.LONGEST_FLOOR == 3600.0
+    assert (health.LONGEST_FLOOR, health.LONGEST_OF_QUOTA) == (86400.0, 3600.0)
 
 
 def _all(kind: type[PointsmanError]) -> list[type[PointsmanError]]:

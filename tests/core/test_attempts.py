@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 
 from pointsman.core.attempts import (
     FIRST_WAIT,
+    IMPATIENCE,
     LONGEST_WAIT,
     PATIENCE,
     TABLE,
@@ -93,6 +94,10 @@ def test_a_step_counts_what_it_takes(happening: Happening, after: Life) -> None:
         (Overloaded("o", retry_after=PATIENCE), LEFT, "retry"),
         (Overloaded("o", retry_after=PATIENCE + 1), LEFT, "target"),
         (Overloaded("o", retry_after=float("inf")), Life(retries=2), "hopeless"),
+        (Overloaded("o", retry_after=IMPATIENCE), replace(LEFT, free=True), "retry"),
+        (Overloaded("o", retry_after=IMPATIENCE + 0.1), replace(LEFT, free=True), "target"),
+        (Overloaded("o", retry_after=IMPATIENCE + 0.1), LEFT, "retry"),
+        (Overloaded("o"), Life(tries=5, retries=6, targets_left=1, free=True), "retry"),
         (TimedOut("t"), LEFT, "retry"),
         (ConnectFailed("c"), Life(retries=0, targets_left=1), "target"),
         (RateLimited("r"), LEFT, "key"),

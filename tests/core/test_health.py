@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
+
 import pytest
 from hypothesis import settings
 from hypothesis import strategies as st
@@ -25,8 +27,11 @@ from pointsman.core.errors import (
 from pointsman.core.health import (
     BLAME,
     LONGEST_FLOOR,
+    LONGEST_WINDOW,
     NOBODY,
     PROBE,
+    REFUSED,
+    SET_BACK,
     Mark,
     Subject,
     emptied,
@@ -40,6 +45,7 @@ from pointsman.core.health import (
     subject,
     subjects,
     verdict,
+    wanted,
     words,
 )
 
@@ -104,8 +110,80 @@ def test_a_wait_that_was_asked_for_is_kept_to_the_second_and_no_longer() -> None
 
 def test_a_spent_quota_is_tried_early_whatever_date_was_told() -> None:
     error = QuotaExhausted("Spent.", retry_after=2 * 86400)
-    assert probes(error, 9) == [15, 30, 60, 120, 240, 480, 960, 1800, 1800]
-    assert probes(QuotaExhausted("Spent.", retry_after=5), 3) == [5, 5, 5], "the date that was told is the latest"
+    assert probes(error, 9) == [10, 20, 40, 80, 160, 320, 640, 1280, 1800]
+    assert probes(QuotaExhausted("Spent.", resets_at=rfc3339(NOW + 25)), 2) == [10, 15], "the date is the latest"
+
+
+def rfc3339(at: float) -> str:
+    """A time as errors tell it."""
+    return datetime.fromtimestamp(at, UTC).isoformat()
+
+
+@pytest.mark.parametrize("kind", [*ALL_OF_IT, InvalidKey])
+@pytest.mark.parametrize("seconds", [0.5, 5, 41, 1800, 3600])
+def test_a_wait_that_was_asked_for_is_a_floor_whatever_else_was_said(
+    kind: type[PointsmanError], seconds: float
+) -> None:
+    mark = after(kind("No.", retry_after=seconds, status_code=401))
+    assert [verdict(mark, NOW + at) for at in (0, seconds - 0.01)] == ["blocked", "blocked"]
+    assert (floor(mark, NOW), wanted(mark, NOW)) == (NOW + seconds, NOW + seconds)
+    doubt = kind in {QuotaExhausted, InvalidKey}
+    assert verdict(mark, NOW + seconds) == ("probe" if doubt else "free")
+    assert (floor(mark, NOW + seconds), wanted(mark, NOW + seconds)) == (None, None)
+
+
+DAY, TWO_DAYS = 86400, 2 * 86400
+
+
+@pytest.mark.parametrize(
+    ("error", "until", "told", "ceiling"),
+    [
+        (RateLimited("Slow.", retry_after=7200), 7200, True, None),
+        (Overloaded("Full.", retry_after=DAY), DAY, True, None),
+        (Overloaded("Full.", retry_after=DAY + 1), 10, False, DAY + 1),
+        (RateLimited("Slow.", retry_after=TWO_DAYS), 10, False, TWO_DAYS),
+        (InvalidKey("No.", retry_after=TWO_DAYS), 10, False, TWO_DAYS),
+        (QuotaExhausted("Spent.", retry_after=3601), 10, False, 3601),
+        (QuotaExhausted("Spent.", retry_after=18, resets_at=rfc3339(NOW + DAY)), 18, True, DAY),
+        (QuotaExhausted("Spent.", retry_after=18, resets_at=rfc3339(NOW + 18)), 18, True, None),
+        (QuotaExhausted("Spent.", retry_after=7200, resets_at=rfc3339(NOW + DAY)), 10, False, DAY),
+        (QuotaExhausted("Spent.", resets_at=rfc3339(NOW + 18)), 10, False, 18),
+        (QuotaExhausted("Spent.", resets_at=rfc3339(NOW + 8)), 8, False, 8),
+        (QuotaExhausted("Spent.", resets_at="tomorrow"), 10, False, None),
+        (RateLimited("Slow.", resets_at=rfc3339(NOW + 18)), 18, True, None),
+        (RateLimited("Slow.", resets_at=rfc3339(NOW - 18)), 1, False, None),
+        (RateLimited("Slow.", retry_after=0), 1, False, None),
+    ],
+)
+def test_a_wait_is_a_floor_and_a_date_or_what_is_too_far_away_a_ceiling(
+    error: PointsmanError, until: float, told: bool, ceiling: float | None
+) -> None:
+    mark = after(error)
+    at = None if ceiling is None else NOW + ceiling
+    assert (mark.until - NOW, mark.told, mark.ceiling) == (until, told, at)
+    assert wanted(mark, NOW) == (mark.until if told else at)
+    assert wanted(mark, NOW + (until if told else ceiling or 0)) is None
+
+
+def test_what_comes_later_does_not_undercut_a_floor_and_tells_a_date() -> None:
+    spent, policy = QuotaExhausted("Spent."), BLAME[QuotaExhausted][1]
+    dated = failed(after(spent), QuotaExhausted("Spent.", retry_after=7200), policy, NOW + 1)
+    assert (dated.until, dated.ceiling, dated.failures) == (NOW + 10, NOW + 7201, 1)
+    assert failed(dated, spent, policy, NOW + 2) == dated
+    slow = after(RateLimited("Slow.", retry_after=30))
+    over = failed(slow, QuotaExhausted("Spent.", retry_after=86400), policy, NOW + 1)
+    assert (over.code, over.until, over.told) == ("QuotaExhausted", NOW + 30, True)
+    refused = failed(slow, InvalidKey("No."), REFUSED, NOW + 1)
+    assert refused == slow, "it was asked before that was known"
+    quick = failed(after(RateLimited("Slow.")), spent, policy, NOW)
+    assert (quick.code, quick.until) == ("QuotaExhausted", NOW + 10)
+
+
+def test_a_quota_for_a_day_may_be_that_of_one_model() -> None:
+    spent = QuotaExhausted("Spent.")
+    assert subject(spent, *WHO)[0] == ("p", "a", "")  # type: ignore[index]
+    spent.of_model = True
+    assert subject(spent, *WHO)[0] == ("p", "a", "m")  # type: ignore[index]
 
 
 def probes(error: PointsmanError, times: int) -> list[float]:
@@ -133,8 +211,14 @@ def test_of_many_that_fail_at_once_one_counts() -> None:
 def test_what_the_provider_wants_is_a_floor_and_what_we_think_is_none() -> None:
     told = after(RateLimited("Slow down.", retry_after=30))
     assert [floor(told, NOW), floor(told, NOW + 30), floor(None, NOW)] == [NOW + 30, None, None]
-    assert floor(after(QuotaExhausted("Spent.", retry_after=30)), NOW) is None
-    assert floor(told, NOW - 2 * LONGEST_FLOOR) is None, "of a clock that was set back"
+    assert floor(after(QuotaExhausted("Spent.", retry_after=7200)), NOW) is None
+    assert wanted(after(QuotaExhausted("Spent.", retry_after=7200)), NOW) == NOW + 7200
+    assert wanted(after(QuotaExhausted("Spent.")), NOW) is None
+    assert wanted(after(Overloaded("Full.")), NOW) is None
+    assert wanted(None, NOW) is None
+    for back in (SET_BACK + 1, 2 * LONGEST_FLOOR):
+        assert floor(told, NOW - back) is None, "of a clock that was set back"
+        assert wanted(told, NOW - back) is None
 
 
 FIRST = after(Overloaded("Full."), 3)
@@ -145,8 +229,9 @@ SAID = {
     "breaker open until 30 (Overloaded)": (FIRST, 0),
     "breaker open (Overloaded), it may be asked now": (FIRST, 30),
     "breaker open (Overloaded), another chat asks it now, the next may at 150": (probed(FIRST, NOW + 30), 30),
-    "quota spent, tried again at 15": (after(QuotaExhausted("Spent.")), 0),
-    "quota spent, resets 200, tried again at 15": (after(QuotaExhausted("Spent.", retry_after=200)), 0),
+    "quota spent, tried again at 10": (after(QuotaExhausted("Spent.")), 0),
+    "quota spent, tried again at 18": (after(QuotaExhausted("Spent.", retry_after=18)), 0),
+    "quota spent, resets 7200, tried again at 10": (after(QuotaExhausted("Spent.", retry_after=7200)), 0),
     "quota spent, it may be asked now": (after(QuotaExhausted("Spent.", retry_after=200)), 201),
     "key refused, tried again at 60": (after(InvalidKey("No.", status_code=401)), 0),
 }
@@ -164,19 +249,21 @@ def test_a_clock_that_was_set_back_leaves_nothing_for_later() -> None:
     marks = {("p", "a", "m"): mark, ("p", "", "m"): asking}
     assert sound(marks, NOW + 31) == marks
     assert sound(marks, NOW - 100) == {("p", "a", "m"): mark, ("p", "", "m"): released(asking)}
-    assert sound(marks, NOW - LONGEST_FLOOR) == {}
+    assert sound(marks, NOW - SET_BACK - 1) == {}
 
 
 def test_a_date_far_away_is_no_floor() -> None:
     mark = after(RateLimited("Slow down.", retry_after=LONGEST_FLOOR + 1))
-    assert (mark.until, mark.ceiling) == (NOW + 1, NOW + LONGEST_FLOOR + 1)
+    assert (mark.until, mark.ceiling) == (NOW + 10, NOW + LONGEST_FLOOR + 1), "nor hammered"
+    for error in (RateLimited, Overloaded, InvalidKey):
+        assert probes(error("No.", retry_after=2 * 86400, status_code=401), 3) == [10, 20, 40]
 
 
 def test_an_empty_window_is_no_wait_that_was_asked_for() -> None:
     mark = emptied(NOW, 6)
     assert [verdict(mark, NOW + seconds) for seconds in (0, 5.9, 6)] == ["blocked", "blocked", "probe"]
     assert floor(mark, NOW) is None
-    assert emptied(NOW, 1e6).until == NOW + LONGEST_FLOOR
+    assert emptied(NOW, 1e6).until == NOW + LONGEST_WINDOW
 
 
 def test_jitter_only_shortens() -> None:
@@ -215,6 +302,7 @@ ERRORS = st.sampled_from([*ALL_OF_IT, InvalidKey]).flatmap(
         st.just("It failed."),
         status_code=st.sampled_from([401, 403, None]),
         retry_after=st.none() | st.floats(0, 10 * 86400),
+        resets_at=st.none() | st.floats(-86400, 10 * 86400).map(lambda seconds: rfc3339(NOW + seconds)),
     )
 )
 

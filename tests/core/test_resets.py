@@ -8,7 +8,18 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pointsman.core.resets import LATEST_TIME, Reset, date, duration, in_words, reset, run_out, used_up
+from pointsman.core.resets import (
+    LATEST_TIME,
+    Reset,
+    date,
+    duration,
+    in_words,
+    on_a_day,
+    reset,
+    run_out,
+    structured,
+    used_up,
+)
 
 NOON = 1795003200.0
 """2026-11-18 12:00:00 UTC."""
@@ -98,17 +109,24 @@ def test_whatever_is_said_can_be_told(value: Any) -> None:
         ("Try again in 2 minutes", 120.0),
         ("Try again in 1 hour", 3600.0),
         ("Retry after 5.", 5.0),
-        ("access on 2026-11-18 at 12:01 UTC.", 60.0),
         ("Try again in 1.2.3s", 1.2),
         ("Try again in 5 lives", None),
         ("Try again in 2 days", 172800.0),
-        ("on 2026-13-45 at 12:01 UTC", None),
         ("Try again in a moment", None),
         ("", None),
     ],
 )
 def test_a_wait_told_in_a_sentence(message: str, seconds: float | None) -> None:
     found = in_words(message, NOON)
+    assert (found and found.seconds) == seconds
+
+
+@pytest.mark.parametrize(
+    ("message", "seconds"),
+    [("access on 2026-11-18 at 12:01 UTC.", 60.0), ("on 2026-13-45 at 12:01 UTC", None), ("on Monday", None)],
+)
+def test_a_date_told_in_a_sentence(message: str, seconds: float | None) -> None:
+    found = on_a_day(message, NOON)
     assert (found and found.seconds) == seconds
 
 
@@ -134,6 +152,21 @@ def test_a_wait_told_in_a_sentence(message: str, seconds: float | None) -> None:
         ({"x-codex-primary-reset-at": f"{NOON + 5:.0f}", "x-codex-primary-used-percent": "99"}, None),
         ({"x-codex-primary-reset-at": f"{NOON + 5:.0f}", "x-codex-primary-used-percent": "most"}, 5.0),
         ({"retry-after-reset": "1s"}, None),
+        ({"ratelimit": '"default";r=0;t=3', "ratelimit-policy": '"default";q=100;w=60'}, 3.0),
+        ({"ratelimit": '"default" ; r=0; t=3'}, 3.0),
+        ({"ratelimit": "default;r=0;t=3;pk=:Zm9v:"}, 3.0),
+        ({"ratelimit": '"default";r=1;t=3'}, None),
+        ({"ratelimit": '"burst";r=0;t=3, "day";r=40;t=7200'}, 3.0),
+        ({"ratelimit": '"burst";r=0;t=3,"day";r=0;t=7200'}, 7200.0),
+        ({"ratelimit": '"a, \\";r=5";t=3;r=0'}, 3.0),
+        ({"ratelimit": '"default";t=3'}, 3.0),
+        ({"ratelimit": '"default";r=0'}, None),
+        ({"ratelimit": '"default";r=0.5;t=soon'}, None),
+        ({"ratelimit": "limit=100, remaining=0, reset=3", "ratelimit-policy": "100;w=60"}, 3.0),
+        ({"ratelimit": "limit=100, remaining=7, reset=3"}, None),
+        ({"ratelimit": '"'}, None),
+        ({"ratelimit": '"default";r=0;t=3, ,'}, 3.0),
+        ({"ratelimit": "100"}, None),
     ],
 )
 def test_the_last_reset_of_what_is_used_up(headers: dict[str, str], seconds: float | None) -> None:
@@ -146,6 +179,26 @@ def test_how_much_a_limit_allows(said: str, limit: int | None) -> None:
     headers = {"x-ratelimit-reset-requests": "1s", "x-ratelimit-remaining-requests": "0"}
     found = used_up(headers | {"x-ratelimit-limit-requests": said}, NOON)
     assert found == Reset(1.0, NOON + 1, limit, 0)
+
+
+@pytest.mark.parametrize(
+    ("limits", "policy"),
+    [
+        ('"default";r=0;t=1', '"default";q=60;w=60'),
+        ('"b";r=9;t=9, "a";r=0;t=1', '"a";q=60;w=60, "b";q=9'),
+        ("limit=60, remaining=0, reset=1", "60;w=60"),
+    ],
+)
+def test_how_much_a_structured_limit_allows(limits: str, policy: str) -> None:
+    headers = {"ratelimit": limits, "ratelimit-policy": policy}
+    assert used_up(headers, NOON) == Reset(1.0, NOON + 1, 60, 0)
+    assert run_out(headers) == Reset(1.0)
+
+
+@given(st.text(alphabet='"\\;,=rtq019 ab', max_size=40))
+def test_nothing_in_a_structured_header_is_a_mistake_of_ours(value: str) -> None:
+    found = structured({"ratelimit": value, "ratelimit-policy": value})
+    assert all(said.isdecimal() for said in found.values())
 
 
 def test_the_date_of_a_response() -> None:

@@ -192,6 +192,42 @@ async def test_past_the_bound_the_error_says_that_the_limit_is_ours(home: Home, 
     assert text_of(await editor.chat("up:count:1").answer()) == "0 ", "the provider is none the worse for it"
 
 
+async def test_what_would_happen_is_told_with_the_limits_that_are_full(home: Home, upstream: Upstream) -> None:
+    chain = 'chains.both = ["up:drip:9:0.5", "spare:count:2"]\n'
+    spare = provider("spare", upstream.base_url)
+    home.configure(chain + limits(upstream, 1) + spare)
+    editor = await home.connect()
+
+    async def told() -> list[tuple[list[str], str | None]]:
+        plan = await editor.call("pointsman/explainRoute", {"model": "chain:both"})
+        texts = [[each["text"] for each in target["notices"]] for target in plan["targets"]]
+        return list(zip(texts, [target.get("error", {}).get("message") for target in plan["targets"]], strict=True))
+
+    assert await told() == [([], None), ([], None)]
+    running = editor.chat("chain:both")
+    await asyncio.to_thread(upstream.request, 0)
+    (notices, error), other = await told()
+    assert (error, other) == (None, ([], None))
+    assert "Your own limit of 1 answer of up at once is reached: it would wait until others have" in notices[0]
+    running.cancel()
+    await running.answer()
+    assert await told() == [([], None), ([], None)], "a look takes no turn"
+    for first_event in (120, 50):
+        own = f"limits.requests_per_minute = 1\ntimeout.first_event = {first_event}\n"
+        home.configure(chain.replace("drip:9:0.5", "count:1") + limits(upstream, None) + own + spare)
+        await editor.call("pointsman/reloadConfig")
+        await editor.call("pointsman/explainRoute", {"model": "chain:both"})
+        if first_event == 120:
+            await editor.chat("chain:both").answer()
+        (notices, error), other = await told()
+        assert other == ([], None)
+        said = [*notices, error or ""][0]
+        assert said.startswith("Your own limit of 1 request a minute to up is reached")
+        assert (error is not None, "Nothing was sent" in said) == (first_event == 50, first_event == 50)
+    result = await editor.chat("chain:both").answer()
+    assert result["provider"] == "spare", "as it was told"
+
+
 async def test_the_next_target_is_asked_where_a_limit_would_take_too_long(home: Home, upstream: Upstream) -> None:
     chain = 'chains.both = ["up:count:1", "spare:count:2"]\n'
     spare = provider("spare", upstream.base_url)

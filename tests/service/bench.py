@@ -204,7 +204,7 @@ class Bench:
         self.chats = Chats(self.clients)
         self.tasks = Tasks()
         self.environment = Environment()
-        self.credentials, self.health = Credentials(), Health()
+        self.credentials, self.health = Credentials(), Health(dice=lambda: 0.0)
 
     def begin(
         self,

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+import json
 from typing import Any
 
 import pytest
 
 from pointsman.core import attempts
-from pointsman.core.chat import AttemptFailed, Conversation, Event, Message, Notice, TextPart, Usage
+from pointsman.core.chat import AttemptFailed, Conversation, Event, ImagePart, Message, Notice, TextPart, Usage
 from pointsman.core.errors import InvalidKey, NoTargetLeft, Overloaded, PointsmanError, QuotaExhausted, RateLimited
 from pointsman.core.models import Model
 from pointsman.core.routing import Plan, Route, Target
@@ -36,6 +37,7 @@ from tests.service.bench import (
 )
 
 BUSY = Overloaded("Full.")
+CHAIN = ("one", "two", "three", "four")
 
 
 @pytest.fixture(autouse=True)
@@ -48,7 +50,7 @@ def planned(bench: Bench, *ids: str, on_break: Any = "stop", conversation: Conve
     """The plan for a chain of the model `m` of these providers."""
     targets = tuple(Target(id, "m") for id in ids)
     reasons = Reasons(bench.credentials, bench.health, bench.models, bench.catalogue, bench.environment)
-    return reasons.plan(Route("chain:x", targets, "chain x", on_break=on_break), conversation)
+    return reasons.last_resort(reasons.plan(Route("chain:x", targets, "chain x", on_break=on_break), conversation))
 
 
 def begin(bench: Bench, *ids: str, on_break: Any = "stop", conversation: Conversation = HELLO) -> Chat:
@@ -130,20 +132,99 @@ async def test_who_is_alone_fails_with_its_own_error_also_when_it_was_held_back(
 
 
 async def test_of_several_that_are_held_back_the_one_that_is_free_soonest_is_asked() -> None:
-    bench = Bench(Scripted(refuses(500), says("a")), provider("one", "k"), provider("two", "k"), provider("three", "k"))
+    bench = Bench(Scripted(refuses(500), says("a")), *(provider(id, "k", max_retries=2) for id in CHAIN))
     hold(bench, "one", InvalidKey("No.", status_code=401), "k", 1)  # a minute
-    hold(bench, "two", QuotaExhausted("Spent."), "k", 1)  # fifteen seconds
+    hold(bench, "two", QuotaExhausted("Spent."), "k", 1)  # ten seconds
     hold(bench, "three", BUSY, "k")  # half a minute
-    chat = begin(bench, "one", "two", "three")
+    hold(bench, "four", RateLimited("Slow.", retry_after=50), "k", 1)
+    plan = planned(bench, *CHAIN)
+    assert [target.provider for target in plan.targets] == ["two", "three", "one"], "what is told is what is done"
+    assert [target.provider for target, _ in plan.skipped] == ["four"]
+    assert (plan.order or "").startswith("nobody else is left, so who is held back is asked all the same: two:m (quota")
+    chat = begin(bench, *CHAIN)
+    assert await ended(chat) == [("two:m", "Overloaded", "three:m"), "three:m", "a", ("end", None)]
+    assert hosts(bench) == ["two", "three"]
+
+
+async def test_each_of_those_that_are_held_back_is_asked_once_and_the_last_as_often_as_ever() -> None:
+    bench = Bench(Scripted(refuses(500)), *(provider(id, "k", max_retries=2) for id in CHAIN))
+    for id in CHAIN[:3]:
+        hold(bench, id, BUSY, "k")
+    hold(bench, "four", RateLimited("Slow.", retry_after=50), "k", 1)
+    chat = begin(bench, *CHAIN)
     await ended(chat)
-    assert hosts(bench) == ["two"], "and one alone"
+    assert hosts(bench) == ["one", "two", "three", "three", "three"]
     assert isinstance(chat.error, NoTargetLeft)
-    assert [cause.code for cause in chat.error.causes] == ["Overloaded", "NoTargetLeft", "NoTargetLeft"]
-    assert "one:m (key refused" in chat.error.message
-    assert "three:m (breaker open" in chat.error.message
-    assert chat.error.retry_after is not None
-    assert 20 < chat.error.retry_after <= 30
+    assert [cause.code for cause in chat.error.causes] == ["Overloaded"] * 5 + ["NoTargetLeft"]
+    assert "Not asked: four:m (cooling until" in chat.error.message
+    assert chat.error.retry_after == pytest.approx(50, abs=1)
     assert chat.error.resets_at is not None
+
+
+async def test_whoever_is_well_again_is_found_behind_those_that_are_not() -> None:
+    """Two breakers are open, and the second is well: the first must not be the only one that is ever asked."""
+    bench = Bench(Scripted(refuses(503), says("a")), provider("one"), provider("two"))
+    for id in ("one", "two"):
+        hold(bench, id, BUSY)
+    assert await ended(begin(bench, "one", "two")) == [("one:m", "Overloaded", "two:m"), "two:m", "a", ("end", None)]
+    bench = Bench(Scripted(refuses(503), refuses(503), says("a")), *(provider(id) for id in CHAIN))
+    for id in ("two", "three"):
+        hold(bench, id, BUSY)
+    assert (await ended(begin(bench, "one", "two", "three")))[-3:] == ["three:m", "a", ("end", None)]
+
+
+async def test_a_quota_whose_date_is_known_is_left_alone_between_its_probes() -> None:
+    bench = Bench(Scripted(says("a")), provider("one", "k"))
+    hold(bench, "one", QuotaExhausted("Spent.", retry_after=2 * 86400), "k", 1)
+    assert planned(bench, "one").targets == ()
+    chat = begin(bench, "one")
+    assert await ended(chat) == [("error", "NoTargetLeft")]
+    assert bench.transport.requests == []
+    assert chat.error is not None
+    assert chat.error.retry_after == pytest.approx(2 * 86400, abs=1)
+    assert "quota spent, resets" in chat.error.message
+
+
+@pytest.mark.parametrize(("status", "body"), [(429, "no"), (429, "insufficient_quota"), (401, "no"), (503, "no")])
+@pytest.mark.parametrize("asked", ["30", "7200", "172800"])
+async def test_no_request_is_sent_again_before_the_time_that_was_asked_for(status: int, body: str, asked: str) -> None:
+    refusal = Play((json.dumps({"error": {"message": "no", "code": body}}).encode(),), status, {"retry-after": asked})
+    bench = Bench(Scripted(refusal, says("a")), provider("one", "k", max_retries=2))
+    for _ in range(3):
+        chat = begin(bench, "one")
+        await ended(chat)
+        assert chat.error is not None
+        assert chat.error.retry_after == pytest.approx(float(asked), abs=1)
+    assert len(bench.transport.requests) == 1
+
+
+async def test_a_wait_is_taken_only_where_nobody_else_is_free(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(attempts, "IMPATIENCE", 0.1)
+    loading = Play((b'{"error": "loading", "estimated_time": 0.2}',), 503)
+    bench = Bench(Scripted(loading, says("a")), provider("one", max_retries=1), provider("two"))
+    assert await ended(begin(bench, "one", "two")) == [("one:m", "Overloaded", "two:m"), "two:m", "a", ("end", None)]
+    plays = [loading, refuses(500), says("a")]
+    bench = Bench(Scripted(*plays), provider("one", max_retries=1), provider("two"))
+    seen = await ended(begin(bench, "one", "two"))
+    assert seen[1:] == [("two:m", "Overloaded", "one:m"), "one:m", "a", ("end", None)], "and then it is waited for"
+    bench = Bench(Scripted(loading, says("a")), provider("one", max_retries=1))
+    assert await ended(begin(bench, "one")) == [("one:m", "Overloaded", "one:m"), "one:m", "a", ("end", None)]
+
+
+async def test_a_key_that_only_has_to_wait_is_asked_again_behind_one_that_is_refused() -> None:
+    plays = [refuses(401), refuses(429, retry_after="0.05"), refuses(401), says("a")]
+    bench = Bench(Scripted(*plays), provider("one", "k1", "k2", "k3", max_retries=1))
+    assert (await ended(begin(bench, "one")))[-1] == ("end", None)
+    assert bench.transport.keys == ["k1", "k2", "k3", "k2"]
+
+
+async def test_who_is_unfit_is_asked_where_the_others_must_not_be() -> None:
+    picture = Conversation((Message("user", (ImagePart(media_type="image/png", data="AAAA"),)),))
+    bench = Bench(Scripted(says("a")), provider("one"), provider("blind", features=["tools"]))
+    hold(bench, "one", RateLimited("Slow.", retry_after=60), times=1)
+    plan = planned(bench, "one", "blind", conversation=picture)
+    assert (plan.targets, plan.held) == ((Target("blind", "m"),), (Target("one", "m"),))
+    assert [target.provider for target, _ in plan.skipped] == ["one"]
 
 
 async def test_who_was_held_back_is_asked_when_all_others_have_failed() -> None:

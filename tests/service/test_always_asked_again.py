@@ -1,11 +1,13 @@
 """Chats over health, keys and the table of attempts together, with a world that changes and a clock that jumps.
 
-Nobody who has asked to be left alone is asked too early; every chat ends; whoever has recovered is asked again. The
-real rooms are driven, without a loop and without a socket.
+Nobody who has asked to be left alone is asked too early; every chat ends; no chat ends without an answer while a way
+is well and its provider has not said to leave it alone; whoever has recovered is asked again. The real rooms are
+driven, without a loop and without a socket.
 """
 
 from __future__ import annotations
 
+import math
 import statistics
 import time
 from collections.abc import Callable
@@ -16,7 +18,7 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, rule, run_state_machine_as_test
 
-from pointsman.core.attempts import PATIENCE, Life, judge, step, wait
+from pointsman.core.attempts import Life, judge, step, wait
 from pointsman.core.environment import Environment
 from pointsman.core.errors import (
     BadReply,
@@ -30,7 +32,7 @@ from pointsman.core.errors import (
     QuotaExhausted,
     RateLimited,
 )
-from pointsman.core.health import LONGEST_FLOOR, PROBE
+from pointsman.core.health import LONGEST_FLOOR, LONGEST_OF_QUOTA, PROBE, REFUSED, SPENT
 from pointsman.core.routing import Plan, Route, Target, plan
 from pointsman.service.aiming import Aim
 from pointsman.service.health import Asked, Health
@@ -44,10 +46,14 @@ SECONDS = st.none() | st.floats(0.1, 30) | st.floats(1, 15) | st.floats(30, 3600
 FAILURES = st.one_of(
     st.builds(RateLimited, st.just("Slow."), retry_after=SECONDS),
     st.builds(QuotaExhausted, st.just("Spent."), retry_after=SECONDS),
-    st.builds(Overloaded, st.just("Full."), retry_after=st.none() | st.floats(0.1, 100)),
-    st.builds(InvalidKey, st.just("No."), status_code=st.sampled_from([401, 403])),
+    st.builds(Overloaded, st.just("Full."), retry_after=st.none() | st.floats(0.1, 100) | SECONDS),
+    st.builds(InvalidKey, st.just("No."), status_code=st.sampled_from([401, 403]), retry_after=SECONDS),
     st.sampled_from([ConnectFailed("Gone."), BadReply("What?"), Interrupted("Broken."), BadRequest("Wrong.")]),
 )
+WORDLESS = st.sampled_from(
+    [ConnectFailed("Gone."), Overloaded("Full."), QuotaExhausted("Spent."), InvalidKey("No."), Interrupted("Broken.")]
+)
+"""Failures by which no provider asks for anything: what is held back after them is so by our own caution."""
 
 
 class World(RuleBasedStateMachine):
@@ -60,7 +66,11 @@ class World(RuleBasedStateMachine):
         self.health = Health(clock=lambda: self.now, dice=lambda: 0.0)
         self.broken: dict[tuple[str, str], PointsmanError] = {}
         self.floors: dict[tuple[str, str], float] = {}
+        self.ceilings: dict[tuple[str, str], tuple[float, float]] = {}
+        self.of_model: set[tuple[str, str]] = set()
         self.asked: list[tuple[str, str]] = []
+        self.refused: dict[tuple[str, str], float] = {}
+        self.hopeless, self.requests = False, 0
 
     @rule(way=st.sampled_from(WAYS), error=FAILURES)
     def breaks(self, way: tuple[str, str], error: PointsmanError) -> None:
@@ -71,6 +81,15 @@ class World(RuleBasedStateMachine):
     def all_break(self, errors: list[PointsmanError]) -> None:
         """From now on nothing works."""
         self.broken = dict(zip(WAYS, errors, strict=True))
+
+    @rule(errors=st.lists(WORDLESS, min_size=len(WAYS), max_size=len(WAYS)), well=st.sampled_from(WAYS))
+    def all_are_held_back_and_one_is_well_again(self, errors: list[PointsmanError], well: tuple[str, str]) -> None:
+        """Every breaker is open, and nobody knows that one way is well: the next chat finds it."""
+        self.broken = dict(zip(WAYS, errors, strict=True))
+        self.chats(3)
+        del self.broken[well]
+        if self._is_well(well) and max(self._floor(well), self._ceiling(well)) <= self.now:
+            assert self.chat() == well[0]
 
     @rule(way=st.sampled_from(WAYS))
     def recovers(self, way: tuple[str, str]) -> None:
@@ -101,27 +120,44 @@ class World(RuleBasedStateMachine):
             assert self.chat(id) == id
 
     @rule()
-    def somebody_is_always_asked_or_wants_to_be_left_alone(self) -> None:
-        """A chat that reaches nobody has a reason that a provider has told."""
-        self.asked.clear()
-        if self.chat() is None and not self.asked:
-            assert all(floor > self.now + PATIENCE for floor in map(self._floor, WAYS))
+    def all_is_well_in_an_hour_where_no_provider_has_said_otherwise(self) -> None:
+        """After the longest wait of our own somebody answers; nobody has to wait for a date."""
+        self.broken.clear()
+        self.now += REFUSED.longest + PROBE
+        if any(floor <= self.now for floor in map(self._floor, WAYS)):
+            assert self.chat() is not None
 
     def chat(self, *ids: str) -> str | None:
-        """One chat along the chain, or along these alone: who answered it."""
+        """One chat along the chain, or along these alone: who answered it. Without an answer, each way that is well was
+        one that its provider had said to leave alone."""
+        self.refused.clear()
+        self.hopeless, self.requests = False, 0
+        answered = self._chat(*ids)
+        if answered is None and not self.hopeless:
+            for way in WAYS:
+                if way[0] in (ids or KEYS) and self._is_well(way):
+                    assert max(self._floor(way), self._ceiling(way)) > self.now, f"{way} would have answered"
+        return answered
+
+    def _is_well(self, way: tuple[str, str]) -> bool:
+        """Whether it works, and no other key has shown that the model does not."""
+        others = [self.broken[other] for other in WAYS if other[0] == way[0] and other in self.broken]
+        return way not in self.broken and all("key" in error.remedies for error in others)
+
+    def _chat(self, *ids: str) -> str | None:
         aim = self._aim(ids or tuple(KEYS))
         life, going = Life(), aim.take()
         while going:
             self.now += aim.seconds
             retries = aim.provider.max_retries
-            life = replace(life, tries=retries if aim.again else 0, retries=retries)
+            life = replace(life, tries=retries if aim.once else 0, retries=retries)
             ended = False
             while not ended:
                 error = self._ask(aim)
                 if error is None:
                     return aim.target.provider
-                aim.look_again()
-                life = replace(life, keys_left=len(aim.keys) - 1, targets_left=aim.left)
+                aim.look_again(error)
+                life = replace(life, keys_left=len(aim.keys) - 1, targets_left=aim.left, free=aim.free)
                 best = RateLimited("", retry_after=aim.soonest()) if isinstance(error, RateLimited) else error
                 before = life
                 life, move = step(life, judge(life, best))
@@ -131,6 +167,7 @@ class World(RuleBasedStateMachine):
                     self.now += max(wait(before, RateLimited(""), 1.0), aim.soonest_key())
                 else:
                     ended = True
+                    self.hopeless = not error.remedies
                     going = move == "target" and aim.leave(error)
         assert isinstance(aim.nothing_left([]), NoTargetLeft)
         return None
@@ -139,29 +176,48 @@ class World(RuleBasedStateMachine):
         targets = tuple(Target(id, "m") for id in ids)
         bench = self.bench
         reasons = Reasons(bench.credentials, self.health, bench.models, bench.catalogue, Environment())
-        found = reasons.plan(Route("chain:x", targets, "chain x"), None)
+        found = reasons.last_resort(reasons.plan(Route("chain:x", targets, "chain x"), None))
         return Aim(found, bench.catalogue, bench.credentials, self.health, Environment(), {}, lambda *_: None)
 
     def _ask(self, aim: Aim) -> PointsmanError | None:
         key = aim.keys[0].key
         way = aim.target.provider, key.reveal() if key else ""
         assert self.now >= self._floor(way) - 1e-3, "a wait that was asked for was not kept"
+        assert self.now >= self.refused.get(way, 0.0) - 1e-3, "it was sent again in the same chat"
+        assert self.now >= self.ceilings.get(way, (0.0, 0.0))[0] - 1e-3, "it was hammered"
         self.asked.append(way)
-        assert len(self.asked) < 500, "no chat goes on for ever"
+        self.requests += 1
+        assert self.requests < 50, "no chat goes on for ever"
+        aim.fires()
+        early = self.health.hold(*aim.who) is not None  # nobody had told a date by then
         self.health.begin(aim.asked)
         error = self.broken.get(way)
         if error is None:
             self.health.heard(aim.asked)
             self.health.answered(aim.asked, 0.1)
+            for other in [other for other in self.of_model if other[0] == way[0]]:
+                self.of_model.discard(other)
+                self.ceilings.pop(other, None)
+            self.ceilings.pop(way, None)
             self.floors.pop(way, None)
             return None
         self.health.failed(aim.asked, error)
-        floored = isinstance(error, RateLimited | Overloaded) and 0 < (error.retry_after or 0) <= LONGEST_FLOOR
-        if floored:
-            for other in WAYS if isinstance(error, Overloaded) else (way,):
-                if other[0] == way[0]:  # the model's trouble is that of all keys
-                    self.floors[other] = self.now + (error.retry_after or 0)
+        asked = error.retry_after or 0.0
+        self.refused[way] = self.now + asked if "retry" in error.remedies else math.inf
+        for other in WAYS if isinstance(error, Overloaded) else (way,):
+            if other[0] == way[0] and asked:  # the model's trouble is that of all keys
+                if asked <= (LONGEST_OF_QUOTA if isinstance(error, QuotaExhausted) else LONGEST_FLOOR):
+                    self.floors[other] = max(self._floor(other), self.now + asked)
+                else:
+                    if isinstance(error, Overloaded):
+                        self.of_model.add(other)
+                    else:
+                        self.of_model.discard(other)
+                    self.ceilings[other] = self.now + (0.0 if early else SPENT.first), self.now + asked
         return error
+
+    def _ceiling(self, way: tuple[str, str]) -> float:
+        return self.ceilings.get(way, (0.0, 0.0))[1]
 
     def _floor(self, way: tuple[str, str]) -> float:
         return self.floors.get(way, 0.0)

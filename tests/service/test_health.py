@@ -95,7 +95,7 @@ def test_a_quota_that_resets_in_two_days_and_is_back_in_a_minute_is_used_within_
             if clock.time >= NOW + 60:
                 break
             fails(health, SPENT)
-    assert probes == [15, 45, 105]
+    assert probes == [10, 30, 70]
     health.answered(asked(), 0.5)
     assert held(health) is None
 
@@ -161,12 +161,16 @@ def test_all_keys_are_out_until_the_first_is_free(health: Health) -> None:
     fails(health, RateLimited("Slow.", retry_after=5), account="b")
     hold = health.hindrance(ACME, ["a", "b"], "m")
     assert hold is not None
-    assert (hold.free_at, hold.floor) == (NOW + 5, NOW + 5)
+    assert (hold.free_at, hold.wanted, hold.seconds(NOW)) == (NOW + 5, NOW + 5, 5)
     assert hold.words.startswith("all 2 keys are out, the first of them: cooling until")
     fails(health, SPENT, account="c")
     hold = health.hindrance(ACME, ["a", "b", "c"], "m")
     assert hold is not None
-    assert hold.floor is None, "nobody has asked to leave the third alone"
+    assert hold.wanted == NOW + 5, "the third comes back in two days"
+    fails(health, QuotaExhausted("Spent."), account="d")
+    hold = health.hindrance(ACME, ["a", "b", "c", "d"], "m")
+    assert hold is not None
+    assert (hold.free_at, hold.wanted, hold.seconds(NOW)) == (NOW + 10, None, 0), "nobody wants the fourth left alone"
     assert health.hindrance(ACME, [], "m") is None
 
 
@@ -285,7 +289,7 @@ async def test_a_restart_forgets_nothing_but_what_should_leave_no_trace(tmp_path
     fails(after, BUSY, model="busy")
     assert held(after, model="busy"), "the third in a row"
     assert b"sk-not-a-real" not in (tmp_path / "state.db").read_bytes()
-    clock.time += 15
+    clock.time += 10
     assert held(after, "b") is None, "whoever asked before the restart has gone"
     await again.close()
 

@@ -68,6 +68,8 @@ OPENROUTER_SEEN = "https://github.com/cline/cline/issues/5301"
 CODEX = "https://github.com/openai/codex/blob/main/codex-rs/codex-api/src/rate_limits.rs"
 DEEPSEEK = "https://api-docs.deepseek.com/quick_start/error_codes"
 OLLAMA = "https://github.com/ollama/ollama/blob/main/docs/api/errors.mdx"
+OLLAMA_SEEN = "https://github.com/continuedev/continue/issues/11444"
+RATELIMIT = "https://datatracker.ietf.org/doc/draft-ietf-httpapi-ratelimit-headers/"
 TOGETHER = "https://docs.together.ai/docs/error-codes"
 MOONSHOT = "https://platform.moonshot.ai/docs/api/chat"
 
@@ -100,6 +102,8 @@ CASES = [
         429,
         says("You exceeded your current quota.", type="insufficient_quota", code="insufficient_quota"),
         QuotaExhausted,
+        wait=9.0,
+        resets_at="2026-11-18T12:00:09Z",
         headers={"retry-after": "9", "date": DATE},
     ),
     Case(OPENAI, 403, says("Country not supported.", code="unsupported_country_region_territory"), InvalidKey),
@@ -146,6 +150,18 @@ CASES = [
         RateLimited,
         wait=0.004,
         headers={"x-ratelimit-remaining-tokens": "0", "x-ratelimit-reset-tokens": "4ms"},
+    ),
+    Case(
+        GROQ,
+        429,
+        says(
+            "Rate limit reached for model `m` on tokens per day (TPD): Limit 9, Used 9. Please try again in 7m12s.",
+            type="tokens",
+            code="rate_limit_exceeded",
+        ),
+        QuotaExhausted,
+        wait=432.0,
+        headers={"retry-after": "432"},
     ),
     Case(
         DEEPSEEK,
@@ -216,6 +232,19 @@ CASES = [
     ),
     Case(
         GOOGLE_DETAILS,
+        429,
+        google(
+            429,
+            "RESOURCE_EXHAUSTED",
+            "You exceeded your current quota. Please retry in 41.5s.",
+            detail("QuotaFailure", violations=[{"quotaId": "GenerateRequestsPerDayPerProjectPerModel-FreeTier"}]),
+            detail("RetryInfo", retryDelay="41s"),
+        ),
+        QuotaExhausted,
+        wait=41.0,
+    ),
+    Case(
+        GOOGLE_DETAILS,
         400,
         google(
             400,
@@ -236,7 +265,8 @@ CASES = [
     Case(GOOGLE, 503, google(503, "UNAVAILABLE", "The model is overloaded."), Overloaded),
     Case(GOOGLE, 504, google(504, "DEADLINE_EXCEEDED", "Too slow."), Overloaded),
     # Bedrock
-    Case(BEDROCK, 429, {"message": "Too many tokens per day."}, RateLimited, headers=amazon("ThrottlingException")),
+    Case(BEDROCK, 429, {"message": "Too many tokens per day."}, QuotaExhausted, headers=amazon("ThrottlingException")),
+    Case(BEDROCK, 429, {"message": "Too many requests."}, RateLimited, headers=amazon("ThrottlingException")),
     Case(BEDROCK, 400, {"message": "Quota."}, QuotaExhausted, headers=amazon("ServiceQuotaExceededException")),
     Case(BEDROCK, 429, {"message": "Not ready."}, Overloaded, headers=amazon("ModelNotReadyException")),
     Case(BEDROCK, 424, {"message": "The model failed."}, Overloaded, headers=amazon("ModelErrorException")),
@@ -363,8 +393,7 @@ CASES = [
             code=429,
             metadata={"headers": {"X-RateLimit-Remaining": "0", "X-RateLimit-Reset": f"{NOON + 43200}000"}},
         ),
-        RateLimited,
-        wait=43200.0,
+        QuotaExhausted,
         resets_at="2026-11-19T00:00:00Z",
         headers={"date": DATE},
     ),
@@ -400,4 +429,27 @@ CASES = [
     # Ollama
     Case(OLLAMA, 404, {"error": "model 'x' not found"}, ModelNotFound),
     Case(OLLAMA, 502, {"error": "unreachable"}, Overloaded),
+    Case(
+        OLLAMA_SEEN,
+        429,
+        {"error": "you have reached your weekly usage limit, upgrade for higher limits: https://ollama.com/upgrade"},
+        QuotaExhausted,
+    ),
+    # The draft of the IETF
+    Case(
+        RATELIMIT,
+        429,
+        says("Slow down."),
+        RateLimited,
+        wait=3.0,
+        headers={"ratelimit": '"default";r=0;t=3', "ratelimit-policy": '"default";q=100;w=60'},
+    ),
+    Case(
+        RATELIMIT,
+        429,
+        says("Slow down."),
+        QuotaExhausted,
+        resets_at="2026-11-18T18:00:00Z",
+        headers={"ratelimit": '"minute";r=9;t=3, "day";r=0;t=21600', "date": DATE},
+    ),
 ]

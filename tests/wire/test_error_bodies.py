@@ -25,7 +25,7 @@ from pointsman.core.errors import (
 )
 from pointsman.core.http import Head
 from pointsman.wire import error_bodies
-from tests.wire.error_cases import CASES, Case
+from tests.wire.error_cases import CASES, DATE, Case
 
 LINKS = Links(keys="https://acme.example/keys", status="https://status.acme.example")
 ACME = Provider(id="acme", name="Acme", base_url="https://acme.example/v1", links=LINKS)
@@ -60,7 +60,7 @@ def test_documented_refusals(case: Case) -> None:
     assert error.message.startswith("Acme ")
     if case.kind is QuotaExhausted:
         assert "retry" not in error.remedies, "it is final for this key"
-        assert (case.resets_at or "console") in error.advice
+        assert "console" in error.advice or (case.resets_at is not None and case.resets_at in error.advice)
 
 
 @pytest.mark.parametrize(
@@ -199,6 +199,60 @@ def test_how_long_to_wait_is_passed_on() -> None:
     assert refusal(429, says("m"), {"retry-after": "7"}).retry_after == 7.0
     assert refusal(503, says("m"), {"retry-after-ms": "250"}).retry_after == 0.25
     assert refusal(429, says("m")).retry_after is None
+    assert refusal(401, says("m", retry_after=7)).retry_after == 7.0
+    assert refusal(403, says("m"), {"retry-after": "3"}).retry_after == 3.0
+    spent = refusal(429, says("m", code="insufficient_quota"), {"retry-after": "18", "date": DATE})
+    assert (type(spent), spent.retry_after, spent.resets_at) == (QuotaExhausted, 18.0, "2026-11-18T12:00:18Z")
+    assert "console" in spent.advice, "a wait does not bring it back"
+    quoted = says("m", metadata={"headers": {"Retry-After": "5"}})
+    assert refusal(429, quoted).retry_after == 5.0
+
+
+@pytest.mark.parametrize(
+    ("said", "kind", "wait", "resets_at"),
+    [
+        ({"retry-after": "7200"}, RateLimited, 7200.0, None),
+        ({"retry-after": "86400"}, RateLimited, 86400.0, None),
+        ({"retry-after": "172800"}, QuotaExhausted, 172800.0, None),
+        ({"x-ratelimit-remaining": "0", "x-ratelimit-reset": "3600"}, RateLimited, 3600.0, None),
+        ({"x-ratelimit-remaining": "0", "x-ratelimit-reset": "7200"}, QuotaExhausted, 7200.0, None),
+        ({"x-ratelimit-reset": "7200", "date": DATE}, QuotaExhausted, None, "2026-11-18T14:00:00Z"),
+        ({"x-ratelimit-reset": "7200", "retry-after": "20"}, RateLimited, 20.0, None),
+        ({"x-ratelimit-remaining": "4", "x-ratelimit-reset": "7200"}, RateLimited, None, None),
+    ],
+)
+def test_a_limit_that_is_full_again_only_in_hours_is_a_quota(
+    said: dict[str, str], kind: type[PointsmanError], wait: float | None, resets_at: str | None
+) -> None:
+    error = refusal(429, says("m"), said)
+    assert (type(error), error.retry_after, error.resets_at) == (kind, wait, resets_at)
+    assert error.of_model == (kind is QuotaExhausted)
+
+
+@pytest.mark.parametrize(
+    ("status", "body", "kind", "of_model"),
+    [
+        (429, says("You have reached your weekly usage limit."), QuotaExhausted, False),
+        (429, says("You (ada) have reached your hourly usage limit, please upgrade"), QuotaExhausted, False),
+        (429, says("Rate limit exceeded: free-models-per-day. Add credits"), QuotaExhausted, True),
+        (429, says("Daily request limit reached."), QuotaExhausted, True),
+        (429, says("You have used up your daily free allocation of 10,000 neurons."), QuotaExhausted, True),
+        (429, says("m", code="dailyLimitExceeded"), QuotaExhausted, True),
+        (403, says("Daily Limit Exceeded"), QuotaExhausted, True),
+        (401, says("Daily Limit Exceeded"), InvalidKey, False),
+        (429, says("Limits: 20 requests per minute, 50 requests per day."), RateLimited, False),
+        (429, says("Requests per minute (RPM) reached."), RateLimited, False),
+        (429, says("m", code="insufficient_quota"), QuotaExhausted, False),
+        (429, says("Request too large for m on tokens per day (TPD)"), ContextTooLong, False),
+        (503, says("Daily limit reached."), Overloaded, False),
+        (400, says("Per day is no such option."), BadRequest, False),
+    ],
+)
+def test_a_limit_for_days_is_a_quota_perhaps_of_the_model_alone(
+    status: int, body: Any, kind: type[PointsmanError], of_model: bool
+) -> None:
+    error = refusal(status, body)
+    assert (type(error), error.of_model) == (kind, of_model)
 
 
 @pytest.mark.parametrize("kind", ["anthropic-ratelimit-requests-{}", "x-ratelimit-{}-requests"])
@@ -211,7 +265,6 @@ def test_which_limit_was_reached_is_passed_on(kind: str) -> None:
 
 def test_other_failures_name_no_wait() -> None:
     assert refusal(400, says("m"), {"retry-after": "7"}).retry_after is None
-    assert refusal(401, says("m", retry_after=7)).retry_after is None
     assert refusal(503, says("m"), {"x-ratelimit-reset-requests": "6m0s"}).retry_after is None, "it is not why"
 
 

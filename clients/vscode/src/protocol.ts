@@ -756,6 +756,7 @@ export interface ExplainRouteParams {
 
 /**
  * One way that would be tried: what it could not carry over, or the error that would keep it from being asked.
+ * A notice about `waiting` says that it would wait for its turn within your own limits.
  *
  * `temporary` is the session whose key it would be asked with, where one is in front.
  */

@@ -58,15 +58,17 @@ FIRST_WAIT = 0.5
 LONGEST_WAIT = 8.0
 """Seconds of backoff, doubling between the two: those of the official OpenAI SDK."""
 PATIENCE = 20.0
-"""A provider that asks for a longer wait than so many seconds is left for the next target."""
+"""A wait of more seconds than this that a provider asks for is too long for a person."""
+IMPATIENCE = 2.0
+"""The same while another target could be asked at once."""
 
 
 @dataclass(frozen=True)
 class Life:
     """Where one chat stands: how often the current key was tried, and how many keys and targets are left.
 
-    `roomier` are those of the targets left that may take a longer conversation than the current one.
-    `continues`: the next target may go on from what a broken one has said.
+    `free`: one of the targets left could be asked at once. `roomier` are those of them that may take a longer
+    conversation than the current one. `continues`: the next target may go on from what a broken one has said.
     """
 
     phase: Phase = "quiet"
@@ -74,6 +76,7 @@ class Life:
     retries: int = 2
     keys_left: int = 0
     targets_left: int = 0
+    free: bool = False
     roomier: int = 0
     continues: bool = False
 
@@ -98,8 +101,9 @@ def judge(life: Life, error: PointsmanError, *, sent: bool = True) -> Happening:
     What could not even be sent is no word of a provider's about the request: another target may take it. What is too
     long for a model may go to one that is known to take more.
     """
+    patience = IMPATIENCE if life.free else PATIENCE
     left: dict[Remedy, bool] = {
-        "retry": life.tries < life.retries and wait(life, error, 1.0) <= PATIENCE,
+        "retry": life.tries < life.retries and (error.retry_after or 0.0) <= patience,
         "key": life.keys_left > 0,
         "target": life.targets_left > 0,
     }

@@ -101,6 +101,8 @@ class PointsmanError(Exception):
         self.causes = causes
         self.limit: int | None = None
         self.remaining: int | None = None
+        self.of_model = False
+        """Whether a quota may be that of the model alone, as one for a day or a week often is."""
 
     @property
     def code(self) -> str:

@@ -19,6 +19,13 @@ _IN_WORDS = re.compile(
     r"\b(?:try again|retry) (?:in|after) (\d+(?:\.\d+)?)(?: (sec|min|hour|day)|([dhmsuµn][\ddhmsuµn.]*)|(?![ \w]))",
     re.IGNORECASE,
 )
+_QUOTED = r'"(?:[^"\\]|\\.)*"'
+_ITEMS = re.compile(rf'(?:{_QUOTED}|[^",])+', re.ASCII)
+_NAME = re.compile(rf"\s*({_QUOTED}|[^\s;]+)(.*)", re.ASCII | re.DOTALL)
+_PARAMETER = re.compile(r";\s*(r|t|q)=(\d{1,15})(?![^\s;])", re.ASCII)
+_MEMBER = re.compile(r"(?:^|,)\s*(limit|remaining|reset)=(\d{1,15})(?![^\s,;])", re.ASCII)
+PLAIN = {"r": "remaining", "t": "reset", "q": "limit"}
+"""What the parameters of the structured headers are called by the plain ones."""
 _ON_A_DAY = re.compile(r"\bon (\d{4}-\d\d-\d\d) at (\d\d:\d\d) UTC", re.ASCII)
 EARLIEST_TIME, EARLIEST_MILLISECONDS = 1e9, 1e11
 """A number from here on is no wait but a Unix time, in seconds or in milliseconds."""
@@ -86,13 +93,17 @@ def date(headers: Mapping[str, str]) -> float | None:
 
 
 def in_words(message: str, now: float | None) -> Reset | None:
-    """What a sentence says: `try again in 6m0s`, `retry after 26 seconds`, `on 2026-12-01 at 00:00 UTC`."""
-    if day := _ON_A_DAY.search(message):
-        return reset(f"{day[1]}T{day[2]}:00Z", now)
+    """The wait that a sentence asks for: `try again in 6m0s`, `retry after 26 seconds`."""
     if (found := _IN_WORDS.search(message)) is None:
         return None
     text = found[1] + (found[2][0].lower() if found[2] else found[3] or "s")  # a bare number is seconds
     return reset(text.rstrip("."), now)
+
+
+def on_a_day(message: str, now: float | None) -> Reset | None:
+    """The date that a sentence tells: `on 2026-12-01 at 00:00 UTC`."""
+    day = _ON_A_DAY.search(message)
+    return reset(f"{day[1]}T{day[2]}:00Z", now) if day else None
 
 
 def used_up(headers: Mapping[str, str], now: float | None) -> Reset | None:
@@ -104,6 +115,7 @@ def used_up(headers: Mapping[str, str], now: float | None) -> Reset | None:
     """
     empty: list[Reset] = []
     unsaid: list[Reset] = []
+    headers = {**headers, **structured(headers)}
     for name, value in headers.items():
         if "reset" not in name or "retry" in name or (found := reset(value, now)) is None:
             continue
@@ -120,10 +132,27 @@ def run_out(headers: Mapping[str, str]) -> Reset | None:
     """When a good answer was the last that a limit allowed: the last reset of those of which it says that nothing is
     left; None where it says that of none.
     """
-    now = date(headers)
+    now, headers = date(headers), {**headers, **structured(headers)}
     resets = ((name, reset(value, now)) for name, value in headers.items() if "reset" in name and "retry" not in name)
     empty = [found for name, found in resets if found and (left := _left(name, headers)) is not None and left <= 0]
     return max(empty, key=lambda each: each.seconds or 0.0, default=None)
+
+
+def structured(headers: Mapping[str, str]) -> dict[str, str]:
+    """What `RateLimit` and `RateLimit-Policy` say, as plain headers: a pair for each policy, whatever its name.
+
+    Sources: draft-ietf-httpapi-ratelimit-headers-10, and -07 for the form `limit=10, remaining=0, reset=3`.
+    """
+    found: dict[str, str] = {}
+    policies: dict[str, int] = {}
+    for header in ("ratelimit", "ratelimit-policy"):
+        value = headers.get(header, "")
+        for item in _ITEMS.findall(value):
+            if (parts := _NAME.fullmatch(item)) is not None:
+                number = policies.setdefault(parts[1], len(policies))
+                found |= {f"ratelimit-{number}-{PLAIN[key]}": said for key, said in _PARAMETER.findall(parts[2])}
+        found |= {f"ratelimit-{key}": said for key, said in _MEMBER.findall(value)}
+    return found
 
 
 def _left(name: str, headers: Mapping[str, str]) -> float | None:

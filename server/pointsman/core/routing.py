@@ -63,6 +63,7 @@ class Plan:
     """The targets to try in order, with the reason for it, and those that were left out with theirs.
 
     `held` are those of the left out that might answer all the same: only what happened before speaks against them.
+    `last_resort`: so it does against the targets, and they are asked as there is nobody else.
     """
 
     route: Route
@@ -70,6 +71,7 @@ class Plan:
     skipped: tuple[tuple[Target, str], ...]
     order: str | None = None
     held: tuple[Target, ...] = ()
+    last_resort: bool = False
 
     @property
     def left_out(self) -> tuple[tuple[Target, str], ...]:

@@ -1,7 +1,8 @@
 """Which target of a plan is asked next, and with which of its keys. Must never send anything, nor wait for anybody.
 
-What is held back by marks is asked last: of those that only our own caution keeps back, the one that is free soonest
-is asked all the same; a wait that a provider has asked for is kept, if it is short enough for a person.
+A way is a target with one of its keys. When no way is free, those are asked that this chat has not asked yet and that
+only our own caution keeps back, one after the other; then those whose provider wants a wait, if it is short enough for
+a person. A way is asked again in the same chat only where waiting can help, and never before its provider says so.
 """
 
 from __future__ import annotations
@@ -13,21 +14,30 @@ from dataclasses import dataclass, field
 from pointsman.core.attempts import PATIENCE
 from pointsman.core.catalogue import Catalogue, Provider
 from pointsman.core.environment import Environment
-from pointsman.core.errors import CredentialError, NoTargetLeft, PointsmanError, RateLimited
+from pointsman.core.errors import CredentialError, NoTargetLeft, PointsmanError
 from pointsman.core.routing import Plan, Target
 from pointsman.edge.credential import Credential
 from pointsman.service.clock import rfc3339, time_of_day
 from pointsman.service.credentials import Credentials, Given
 from pointsman.service.health import Asked, Health, Hold
 
+Way = tuple[Target, str]
+"""A target and the account that it is asked with."""
+LAST = float("inf")
+
 
 @dataclass(frozen=True)
 class Chance:
-    """What could still be asked: a target with these keys, after so many seconds."""
+    """What could still be asked: a target with these keys, after so many seconds. The lower its `rank`, the sooner.
+
+    `again`: this chat has asked it before.
+    """
 
     target: Target
     keys: list[Credential]
-    seconds: float = 0.0
+    seconds: float
+    rank: tuple[float, float]
+    again: bool = False
 
 
 @dataclass
@@ -43,16 +53,18 @@ class Aim:
     skip: Callable[[Target, str], None]
 
     def __post_init__(self) -> None:
-        self.targets = list(self.plan.targets)
+        self.targets = [] if self.plan.last_resort else list(self.plan.targets)
         self.keys: list[Credential] = []
         self.seconds = 0.0
-        self._held = list(self.plan.held)
-        self._limited: list[Target] = []
+        self.once = self._in_doubt = False
+        self._later = [*(self.plan.targets if self.plan.last_resort else ()), *self.plan.held]
         self._missing: list[PointsmanError] = []
         self._last = next(iter((*self.plan.targets, *self.plan.held)), Target("", ""))
-        self._forced = False
         self._times: Counter[Target] = Counter()
-        self.again = False
+        self._returns: Counter[Target] = Counter()
+        self._not_before: dict[Way, float] = {}
+        self._over: set[Way] = set()
+        self._next: Chance | None = None
 
     @property
     def target(self) -> Target:
@@ -78,18 +90,24 @@ class Aim:
     def fires(self) -> None:
         """The target is asked now."""
         self._times[self.target] += 1
+        self._not_before[self._way] = 0.0
 
     @property
     def left(self) -> int:
-        """How many targets could still be asked besides this one."""
-        return len(self.targets) - 1 + (self._chance() is not None)
+        """How many targets could still be asked besides this one, or after it with another of its keys."""
+        return len(self.targets) - 1 + (self._next is not None)
+
+    @property
+    def free(self) -> bool:
+        """Whether one of these could be asked at once."""
+        return len(self.targets) > 1 or (self._next is not None and not self._next.seconds)
 
     def take(self) -> bool:
         """Takes aim at the first of the targets that may be asked; false when none is left.
 
-        `seconds` is then how long to wait before it is asked, and `again` whether this chat has asked it before.
+        `seconds` is then how long to wait before it is asked, and `once` whether it is asked no second time.
         """
-        self.seconds, self.again = 0.0, False
+        self.seconds, self.once, self._in_doubt = 0.0, False, False
         while self.targets:
             try:
                 self.keys = self._in_turn(self.target)
@@ -100,7 +118,7 @@ class Aim:
             if self.keys:
                 return True
             target = self.targets.pop(0)
-            self._held.append(target)
+            self._later.append(target)
             if (hold := self._hold(target)) is not None:
                 self.skip(target, hold.words)
         return self._take_chance()
@@ -108,19 +126,31 @@ class Aim:
     def leave(self, error: PointsmanError) -> bool:
         """Goes on to the next target; false when none is left."""
         target = self._last = self.targets.pop(0)
-        if isinstance(error, RateLimited) and target not in self._limited:
-            self._limited.append(target)
+        if _comes_back(error) and target not in self._later:
+            self._later.append(target)
         return self.take()
 
     def next_key(self) -> None:
         """Goes on to the next key of the same target."""
         self.keys.pop(0)
 
-    def look_again(self) -> None:
-        """Gives up those of the next keys that may no longer be asked: another chat has found out."""
-        provider, model = self.provider, self.target.model
-        accounts = [(key, self._account(self.target, key)) for key in self.keys[1:]]
-        self.keys[1:] = [key for key, account in accounts if self.health.lets(provider, account, model)]
+    def look_again(self, error: PointsmanError) -> None:
+        """After a failure: what is left by now, also by what other chats have found out."""
+        provider, account, model = self.who
+        hold = self.health.hold(provider, account, model)
+        kept_back = self._way not in self._not_before and (hold is None or hold.wanted is None)  # a limit of ours
+        if kept_back or "retry" not in error.remedies:
+            self._over.add(self._way)
+        elif self._way in self._not_before:
+            self._not_before[self._way] = self.health.now() + (error.retry_after or 0.0)
+        self.keys[1:] = [key for key in self.keys[1:] if self._still(key)]
+        mine = _comes_back(error) and "retry" not in error.remedies  # else this target is asked again where it stands
+        self._next = self._chance([*self._later, self.target] if mine else self._later)
+
+    def _still(self, key: Credential) -> bool:
+        """Whether a key of the current target may be asked as it was when aim was taken: in doubt, or without any."""
+        hold = self.health.hold(self.provider, self._account(self.target, key), self.target.model)
+        return hold is None or (self._in_doubt and hold.wanted is None)
 
     def soonest(self) -> float:
         """Seconds until a key of this target may be asked again, by what the provider wants."""
@@ -146,12 +176,13 @@ class Aim:
         """The error of a chat that nobody answered: that of its only failure, or of all, with who was held back."""
         told = [*failures, *self._missing]
         only = len(self.plan.targets) + len(self.plan.held) == 1
-        if only and len({failure.code for failure in told}) == 1 and not self._held:
+        unasked = [target for target in self._later if not self._times[target]]
+        if only and len({failure.code for failure in told}) == 1 and not unasked:
             return told[-1]
-        holds = [(target, hold) for target in self._held if (hold := self._hold(target)) is not None]
+        holds = [(target, hold) for target in unasked if (hold := self._hold(target)) is not None]
         kept = [NoTargetLeft(f"{target}: {hold.words}.", provider=target.provider) for target, hold in holds]
         names = "; ".join(f"{target} ({hold.words})" for target, hold in holds)
-        soonest = min((hold.free_at for _, hold in holds), default=None)
+        soonest = min((hold.wanted or hold.free_at for _, hold in holds), default=None)
         if not told:
             at = f" at {time_of_day(soonest)}" if soonest is not None else ""
             text, advice = f"No target of {self.plan.route.spec} may be asked now: {names}.", f"Ask again{at}."
@@ -169,56 +200,64 @@ class Aim:
         return error
 
     def _take_chance(self) -> bool:
-        chance = self._chance()
+        chance = self._chance(self._later)
         if chance is None:
             return False
-        self._forced = self._forced or not chance.seconds
-        if chance.target in self._held:
-            self._held.remove(chance.target)
-        else:
-            self.again = True
+        self._later.remove(chance.target)
+        self._returns[chance.target] += 1
         self.targets, self.keys, self.seconds = [chance.target], chance.keys, chance.seconds
+        self._in_doubt = not chance.seconds and not chance.again
+        # Who is asked in doubt is asked by one request, while there is somebody else.
+        self.once = chance.again or self._chance(self._later) is not None
         return True
 
-    def _chance(self) -> Chance | None:
-        """The last that could be asked, when no target that may be is left."""
-        held = [(target, self._free_of_floors(target)) for target in self._held if self._all(target)]
-        ours = [(target, free) for target, free in held if free]
-        if ours and not self._forced:
-            target, free = min(ours, key=lambda each: each[1][0][0])
-            return Chance(target, [key for _, key in free])
-        found = [chance for target, free in held if not free and (chance := self._first_of(target))]
-        for target in self._limited:
-            most = (1 + self._provider(target).max_retries) * len(self._all(target))
-            if self._times[target] < most and (chance := self._first_of(target, tried=True)):
-                found.append(chance)
-        first = min(found, key=lambda chance: chance.seconds, default=None)
-        if first is None or first.seconds > PATIENCE or (self.targets and first.target == self.target):
-            return None
-        return first
+    def _chance(self, targets: list[Target]) -> Chance | None:
+        """The first of these that could be asked, when none is left that may be."""
+        chances = [chance for target in targets if (chance := self._chance_of(target)) is not None]
+        return min(chances, key=lambda chance: chance.rank, default=None)
 
-    def _free_of_floors(self, target: Target) -> list[tuple[float, Credential]]:
-        """The keys that only our own marks keep back, and when each is free, the soonest first."""
-        provider, now, found = self._provider(target), self.health.now(), list[tuple[float, Credential]]()
-        for key in self._all(target):
-            hold = self.health.hold(provider, self._account(target, key), target.model)
-            if hold is None or hold.floor is None:
-                found.append((now if hold is None else hold.free_at, key))
-        return sorted(found, key=lambda each: each[0])
-
-    def _first_of(self, target: Target, *, tried: bool = False) -> Chance | None:
-        """The key of a target that may be asked first, by what the provider wants; one that this chat has `tried`, by
-        what we think as well.
+    def _chance_of(self, target: Target) -> Chance | None:
+        """How a target could be asked: with all keys that only our own caution keeps back, else with that which its
+        provider lets be asked first.
         """
-        provider, now, found = self._provider(target), self.health.now(), list[tuple[float, Credential]]()
-        for key in self._all(target):
-            hold = self.health.hold(provider, self._account(target, key), target.model)
-            until = None if hold is None else hold.free_at if tried else hold.floor
-            found.append((0.0 if until is None else max(0.0, until - now), key))
+        keys, now = self._all(target), self.health.now()
+        most = (1 + self._provider(target).max_retries) * len(keys)
+        if self._returns[target] > most or self._times[target] >= most:
+            return None
+        found = [chance for key in keys if (chance := self._way_in(target, key, now)) is not None]
+        if not found:
+            return None
+        found.sort(key=lambda chance: chance.rank)
+        at_once = [key for chance in found if not chance.seconds and not chance.again for key in chance.keys]
+        first = found[0]
+        return Chance(target, at_once or first.keys, first.seconds, first.rank, first.again)
+
+    def _way_in(self, target: Target, key: Credential, now: float) -> Chance | None:
+        """How a target could be asked with this key."""
+        account = self._account(target, key)
+        if (target, account) in self._over:
+            return None
+        hold = self.health.hold(self._provider(target), account, target.model)
+        seconds, rank = (0.0, (0.0, 0.0)) if hold is None else (hold.seconds(now), hold.rank)
+        if again := (target, account) in self._not_before:
+            until = max(self._not_before[target, account], hold.free_at if hold else 0.0)
+            seconds, rank = max(0.0, until - now), (until if until > now else 0.0, LAST)
+        return Chance(target, [key], seconds, rank, again) if seconds <= PATIENCE else None
+
+    def _first_of(self, target: Target) -> Chance | None:
+        """The key of a target that may be asked first, by what the provider wants."""
+        now, found = self.health.now(), list[tuple[float, Credential]]()
+        keys = self._all(target)
+        for key in [*(key for key in keys if key in self.keys[:1]), *keys]:  # of equals, the one that was asked last
+            account = self._account(target, key)
+            if (target, account) not in self._over:
+                hold = self.health.hold(self._provider(target), account, target.model)
+                until = (hold.wanted if hold else None) or self._not_before.get((target, account), 0.0)
+                found.append((max(0.0, until - now), key))
         if not found:
             return None
         seconds, key = min(found, key=lambda each: each[0])
-        return Chance(target, [key], seconds)
+        return Chance(target, [key], seconds, (seconds, 0.0))
 
     def _hold(self, target: Target) -> Hold | None:
         accounts = [self._account(target, key) for key in self._all(target)]
@@ -242,8 +281,17 @@ class Aim:
     def _account(self, target: Target, key: Credential) -> str:
         return self.health.account(key, passing=target.provider in self.given)
 
+    @property
+    def _way(self) -> Way:
+        return self.target, self.asked.account
+
     def _asked(self, target: Target, key: Credential) -> Asked:
         return Asked(self._provider(target), self._account(target, key), target.model, key.account)
 
     def _provider(self, target: Target) -> Provider:
         return self.catalogue.providers[target.provider]
+
+
+def _comes_back(error: PointsmanError) -> bool:
+    """Whether a target that failed so may be asked again in the same chat: with another key, or after a wait."""
+    return "key" in error.remedies or ("retry" in error.remedies and error.retry_after is not None)

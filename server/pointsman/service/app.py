@@ -220,7 +220,7 @@ class App:
         rooms = self.chats, self.models, wires, self.plans, self.orders, self.limits
         about = self.health, self.usage, self.observing.note
         tools = Tools(catalogue, self.credentials, self.transports, *rooms, *about)
-        along, asker = self.middlewares.along(chat), client.window or f"connection {client.number}"
+        along, asker = self.middlewares.along(chat), client.asker
         start(Job(chat, conversation, client.environment, planned, given, along, asker, tracer), tools, self.tasks)
         return chat
 
@@ -232,7 +232,8 @@ class App:
             raise BadRequest(mistake)
         terms = Terms(conversation_id=conversation_id)
         catalogue, planned, _ = self._plan(client, model, terms, conversation)
-        return explain(catalogue, planned, self.plugins.wires, conversation)
+        wires = self.plugins.wires
+        return explain(catalogue, planned, wires, conversation, lambda by: self.limits.outlook(client.asker, by))
 
     def _plan(
         self,
@@ -262,7 +263,8 @@ class App:
         reasons = Reasons(self.credentials, self.health, self.models, catalogue, client.environment, given)
         found = reasons.plan(route, conversation)
         ordered = self.orders.ordered(found, catalogue, conversation, terms.conversation_id, begins=begins)
-        return catalogue, within(ordered, lambda target: self._limit(catalogue, client, target)), given
+        paid = within(ordered, lambda target: self._limit(catalogue, client, target))
+        return catalogue, reasons.last_resort(paid), given
 
     def _change_sessions(self, change: Change) -> None:
         """Makes a change of the temporary sessions, and tells every client what that means for it."""

@@ -142,10 +142,10 @@ class Asking:
     def _too_early(self) -> RateLimited | None:
         """What another chat was told since aim was taken: a wait that the provider asks for is never undercut."""
         hold = self._tools.health.hold(*self._aim.who)
-        if hold is None or hold.floor is None:
+        if hold is None or hold.wanted is None:
             return None
         text = f"{self._aim.target}: {hold.words}; another chat was told so."
-        left = max(0.001, hold.floor - self._tools.health.now())
+        left = max(0.001, hold.wanted - self._tools.health.now())
         return RateLimited(text, provider=self._provider.id, retry_after=left)
 
     def _used(self, credential: Credential, *, refused: bool) -> None:

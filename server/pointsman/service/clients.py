@@ -73,6 +73,11 @@ class Client:
         return Place(self.window, self.workspace)
 
     @property
+    def asker(self) -> str:
+        """Whose turn it is, where limits keep chats waiting: a window's, else the connection's own."""
+        return self.window or f"connection {self.number}"
+
+    @property
     def author(self) -> Author:
         """How its changes are signed."""
         return Author(self.name, self.window if self.gave_window else None)

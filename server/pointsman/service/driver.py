@@ -147,12 +147,13 @@ class _Run:
 
     def _weigh(self, error: PointsmanError) -> None:
         """What is left to be tried after this failure, as far as is known by now."""
-        self._aim.look_again()
+        self._aim.look_again(error)
         roomier = self._roomier() if isinstance(error, ContextTooLong) else []
         self._life = replace(
             self._life,
             keys_left=len(self._aim.keys) - 1,
             targets_left=self._aim.left,
+            free=self._aim.free,
             roomier=len(roomier),
             continues=self._life.continues and not self._answer.calls,
         )
@@ -322,7 +323,7 @@ class _Run:
         if text := self._plan.aloud(self._aim.target):
             self._asking.tell(Notice(STANDS_IN, text))
         retries = self._provider.max_retries
-        self._life = replace(self._life, tries=retries if self._aim.again else 0, retries=retries)
+        self._life = replace(self._life, tries=retries if self._aim.once else 0, retries=retries)
 
     @property
     def _provider(self) -> Provider:

@@ -13,7 +13,7 @@ import time
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence, Set
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 import msgspec
@@ -21,21 +21,23 @@ import msgspec
 from pointsman.core.catalogue import Provider
 from pointsman.core.errors import UNREADABLE, ConnectFailed, InvalidKey, PointsmanError, QuotaExhausted, RateLimited
 from pointsman.core.health import (
+    DOUBTED,
     LONGEST_FLOOR,
     NOBODY,
     Mark,
     Subject,
     emptied,
     failed,
-    floor,
     free_from,
     obstacle,
+    obstacles,
     probed,
     released,
     sound,
     subject,
     subjects,
     verdict,
+    wanted,
     words,
 )
 from pointsman.core.http import shown
@@ -67,11 +69,32 @@ class Asked:
 
 @dataclass(frozen=True)
 class Hold:
-    """What keeps a target back: in words, until when (Unix time), and until when the provider itself wants that."""
+    """What keeps a target back, with each of so many `keys`, as it is `now`; and until when (Unix times).
 
-    words: str
+    `wanted` is until when the provider itself says that asking is in vain; None where only our own caution keeps it
+    back, so that who has no other way may ask all the same.
+    """
+
+    mark: Mark
+    now: float
     free_at: float
-    floor: float | None = None
+    wanted: float | None = None
+    keys: int = 1
+
+    @property
+    def words(self) -> str:
+        """For people."""
+        many = f"all {self.keys} keys are out, the first of them: " if self.keys > 1 else ""
+        return many + words(self.mark, self.now, time_of_day)
+
+    @property
+    def rank(self) -> tuple[float, float]:
+        """The lower, the sooner it is asked where nobody else can be."""
+        return self.wanted or 0.0, self.free_at
+
+    def seconds(self, now: float) -> float:
+        """How long who has nobody else has to wait before it is asked."""
+        return 0.0 if self.wanted is None else max(0.0, self.wanted - now)
 
 
 @dataclass(frozen=True)
@@ -86,21 +109,23 @@ class Condition:
 
 @dataclass(frozen=True)
 class QuotaNews:
-    """The quota of an account is spent, or there is some again (`back`)."""
+    """The quota of an account is spent, perhaps for one `model` alone, or there is some again (`back`)."""
 
     provider: Provider
     account: str | None
     back: bool
     resets_at: float | None = None
+    model: str | None = None
 
     @property
     def text(self) -> str:
         """For people."""
         whose = f"{self.provider.title}{f' ({self.account})' if self.account else ''}"
+        whose += f" for {self.model}" if self.model else ""
         if self.back:
             return f"{whose} has quota again and is used as before."
-        when = f"It resets {time_of_day(self.resets_at)} at the latest. " if self.resets_at else ""
-        return f"The quota of {whose} is spent. {when}Until then other models of your chain or another key answer."
+        when = f" It resets {time_of_day(self.resets_at)} at the latest." if self.resets_at else ""
+        return f"The quota of {whose} is spent.{when} It is tried again now and then, and is used once it is back."
 
 
 class Health:
@@ -171,17 +196,16 @@ class Health:
 
     def hold(self, provider: Provider, account: str, model: str) -> Hold | None:
         """What keeps it back now."""
-        where, now = place(provider), self.now()
-        found = obstacle(self._marks, where, account, model, now)
-        if found is None:
+        now = self.now()
+        found = obstacles(self._marks, place(provider), account, model, now)
+        if not found:
             return None
-        marks = (self._marks.get(key) for key in subjects(where, account, model))
-        floors = [at for mark in marks if (at := floor(mark, now)) is not None]
-        mark = found[1]
-        return Hold(words(mark, now, time_of_day), free_from(mark, now), max(floors, default=None))
+        asked = [at for _, mark in found if (at := wanted(mark, now)) is not None]
+        free_at, mark = max(((free_from(mark, now), mark) for _, mark in found), key=lambda each: each[0])
+        return Hold(mark, now, free_at, max(asked, default=None))
 
     def hindrance(self, provider: Provider, accounts: Sequence[str], model: str) -> Hold | None:
-        """What keeps a target back with every one of these accounts: that of the one which is free first."""
+        """What keeps a target back with every one of these accounts: that of the one which is asked first again."""
         holds = []
         for account in accounts:
             if (hold := self.hold(provider, account, model)) is None:
@@ -189,11 +213,9 @@ class Health:
             holds.append(hold)
         if not holds:
             return None
-        first = min(holds, key=lambda hold: hold.free_at)
-        floors = [hold.floor for hold in holds]
-        soonest = None if None in floors else min(at for at in floors if at is not None)
-        many = f"all {len(holds)} keys are out, the first of them: " if len(holds) > 1 else ""
-        return Hold(many + first.words, first.free_at, soonest)
+        if len(holds) == 1:
+            return holds[0]
+        return replace(min(holds, key=lambda hold: hold.rank), keys=len(holds))
 
     def begin(self, asked: Asked) -> None:
         """An attempt begins; where it is a probe, others wait for what comes of it."""
@@ -222,7 +244,8 @@ class Health:
         mark = failed(before, error, policy, self.now(), self._dice())
         self._put(key, mark)
         if mark.code == QuotaExhausted.__name__ and (before is None or before.code != mark.code):
-            self.on_quota(QuotaNews(asked.provider, asked.shown, back=False, resets_at=mark.ceiling))
+            resets = mark.ceiling or (mark.until if mark.told else None)
+            self.on_quota(QuotaNews(asked.provider, asked.shown, False, resets, key[2] or None))
 
     def heard(self, asked: Asked) -> None:
         """Something visible came: the provider was reached and took the account, whatever becomes of the answer."""
@@ -309,7 +332,9 @@ class Health:
         """Whether a mark says how its provider is: not one that only time has taken the meaning from, nor trouble of
         one model while another of the same provider answers.
         """
-        if not mark.until or (now >= mark.until and (mark.told or mark.code == RateLimited.__name__)):
+        if not mark.until:
+            return False
+        if now >= mark.until and mark.code not in DOUBTED and (mark.told or mark.code == RateLimited.__name__):
             return False
         return not (key[2] and not key[1]) or self._answered_at.get(key[0], 0.0) < mark.since
 
@@ -327,7 +352,7 @@ class Health:
                 continue
             self._put(key, None)
             if mark.code == QuotaExhausted.__name__:
-                self.on_quota(QuotaNews(asked.provider, asked.shown, back=True))
+                self.on_quota(QuotaNews(asked.provider, asked.shown, back=True, model=key[2] or None))
 
     def _put(self, key: Subject, mark: Mark | None) -> None:
         where, account, model = key

@@ -87,6 +87,25 @@ class Limits:
         """Whether no limit is for requests to this provider."""
         return not self._gate.limits or not self._gate.limited(f"provider:{provider.id}", "all", "client")
 
+    def outlook(self, client: str, provider: Provider) -> RateLimited | str | None:
+        """What would become of a request of a client that came now: that it would wait, in words, or the error that
+        would keep it from being sent; None where it could go at once.
+        """
+        if self.free(provider):
+            return None
+        now = asyncio.get_running_loop().time()
+        ticket = _ticket(next(self._numbers), client, provider)
+        if self._gate.may_go(ticket, now):
+            return None
+        self._gate.enter(ticket)
+        standing = self._gate.standings(now)[ticket.number]
+        self._gate.leave(ticket)
+        if standing.wait > provider.timeout.first_event:
+            sure = f"the chat would wait {math.ceil(standing.wait)} seconds for its turn at least"
+            return self._refusal(provider, standing, sure)
+        after = f"about {math.ceil(standing.wait)} seconds" if standing.wait else "until others have their answers"
+        return f"Your own limit of {self._named(provider, standing)} is reached: it would wait {after} for its turn."
+
     @asynccontextmanager
     async def go(self, client: str, provider: Provider, tell: Callable[[Waiting], None]) -> AsyncIterator[None]:
         """A context round one request to a provider, which waits for its turn before that, and ends with the answer.
@@ -94,7 +113,7 @@ class Limits:
         `client` names who takes turns with others; `tell` hears the place in the queue. Raises RateLimited where too
         many wait, or the turn can't come in the time that the provider has for a first sign of an answer.
         """
-        ticket = Ticket(next(self._numbers), client, (f"provider:{provider.id}", "all", f"client:{client}"))
+        ticket = _ticket(next(self._numbers), client, provider)
         now = asyncio.get_running_loop().time()
         waiting = _Waiting(ticket, provider, tell, now, asyncio.get_running_loop().create_future())
         self._enter(waiting, now)
@@ -188,13 +207,23 @@ class Limits:
     def _refuse(self, waiting: _Waiting, standing: Standing, why: str) -> None:
         self._gate.leave(waiting.ticket)
         del self._waiting[waiting.ticket.number]
-        if waiting.turn.done():
-            return
-        limit, a_minute = self._gate.limit(standing.scope), standing.wait > 0
-        what, how, place = LIMITS[standing.scope.partition(":")[0], a_minute]
-        most = limit.per_minute if a_minute else limit.concurrency
-        name = f"{most} {what}{'' if most == 1 else 's'} {how.format(waiting.provider.title)}"
+        if not waiting.turn.done():
+            waiting.turn.set_result(self._refusal(waiting.provider, standing, why))
+
+    def _refusal(self, provider: Provider, standing: Standing, why: str) -> RateLimited:
+        *_, place = LIMITS[standing.scope.partition(":")[0], standing.wait > 0]
         after = math.ceil(standing.wait) or A_WHILE
-        text = f"Your own limit of {name} is reached, and {why}. Nothing was sent."
-        advice = f"Try again in {after:g} seconds, or raise {place.format(waiting.provider.id)} in pointsman.toml."
-        waiting.turn.set_result(RateLimited(text, advice, retry_after=float(after)))
+        text = f"Your own limit of {self._named(provider, standing)} is reached, and {why}. Nothing was sent."
+        advice = f"Try again in {after:g} seconds, or raise {place.format(provider.id)} in pointsman.toml."
+        return RateLimited(text, advice, retry_after=float(after))
+
+    def _named(self, provider: Provider, standing: Standing) -> str:
+        """The limit that keeps somebody waiting, in words."""
+        limit, a_minute = self._gate.limit(standing.scope), standing.wait > 0
+        what, how, _ = LIMITS[standing.scope.partition(":")[0], a_minute]
+        most = limit.per_minute if a_minute else limit.concurrency
+        return f"{most} {what}{'' if most == 1 else 's'} {how.format(provider.title)}"
+
+
+def _ticket(number: int, client: str, provider: Provider) -> Ticket:
+    return Ticket(number, client, (f"provider:{provider.id}", "all", f"client:{client}"))

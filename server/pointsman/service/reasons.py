@@ -5,8 +5,9 @@ The plan of a chat and `explainRoute` have their reasons from here. Must never a
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
+from pointsman.core.attempts import PATIENCE
 from pointsman.core.catalogue import Catalogue, Provider
 from pointsman.core.chat import Conversation
 from pointsman.core.environment import Environment
@@ -14,7 +15,7 @@ from pointsman.core.fitness import Needs, needs, unfit
 from pointsman.core.routing import Plan, Route, Target, plan
 from pointsman.edge.credential import Credential
 from pointsman.service.credentials import Credentials, Given
-from pointsman.service.health import Condition, Health
+from pointsman.service.health import Condition, Health, Hold
 from pointsman.service.models import Models
 
 
@@ -35,7 +36,36 @@ class Reasons:
     def plan(self, route: Route, conversation: Conversation | None) -> Plan:
         """The targets of a route, without those that something speaks against."""
         need = needs(conversation) if conversation is not None and len(route.targets) > 1 else None
-        return plan(route, self.no_key, lambda target: self.misfit(target, need), self.held)
+        found = plan(route, self.no_key, lambda target: self.misfit(target, need), self.held)
+        if found.targets or not found.held or self._waiting(found):
+            return found
+        # Who is held back must not be asked either, so that those are who may be unfit.
+        unfit = tuple(target for target, _ in found.skipped if target not in found.held and self.no_key(target) is None)
+        return replace(found, targets=unfit, skipped=tuple(each for each in found.skipped if each[0] not in unfit))
+
+    def last_resort(self, found: Plan) -> Plan:
+        """The same plan; where nobody is left, with those whom a chat asks although they are held back, in that order:
+        as `Aim` does, when all others have failed.
+        """
+        ways = [] if found.targets else self._waiting(found)
+        if not ways:
+            return found
+        targets = tuple(target for target, _ in ways)
+        said = ", ".join(f"{target} ({hold.words})" for target, hold in ways)
+        return replace(
+            found,
+            targets=targets,
+            skipped=tuple(each for each in found.skipped if each[0] not in targets),
+            held=tuple(target for target in found.held if target not in targets),
+            order=f"nobody else is left, so who is held back is asked all the same: {said}",
+            last_resort=True,
+        )
+
+    def _waiting(self, found: Plan) -> list[tuple[Target, Hold]]:
+        """Those of the held back that are asked where nobody else can be, in that order."""
+        now = self.health.now()
+        holds = [(target, hold) for target in found.held if (hold := self._hold(target)) is not None]
+        return sorted((way for way in holds if way[1].seconds(now) <= PATIENCE), key=lambda way: way[1].rank)
 
     def no_key(self, target: Target) -> str | None:
         """What is missing to ask it at all."""
@@ -54,10 +84,7 @@ class Reasons:
 
     def held(self, target: Target) -> str | None:
         """What happened before that keeps it back for a while."""
-        provider = self.catalogue.providers[target.provider]
-        if not self.health.marked(provider):
-            return None
-        hold = self.health.hindrance(provider, self.accounts(provider), target.model)
+        hold = self._hold(target)
         return hold.words if hold else None
 
     def condition(self, provider: Provider) -> Condition:
@@ -70,6 +97,12 @@ class Reasons:
         """What health calls the accounts that it could be asked with."""
         passing = provider.id in self.given
         return [self.health.account(key, passing=passing) for key in self._keys(provider) or [Credential()]]
+
+    def _hold(self, target: Target) -> Hold | None:
+        provider = self.catalogue.providers[target.provider]
+        if not self.health.marked(provider):
+            return None
+        return self.health.hindrance(provider, self.accounts(provider), target.model)
 
     def _keys(self, provider: Provider) -> list[Credential]:
         """All keys, looked up once: several targets may be of one provider, and are asked about more than once."""

@@ -6,7 +6,7 @@ provider by name. What the words mean is in `wire.error_words`.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import msgspec
@@ -26,9 +26,9 @@ from pointsman.core.errors import (
     RateLimited,
 )
 from pointsman.core.http import Head, again, shown
-from pointsman.core.resets import Reset, date, in_words, reset, used_up
+from pointsman.core.resets import Reset, date, in_words, on_a_day, reset, used_up
 from pointsman.core.secret import hide
-from pointsman.wire.error_words import NOWHERE, TOO_LARGE, by_phrase, by_word
+from pointsman.wire.error_words import NOWHERE, TOO_LARGE, by_phrase, by_the_day, by_word
 
 BY_STATUS: dict[int, type[ProviderError]] = {
     401: InvalidKey,
@@ -47,7 +47,13 @@ DEEPEST = 6
 INNER = ("innererror", "raw", "error", "message", "details", "detail", "metadata", "violations", "headers")
 """Fields that may hold more about an error, the most telling first."""
 SAYS_WHAT = ("code", "type", "status", "reason", "error_code", "error_type", "__type")
-SAYS_WHEN = ("retryDelay", "retry_after", "retryAfter", "resets_in_seconds", "resets_at", "estimated_time")
+SAYS_HOW_LONG = ("retryDelay", "retry_after", "retryAfter", "estimated_time")
+SAYS_WHEN = ("resets_in_seconds", "resets_at")
+"""A wait is asked for; a date is only told."""
+LONGEST_LIMIT = 3600.0
+"""A limit that is full again only after so many seconds is a quota."""
+LONGEST_WAIT = 86400.0
+"""So is one for which such a wait is asked for."""
 STATUSES = ("status_code", "code", "status")
 PER_DAY = ("quotaId", "quota_limit")
 """Where Google names the quota that is used up; one that counts by the day does not come back in a minute."""
@@ -86,25 +92,44 @@ def worded(
 def _classify(provider: Provider, status: int | None, detail: Any, head: Head) -> PointsmanError:
     """`status` is None where an error came without one, in a stream."""
     layers = list(_layers(detail))
-    message = _message(detail)
+    message, words, headers = _message(detail), _words(layers, head), _limits(layers, head)
     now = date(head.headers)
-    kind = _kind(status, _words(layers, head), message)
-    told = _told(layers, now) or in_words(message, now)
-    asked = again(head.headers)
-    if status == 402 and asked:  # whoever says when does not want money
+    kind = _kind(status, words, message)
+    if status == 402 and again(headers):  # whoever says when does not want money
         kind = RateLimited
-    limits = used_up(_limits(layers, head), now) if kind in {QuotaExhausted, RateLimited} else None
-    if kind is QuotaExhausted:
-        when = told or limits
-        when = when and (Reset(None, when.at) if when.at is not None else when)
-    elif "retry" in kind.remedies:
-        when = asked or told or limits
-    else:
-        when = None
-    error = _worded(provider, kind, message, status or 500, when)
+    limits = used_up(headers, now) if kind in {QuotaExhausted, RateLimited} else None
+    asked = again(headers) or _said(SAYS_HOW_LONG, layers, now) or in_words(message, now)
+    ends = _said(SAYS_WHEN, layers, now) or on_a_day(message, now) or limits
+    by_day = by_the_day(words, message) and by_phrase(message) is not QuotaExhausted
+    if (kind is RateLimited and (by_day or _far(asked, ends))) or (kind is InvalidKey and status == 403 and by_day):
+        kind, by_day = QuotaExhausted, True
+    error = _worded(provider, kind, message, status or 500, *_when(kind, asked, ends))
+    error.of_model = kind is QuotaExhausted and by_day
     if limits is not None:
         error.limit, error.remaining = limits.limit, limits.left
     return error
+
+
+def _when(kind: type[ProviderError], asked: Reset | None, ends: Reset | None) -> tuple[Reset | None, str | None]:
+    """The wait and the time that an error tells, and when what is spent comes back, as far as that is known.
+
+    The date of a quota is no wait: it may be back before.
+    """
+    if kind is QuotaExhausted:
+        comes = ends or Reset()
+        wait = asked.seconds if asked else None if comes.at is not None else comes.seconds
+        at = comes.at if comes.at is not None or asked is None else asked.at
+        return Reset(wait, at), comes.time
+    if "retry" in kind.remedies:
+        return asked or ends, None
+    return (asked, None) if kind is InvalidKey else (None, None)
+
+
+def _far(asked: Reset | None, ends: Reset | None) -> bool:
+    """Whether a limit is one that no chat should wait for."""
+    if asked is not None:
+        return (asked.seconds or 0.0) > LONGEST_WAIT
+    return ends is not None and (ends.seconds or 0.0) > LONGEST_LIMIT
 
 
 def _kind(status: int | None, words: list[str], message: str) -> type[ProviderError]:
@@ -114,10 +139,10 @@ def _kind(status: int | None, words: list[str], message: str) -> type[ProviderEr
     a limit by itself: waiting does not make it smaller.
     """
     word = by_word(words) or (RateLimited if status == 429 else None)
+    if word is RateLimited and TOO_LARGE in message.lower():
+        return ContextTooLong
     phrase = by_phrase(message) if status is None or status < 500 else None
     if phrase and (word in {None, BadRequest} or (phrase is QuotaExhausted and word in {InvalidKey, RateLimited})):
-        return phrase
-    if phrase is ContextTooLong and word is RateLimited and TOO_LARGE in message.lower():
         return phrase
     if word is not None and word is not BadRequest:
         return word
@@ -127,7 +152,12 @@ def _kind(status: int | None, words: list[str], message: str) -> type[ProviderEr
 
 
 def _worded(
-    provider: Provider, kind: type[ProviderError], message: str, status: int, when: Reset | None
+    provider: Provider,
+    kind: type[ProviderError],
+    message: str,
+    status: int,
+    when: Reset | None,
+    comes_back: str | None = None,
 ) -> PointsmanError:
     message = hide(message)[:LONGEST_QUOTE]  # before it is cut, perhaps in the middle of a key
     advice = None
@@ -136,8 +166,8 @@ def _worded(
     if kind is InvalidKey and provider.links.keys:
         advice = f"Check the key at {provider.links.keys} and where it is configured, or switch to another provider."
     when = when or Reset()
-    if kind is QuotaExhausted and when.time:
-        advice = f"It comes back at {when.time}; until then switch to another provider."
+    if comes_back:
+        advice = f"It comes back at {comes_back}; until then switch to another provider."
     text = (
         f"{provider.title} says: {message}" if message else f"{provider.title} answered HTTP {status} without a word."
     )
@@ -168,9 +198,9 @@ def _words(layers: list[Mapping[str, Any]], head: Head) -> list[str]:
     return [*words, head.headers.get("x-amzn-errortype", "")]
 
 
-def _told(layers: list[Mapping[str, Any]], now: float | None) -> Reset | None:
+def _said(names: Sequence[str], layers: list[Mapping[str, Any]], now: float | None) -> Reset | None:
     """What the body says of when; one that says it as a time as well as in seconds is asked for both."""
-    found = [each for layer in layers for name in SAYS_WHEN if (each := reset(layer.get(name), now))]
+    found = [each for layer in layers for name in names if (each := reset(layer.get(name), now))]
     seconds = next((each.seconds for each in found if each.seconds is not None), None)
     at = next((each.at for each in found if each.at is not None), None)
     return Reset(seconds, at) if found else None

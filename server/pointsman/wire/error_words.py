@@ -6,6 +6,8 @@ Sources: each provider's page about errors; tests/wire/error_cases.py names the 
 
 from __future__ import annotations
 
+import re
+
 from pointsman.core.errors import (
     BadRequest,
     ContentRefused,
@@ -24,6 +26,7 @@ WORDS: dict[type[ProviderError], str] = {
         " enforced_spend_limit_reached contract_spend_limit_reached linked_organization_spend_limit_reached"
         " usage_limit_reached usage_not_included Arrearage AllocationQuota.FreeTierOnly PrepaidBillOverdue"
         " PostpaidBillOverdue ServiceQuotaExceededException insufficient_balance payment_required per_day_quota"
+        " dailyLimitExceeded"
     ),
     InvalidKey: (
         "invalid_api_key InvalidApiKey incorrect_api_key API_KEY_INVALID API_KEY_SERVICE_BLOCKED authentication_error"
@@ -76,6 +79,12 @@ PHRASES: dict[type[ProviderError], tuple[str, ...]] = {
         "specified workspace api usage limits",
         "used all available credits",
         "api calls / month",
+        "hourly usage limit",
+        "session usage limit",
+        "daily usage limit",
+        "weekly usage limit",
+        "monthly usage limit",
+        "reached your usage limit",
     ),
     InvalidKey: ("api key not valid", "incorrect api key", "invalid api key", "invalid api token"),
     ContextTooLong: (
@@ -100,6 +109,15 @@ VAGUE = (
 )
 """Only that the request was refused: heard where neither a status nor other words say more."""
 
+BY_THE_DAY = re.compile(
+    r"\b(?:per[- ](?:day|week|month)|(?:daily|weekly|monthly)\b[\w -]{0,30}\b(?:limit|quota|allocation))\b"
+)
+"""A limit for days, in a sentence in lower case, often that of one model; it does not come back in a minute."""
+BY_THE_MINUTE = re.compile(r"\bper[- ]?(?:min|sec|hour)|\b[rt]pm\b")
+"""One for minutes. Where both are told, nobody knows which of them was reached."""
+BY_THE_DAY_WORDS = {"perdayquota", "dailylimitexceeded"}
+"""The same as a code."""
+
 NOWHERE = {"not found", "resource not found", "404 page not found", "404 not found"}
 """The whole message of servers that don't know the path, in lower case: the address is wrong, not the model."""
 
@@ -123,6 +141,13 @@ def by_word(words: list[str]) -> type[ProviderError] | None:
         if kind := BY_WORD.get(plain(word)) or BY_WORD.get(plain(word.partition(".")[0])):
             return kind
     return BadRequest if any(plain(word) in _VAGUE for word in words) else None
+
+
+def by_the_day(words: list[str], message: str) -> bool:
+    """Whether a refusal is about a limit for days."""
+    text = message.lower()
+    coded = any(plain(word) in BY_THE_DAY_WORDS for word in words)
+    return coded or bool(BY_THE_DAY.search(text) and not BY_THE_MINUTE.search(text))
 
 
 def by_phrase(message: str) -> type[ProviderError] | None:
