@@ -145,6 +145,15 @@ def test_keys_may_be_named_by_their_variables(shell: Shell) -> None:
     assert 'keys = ["env:A", "env:B"]' in file(shell)
 
 
+def test_a_key_that_stays_behind_is_told(shell: Shell, upstream: Upstream) -> None:
+    shell.home.configure(provider("corp", upstream.base_url, 'auth = { scheme = "bearer" }'))
+    assert shell.run("keys", "add", "corp", "--no-test", "-", given="fake-key-of-corp\n").returncode == 0
+    done = shell.run("providers", "edit", "corp", "base_url=http://127.0.0.1:9/v1", "--no-test")
+    assert "Its stored 'key' stays behind." in done.stdout
+    assert "`pointsman keys add corp`" in done.stdout
+    assert "stays behind" not in shell.run("providers", "edit", "corp", "timeout.connect=5", "--no-test").stdout
+
+
 def test_one_can_be_removed(shell: Shell) -> None:
     shell.configure(provider("corp", NOBODY) + provider("openai", NOBODY))
     assert shell.run("providers", "remove", "corp").stdout == "corp is removed.\n"

@@ -30,7 +30,7 @@ def test_a_choice_holds_for_the_next_one_who_asks(shell: Shell) -> None:
 def test_a_choice_can_be_taken_back(shell: Shell) -> None:
     assert shell.json("use", "echo:slow")["scope"] == "global"
     assert shell.json("use", "--clear")["state"] == "unset"
-    assert shell.run("use").stdout.startswith("no model chosen (unset).")
+    assert shell.run("use").stdout.startswith("no model chosen; `pointsman use")
 
 
 def test_a_folder_has_a_choice_of_its_own(shell: Shell) -> None:

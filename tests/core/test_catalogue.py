@@ -263,49 +263,6 @@ MISTAKES: dict[str, tuple[str, int | None, str, str]] = {
     "a base URL without a scheme": ('[providers.x]\nbase_url = "h/v1"', 2, "`base_url`: Expected an absolute", EXAMPLE),
     "a base URL without a host": ('[providers.x]\nbase_url = "http:///v1"', 2, "`base_url`: Expected an abs", EXAMPLE),
     "a base URL with half an address": ('[providers.x]\nbase_url = "http://[::1"', 2, "`base_url`: Exp", EXAMPLE),
-    "a password in a URL": (
-        '[providers.x]\nbase_url = "http://me:word@h/"',
-        2,
-        "`base_url`: A name or a password belongs into `auth`",
-        "`@`",
-    ),
-    "a password in a URL that is none": (
-        '[providers.x]\nbase_url = "me:word@h/"',
-        2,
-        "`base_url`: Expected an absolute",
-        EXAMPLE,
-    ),
-    "a port that is no number": ('[providers.x]\nbase_url = "http://h:x/"', 2, "`base_url`: Expected an abs", EXAMPLE),
-    "a port that is none": (
-        '[providers.x]\nbase_url = "http://h:99999/"',
-        2,
-        "`base_url`: 99999 is no port",
-        "behind the colon",
-    ),
-    "a query in a URL": (
-        '[providers.x]\nbase_url = "http://h/v1?key=word"',
-        2,
-        "`base_url`: No query and no fragment",
-        "`api_version`",
-    ),
-    "a query that is empty": ('[providers.x]\nbase_url = "http://h/v1?"', 2, "No query and no fragment", "`?`"),
-    "a fragment in a URL": ('[providers.x]\nbase_url = "http://h/v1#word"', 2, "No query and no fragment", "`#`"),
-    "a scheme that nobody speaks": (
-        '[providers.x]\nbase_url = "ftp://h/v1"',
-        2,
-        "nothing here speaks `ftp`",
-        "https://",
-    ),
-    "a script for a URL": ('[providers.x]\nbase_url = "javascript:1"', 2, "`base_url`: Expected an absolute", EXAMPLE),
-    "a header with a blank in its name": ('[providers.acme.headers]\n"X Key" = "a"', 1, "'X Key' can't be", "`X-Team`"),
-    "a header with an end of line": (
-        '[providers.acme.headers]\nX-Team = "word\\r\\nX-Other: b"',
-        1,
-        "`headers`: The value of 'X-Team' has a sign",
-        "Leave that sign out",
-    ),
-    "a header of other letters": ('[providers.acme.headers]\nX-Team = "grün"', 1, "The value of 'X-Team'", "out."),
-    "a key's header of no name": ('[providers.acme.auth]\nheader = "x:key"', 2, "`auth.header`: 'x:key'", "`X-Team`"),
     "a kind that is none": ('[providers.acme]\nkind = "best"', 2, "`kind`: Invalid enum value 'best'", EXAMPLE),
     "a limit out of bounds": ("providers.acme.max_retries = 11", 1, "`max_retries`: Expected `int` <= 10", EXAMPLE),
     "a limit that never comes": ("providers.acme.timeout.connect = inf", 1, "`timeout.connect`: Expected", EXAMPLE),
@@ -314,12 +271,6 @@ MISTAKES: dict[str, tuple[str, int | None, str, str]] = {
     "a value over a table": ("[providers.acme]\nauth = 'none'", 2, "`auth`: Expected `object`", EXAMPLE),
     "a header that is no text": ("[providers.acme.headers]\nX-Team = 3", 1, "`headers`: Expected `str`", EXAMPLE),
     "an id of its own": ("[providers.acme]\nid = 'other'", 2, "`id`: The name of the table is the id", EXAMPLE),
-    "an id with a colon": ("[providers.'a:b']\nbase_url = 'http://h'", 1, "no colon", "another name"),
-    "an id that is empty": ("[providers.'']\nbase_url = 'http://h'", 1, "at least one letter", "another name"),
-    "an id that is a path": ("[providers.'../../etc']\nbase_url = 'http://h'", 1, "only `-`, `_` and `.`", "another"),
-    "an id of dots alone": ("[providers.'..']\nbase_url = 'http://h'", 1, "at least one letter", "another name"),
-    "an id of two words": ("[providers.'a b']\nbase_url = 'http://h'", 1, "only `-`, `_` and `.`", "another name"),
-    "an id that nobody sees": ('[providers."a\\u202eb"]\nbase_url = "http://h"', 1, "only `-`", "another name"),
     "an unknown dialect": (
         '[providers.acme]\nwire = "openai-chta"',
         2,
@@ -367,7 +318,6 @@ def test_a_mistake_is_told_with_its_place_and_what_to_do(case: str) -> None:
     for sentence in (problem.message, problem.hint):
         assert sentence.endswith((".", "?"))
         assert "$" not in sentence
-        assert "word" not in sentence.replace("password", ""), "what was written wrongly may be a secret"
 
 
 @pytest.mark.parametrize("case", [case for case in MISTAKES if "Not valid TOML" not in MISTAKES[case][2]])

@@ -17,6 +17,7 @@ from pointsman.core.errors import (
     Interrupted,
     InvalidKey,
     ModelNotFound,
+    NotAllowed,
     Overloaded,
     PluginFailed,
     PointsmanError,
@@ -87,6 +88,7 @@ def test_a_failure_is_held_against_what_it_says_something_about(
 def test_a_refused_key_is_out_for_all_models_and_a_refused_model_for_itself() -> None:
     assert subject(InvalidKey("No.", status_code=401), *WHO)[0] == ("p", "a", "")  # type: ignore[index]
     assert subject(InvalidKey("No.", status_code=403), *WHO)[0] == ("p", "a", "m")  # type: ignore[index]
+    assert subject(NotAllowed("No.", status_code=403), *WHO)[0] == ("p", "a", "m")  # type: ignore[index]
     assert subject(InvalidKey("No.", status_code=401), "p", NOBODY, "m")[0] == ("p", NOBODY, "m")  # type: ignore[index]
 
 
@@ -233,6 +235,7 @@ SAID = {
     "quota spent, tried again at 18": (after(QuotaExhausted("Spent.", retry_after=18)), 0),
     "quota spent, resets 7200, tried again at 10": (after(QuotaExhausted("Spent.", retry_after=7200)), 0),
     "quota spent, it may be asked now": (after(QuotaExhausted("Spent.", retry_after=200)), 201),
+    "not allowed for this account, tried again at 60": (after(NotAllowed("No.", status_code=403)), 0),
     "key refused, tried again at 60": (after(InvalidKey("No.", status_code=401)), 0),
 }
 

@@ -135,6 +135,7 @@ def test_a_result_a_notification_and_an_error() -> None:
 PROBLEMS: list[tuple[Problem, int, str]] = [
     (replies.invalid_request("r"), -32600, "InvalidRequest"),
     (replies.invalid_params("r"), -32602, "InvalidParams"),
+    (replies.invalid_params("Expected `float` >= 0.02 - at `$.minutes`"), -32602, "InvalidParams"),
     (replies.unknown_method("x", []), -32601, "MethodNotFound"),
     (replies.not_greeted(), -32002, "NotGreeted"),
     (replies.not_initialized(), -32002, "NotInitialized"),

@@ -15,6 +15,7 @@ from pointsman.core.errors import (
     BadRequest,
     ConnectFailed,
     InvalidKey,
+    NotAllowed,
     Overloaded,
     PointsmanError,
     QuotaExhausted,
@@ -153,6 +154,19 @@ def test_a_new_key_makes_a_refused_one_forgotten(health: Health) -> None:
     health.renewed("acme")
     assert held(health) is None
     assert held(health, "b")
+
+
+def test_a_model_that_is_not_allowed_says_nothing_of_the_others(health: Health, clock: Clock) -> None:
+    refused = NotAllowed("No access to the model.", status_code=403)
+    fails(health, refused)
+    assert health.condition(ACME, ["a"]).state == "error", "nobody has answered yet"
+    assert held(health, model="other") is None
+    clock.time += 1
+    health.answered(asked(model="other"), 0.1)
+    assert health.condition(ACME, ["a"]).state == "available"
+    assert "not allowed for this account" in (held(health) or "")
+    health.renewed("acme")
+    assert held(health) is None
 
 
 def test_all_keys_are_out_until_the_first_is_free(health: Health) -> None:

@@ -6,12 +6,14 @@ import asyncio
 import sqlite3
 from collections.abc import AsyncIterator
 from contextlib import closing
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, cast
 
 import pytest
 import pytest_asyncio
 
+from pointsman.core.catalogue import Problem
 from pointsman.core.errors import (
     NoModelChosen,
     PointsmanError,
@@ -205,6 +207,22 @@ async def test_another_than_the_default_is_told_and_says_why(path: Path) -> None
     assert "Your default gone:m leads nowhere. alpha answers" in gone.selections.current(join(gone.clients)).why
     without = await reopened(path, ALPHA)
     assert without.selections.route(join(without.clients), None).notice is None, "there is no default to miss"
+
+
+async def test_a_provider_that_lacks_its_key_says_so_where_nothing_is_chosen(path: Path) -> None:
+    house = await reopened(path, KEYED)
+    with pytest.raises(NoModelChosen, match=r"No model is chosen\. keyed has no key") as refused:
+        house.selections.route(join(house.clients), None)
+    assert "pointsman keys add keyed" in refused.value.advice
+
+
+async def test_a_model_of_a_provider_with_a_mistake_is_told_with_it(path: Path) -> None:
+    house = await reopened(path, ALPHA)
+    mistake = Problem("neg.toml", "[providers.neg] `max_retries`: Expected more.", "Mend it.")
+    house.fixed.catalogue = replace(house.catalogue, problems=(mistake,))
+    with pytest.raises(UnknownModel) as refused:
+        house.selections.route(join(house.clients), "neg:m")
+    assert refused.value.advice == f"There is a mistake in neg.toml: {mistake.message} Mend it."
 
 
 async def test_a_stored_key_is_a_configured_provider(path: Path) -> None:

@@ -15,6 +15,7 @@ from pointsman.core.errors import (
     ContextTooLong,
     InvalidKey,
     ModelNotFound,
+    NotAllowed,
     Overloaded,
     PointsmanError,
     QuotaExhausted,
@@ -106,7 +107,8 @@ CASES = [
         resets_at="2026-11-18T12:00:09Z",
         headers={"retry-after": "9", "date": DATE},
     ),
-    Case(OPENAI, 403, says("Country not supported.", code="unsupported_country_region_territory"), InvalidKey),
+    Case(OPENAI, 403, says("Country not supported.", code="unsupported_country_region_territory"), NotAllowed),
+    Case(OPENAI, 403, says("Country, region, or territory not supported", type="request_forbidden"), NotAllowed),
     Case(OPENAI, 503, says("The engine is currently overloaded.", type="server_error"), Overloaded),
     Case(
         OPENAI_LIMITS,
@@ -174,6 +176,7 @@ CASES = [
     # Anthropic
     Case(ANTHROPIC, 402, anthropic("billing_error", "There's an issue with your billing."), QuotaExhausted),
     Case(ANTHROPIC, 403, anthropic("permission_error", "Your API key may not do that."), InvalidKey),
+    Case(ANTHROPIC, 403, anthropic("permission_error", "You don't have access to the model x."), NotAllowed),
     Case(ANTHROPIC, 413, anthropic("request_too_large", "Request exceeds the maximum size."), ContextTooLong),
     Case(ANTHROPIC, 529, anthropic("overloaded_error", "Overloaded"), Overloaded),
     Case(ANTHROPIC, 400, anthropic("invalid_request_error", "prompt is too long: 2 > 1 maximum"), ContextTooLong),
@@ -262,6 +265,7 @@ CASES = [
         ContextTooLong,
     ),
     Case(GOOGLE, 403, google(403, "PERMISSION_DENIED", "No."), InvalidKey),
+    Case(GOOGLE, 400, google(400, "FAILED_PRECONDITION", "User location is not supported."), NotAllowed),
     Case(GOOGLE, 503, google(503, "UNAVAILABLE", "The model is overloaded."), Overloaded),
     Case(GOOGLE, 504, google(504, "DEADLINE_EXCEEDED", "Too slow."), Overloaded),
     # Bedrock
@@ -274,6 +278,20 @@ CASES = [
     Case(BEDROCK, 404, {"message": "No such model."}, ModelNotFound, headers=amazon("ResourceNotFoundException")),
     Case(BEDROCK, 400, {"message": "Input is too long."}, ContextTooLong, headers=amazon("ValidationException")),
     Case(AWS_COMMON, 403, {"message": "The security token is invalid."}, InvalidKey, headers=amazon("Unrecognized")),
+    Case(
+        AWS_COMMON,
+        403,
+        {"message": "You don't have access to the model with the specified model ID."},
+        NotAllowed,
+        headers=amazon("AccessDeniedException"),
+    ),
+    Case(
+        AWS_COMMON,
+        403,
+        {"message": "User: arn:aws:iam::1:user/me is not authorized to perform: bedrock:InvokeModel on resource: x"},
+        NotAllowed,
+        headers=amazon("AccessDeniedException"),
+    ),
     Case(AWS_COMMON, 400, {"__type": "com.amazon.coral.service#ExpiredTokenException", "message": "m"}, InvalidKey),
     # Azure
     Case(

@@ -168,6 +168,29 @@ def test_a_refusal_without_words(body: bytes, status: int, kind: type[PointsmanE
     assert error.message == f"Acme answered HTTP {status} without a word."
 
 
+LONG = b'{"error": {"message": "It is \\"too\\" much, see ' + b"x" * 200_000
+PROXY = b"upstream connect error or disconnect/reset before headers"
+
+
+@pytest.mark.parametrize(
+    ("body", "words"),
+    [
+        (PROXY, PROXY.decode()),
+        (LONG[: 64 * 1024], 'It is "too" much, see xxx'),
+        (b"Overloaded, come back.\n" + b"x" * 200_000, "Overloaded, come back."),
+    ],
+)
+def test_the_beginning_of_a_body_that_is_no_whole_json_is_quoted(body: bytes, words: str) -> None:
+    error = refusal(503, body)
+    assert error.message.startswith(f"Acme says: {words}")
+    assert len(error.message) < 600
+
+
+def test_a_wait_that_is_known_is_told() -> None:
+    assert refusal(429, says("slow"), {"retry-after": "30"}).advice == "Ask again in 30 s, or switch to another model."
+    assert refusal(429, says("slow")).advice == RateLimited.default_advice
+
+
 @pytest.mark.parametrize("body", [b"", b"<html>404</html>", b"[]"])
 def test_nothing_there_means_a_wrong_base_url(body: bytes) -> None:
     error = refusal(404, body)

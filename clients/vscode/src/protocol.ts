@@ -293,6 +293,7 @@ export type ErrorCode =
   | "WrongVaultKey"
   | "ProviderError"
   | "InvalidKey"
+  | "NotAllowed"
   | "RateLimited"
   | "QuotaExhausted"
   | "Overloaded"

@@ -178,6 +178,8 @@ def _log(where: Places) -> Iterator[Finding]:
     elif not path.is_file():
         remedy = "Move it away; then `pointsman restart` makes a new one."
         yield Finding("log", False, f"{path} is not a file.", remedy)
+    elif os.statvfs(path).f_flag & os.ST_RDONLY:
+        yield Finding("log", False, f"{path} lies where nothing can be written.", "Mend what is said of the disk.")
     elif not os.access(path, os.R_OK | os.W_OK):
         yield Finding("log", False, f"{path} can't be read and written.", f"Run `chmod u+rw {path}`.")
     else:

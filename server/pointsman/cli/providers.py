@@ -179,7 +179,17 @@ def _save(client: Client, id: str, values: dict[str, Any], no_test: bool, as_jso
         print_json(result)
     else:
         say(f"{id} is saved. See its models with `pointsman models --provider {id}`.")
+        if "base_url" in values:
+            _say_what_stays_behind(client, id)
     return 0
+
+
+def _say_what_stays_behind(client: Client, id: str) -> None:
+    """A key or an account that was entered for the address that the provider had is not shown to another."""
+    for key in client.call("pointsman/listKeys", {"provider": id})["keys"]:
+        if key["stored"] and not key["usable"]:
+            again = "pointsman login" if key["source"] == "account" else "pointsman keys add"
+            say(f"Its stored {key['name']!r} stays behind. {key.get('note', '')} `{again} {id}` makes one for it.")
 
 
 def _ids(client: Client) -> list[str]:

@@ -41,6 +41,8 @@ def show_route(route: Mapping[str, Any]) -> None:
 
 def chosen(selection: Mapping[str, Any]) -> str:
     """Which model answers, whether it could, and why it is that one."""
+    if selection["state"] == "unset":
+        return f"{selection['displayName']}; `pointsman use PROVIDER:MODEL` chooses one."
     return f"{selection['displayName']} ({selection['state']}). {in_local_time(selection['why'])}"
 
 

@@ -29,7 +29,7 @@
     │   └── VaultError            what is stored can't be opened
     │       └── VaultLocked · WrongVaultKey
     ├── ProviderError             a provider answered, and the answer is an error
-    │   ├── InvalidKey · RateLimited · QuotaExhausted · Overloaded · ModelNotFound
+    │   ├── InvalidKey · NotAllowed · RateLimited · QuotaExhausted · Overloaded · ModelNotFound
     │   └── BadRequest · ContextTooLong · ContentRefused · Interrupted · BadReply
     ├── ChatGone · ChatInUse
     └── TransportError            the provider could not be reached, or went silent
@@ -322,6 +322,15 @@ class InvalidKey(ProviderError):
     remedies: ClassVar[tuple[Remedy, ...]] = ("key", "target")
     default_advice = (
         "Check the key in the provider's console and the place it is configured, or switch to another provider."
+    )
+
+
+class NotAllowed(ProviderError):
+    """The provider took the key, and does not let its account do this: use that model, or ask from here (HTTP 403)."""
+
+    remedies: ClassVar[tuple[Remedy, ...]] = ("key", "target")
+    default_advice = (
+        "See in the provider's console which models the account may use, and from where; or switch to another model."
     )
 
 

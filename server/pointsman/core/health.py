@@ -37,6 +37,7 @@ from pointsman.core.errors import (
     ConnectFailed,
     Interrupted,
     InvalidKey,
+    NotAllowed,
     Overloaded,
     PointsmanError,
     QuotaExhausted,
@@ -104,6 +105,7 @@ BLAME: Mapping[type[PointsmanError], tuple[tuple[str, ...], Policy]] = {
     QuotaExhausted: (("account",), SPENT),
     RateLimited: (("account", "model"), LIMITED),
     InvalidKey: (("account", "model"), REFUSED),
+    NotAllowed: (("account", "model"), REFUSED),
     ConnectFailed: ((), TROUBLE),
     Overloaded: (("model",), TROUBLE),
     BadReply: (("model",), TROUBLE),
@@ -241,6 +243,8 @@ def words(mark: Mark, now: float, clock: Callable[[float], str]) -> str:
         return f"quota spent{resets}, {tried}"
     if mark.code == InvalidKey.__name__:
         return f"key refused, {tried}"
+    if mark.code == NotAllowed.__name__:
+        return f"not allowed for this account, {tried}"
     if mark.until <= now:
         return f"breaker open ({mark.code}), {tried}"
     if mark.told or mark.code == RateLimited.__name__:

@@ -19,6 +19,7 @@ from pointsman.core.errors import (
     CredentialError,
     InvalidKey,
     ModelNotFound,
+    NotAllowed,
     PluginFailed,
     PointsmanError,
     QuotaExhausted,
@@ -35,7 +36,7 @@ UNREACHED: tuple[type[PointsmanError], ...] = (CredentialError, ConnectFailed, B
 """Errors after which nobody has been reached."""
 UNASKED: tuple[type[PointsmanError], ...] = (
     *UNREACHED,
-    *(InvalidKey, ModelNotFound, BadRequest, RateLimited, QuotaExhausted),
+    *(InvalidKey, NotAllowed, ModelNotFound, BadRequest, RateLimited, QuotaExhausted),
 )
 """Errors after which no model has been asked: nobody was reached, or the request was turned away."""
 

@@ -129,9 +129,9 @@ def invalid_request(reason: str) -> Problem:
 
 def invalid_params(reason: str) -> Problem:
     """Parameters that do not fit; the reason names the place in them."""
-    return _problem(
-        INVALID_PARAMS, "InvalidParams", reason, "docs/protocol.md has the shape of every method's parameters."
-    )
+    place = reason.rpartition(" - at `$.")[2].rstrip("`") if " - at `$." in reason else ""
+    correct = f"Correct `{place}`" if place else "Correct the parameters"
+    return _problem(INVALID_PARAMS, "InvalidParams", reason, f"{correct}: docs/protocol.md says what each may be.")
 
 
 def unknown_method(name: str, known: Iterable[str]) -> Problem:

@@ -23,6 +23,8 @@ MOST_LINES = 20
 
 def selection(result: Selection) -> str:
     """The model that holds, and why."""
+    if result.model is None:
+        return "No model is chosen."
     trouble = "" if result.state == "available" else f" ({result.state})"
     return f"{result.display_name}{trouble}. {result.why}"
 

@@ -19,7 +19,15 @@ from typing import Literal
 import msgspec
 
 from pointsman.core.catalogue import Provider
-from pointsman.core.errors import UNREADABLE, ConnectFailed, InvalidKey, PointsmanError, QuotaExhausted, RateLimited
+from pointsman.core.errors import (
+    UNREADABLE,
+    ConnectFailed,
+    InvalidKey,
+    NotAllowed,
+    PointsmanError,
+    QuotaExhausted,
+    RateLimited,
+)
 from pointsman.core.health import (
     DOUBTED,
     LONGEST_FLOOR,
@@ -267,7 +275,7 @@ class Health:
     def renewed(self, provider: str) -> None:
         """The keys or accounts of a provider have changed: that one was refused says nothing any more."""
         for key, mark in list(self._marks.items()):
-            if key[0].partition(" ")[0] == provider and mark.code == InvalidKey.__name__:
+            if key[0].partition(" ")[0] == provider and mark.code in {InvalidKey.__name__, NotAllowed.__name__}:
                 self._put(key, None)
 
     def found(self, urls: Set[str]) -> None:
@@ -336,7 +344,8 @@ class Health:
             return False
         if now >= mark.until and mark.code not in DOUBTED and (mark.told or mark.code == RateLimited.__name__):
             return False
-        return not (key[2] and not key[1]) or self._answered_at.get(key[0], 0.0) < mark.since
+        of_one_model = key[2] and (not key[1] or mark.code == NotAllowed.__name__)
+        return not of_one_model or self._answered_at.get(key[0], 0.0) < mark.since
 
     def _conditions(self) -> dict[str, frozenset[tuple[Subject, str]]]:
         now, found = self.now(), dict[str, set[tuple[Subject, str]]]()

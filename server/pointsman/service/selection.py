@@ -13,7 +13,7 @@ from dataclasses import replace
 from msgspec import Struct
 
 from pointsman.core.catalogue import Catalogue, Provider
-from pointsman.core.errors import ConfigError, NoModelChosen, RouteError, SelectionConflict
+from pointsman.core.errors import ConfigError, NoModelChosen, RouteError, SelectionConflict, UnknownModel
 from pointsman.core.routing import Route, resolve, with_fallback
 from pointsman.core.selection import (
     SCOPES,
@@ -93,7 +93,7 @@ class Selections:
         if model is not None:
             return self._resolve(client, model, self._provider_of(client, chosen))
         if chosen is None:
-            raise NoModelChosen("No model is chosen, and no provider is configured that could be taken instead.")
+            raise self._none_chosen(client)
         route = self._resolve(client, chosen, None)
         notice = self._instead(client, decider, chosen)
         return replace(route, rule=f"{route.rule}; {explain(decider, None, [])}", notice=notice)
@@ -226,13 +226,30 @@ class Selections:
                 return None
         return f"Its sign-in is over; run `pointsman login {providers[0].id}`."
 
+    def _none_chosen(self, client: Client) -> NoModelChosen:
+        """Nothing is chosen: what is configured says why it is not taken instead."""
+        catalogue = self._catalogues.of(client)
+        for provider in self._configured(catalogue):
+            if not self._credentials.usable(provider, client.environment):
+                lacking = self._credentials.missing(provider)
+                return NoModelChosen(f"No model is chosen. {lacking.message}", lacking.advice, provider=provider.id)
+        return NoModelChosen("No model is chosen, and no provider is configured that could be taken instead.")
+
     def _resolve(self, client: Client, model: str, current: str | None) -> Route:
         catalogue = self._catalogues.of(client)
 
         def usable(id: str) -> bool:
             return self._credentials.usable(catalogue.providers[id], client.environment)
 
-        return resolve(catalogue, model, current, self._models.known(catalogue), usable)
+        try:
+            return resolve(catalogue, model, current, self._models.known(catalogue), usable)
+        except UnknownModel as error:
+            named = f"[providers.{model.partition(':')[0]}]"
+            for problem in catalogue.problems:
+                if problem.message.startswith(named):
+                    error.advice = f"There is a mistake in {problem.file}: {problem.message} {problem.hint}"
+                    break
+            raise
 
     def _route_or_none(self, client: Client, model: str | None) -> Route | None:
         try:

@@ -163,7 +163,9 @@ class _Attempt:
         if wanted.say:
             await self._say(wanted.model, listed)
         elif self._is_unproved():
-            text = "The key was not tried: anybody gets what was asked for. An answer of a model would try it."
+            asked = "its list of models is for anybody" if listing else "there is nothing to ask for that costs nothing"
+            say = f"pointsman providers test {self.provider.id} --say"
+            text = f"The key was not tried: {asked}. `{say}` has a model say a word with it."
             if checks:
                 text = "It can't say by itself whether it is signed in. An answer of a model would tell."
             self.steps.append(Step("authenticate", "skipped", 0, text))

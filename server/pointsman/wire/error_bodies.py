@@ -6,6 +6,7 @@ provider by name. What the words mean is in `wire.error_words`.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
@@ -19,6 +20,7 @@ from pointsman.core.errors import (
     ContextTooLong,
     InvalidKey,
     ModelNotFound,
+    NotAllowed,
     Overloaded,
     PointsmanError,
     ProviderError,
@@ -41,7 +43,12 @@ BY_STATUS: dict[int, type[ProviderError]] = {
     429: RateLimited,
     498: InvalidKey,
 }
+HEARD = {(QuotaExhausted, InvalidKey), (QuotaExhausted, RateLimited), (NotAllowed, InvalidKey)}
+"""Phrases that say more than a word does: what is left to spend, and that it is not the key."""
 LONGEST_QUOTE = 500
+CUT = re.compile(rb'"(?:message|msg|detail)"\s*:\s*"((?:[^"\\]|\\.)+)')
+"""The sentence for people in JSON that is cut short, or is none."""
+LONGEST_BODY = 2**16
 DEEPEST = 6
 """Objects within objects that are looked into."""
 INNER = ("innererror", "raw", "error", "message", "details", "detail", "metadata", "violations", "headers")
@@ -72,7 +79,7 @@ def from_response(provider: Provider, head: Head, body: bytes) -> PointsmanError
     if head.status == 404 and (not isinstance(reply, dict) or _message(reply).strip(". ").lower() in NOWHERE):
         text = f"{provider.title} has nothing at {shown(provider.base_url)} (HTTP 404)."
         return BadReply(text, provider=provider.id, status_code=404)
-    return _classify(provider, head.status, reply if isinstance(reply, dict) else {}, head)
+    return _classify(provider, head.status, reply if isinstance(reply, dict) else _beginning(body), head)
 
 
 def in_stream(provider: Provider, detail: Any) -> PointsmanError:
@@ -142,7 +149,7 @@ def _kind(status: int | None, words: list[str], message: str) -> type[ProviderEr
     if word is RateLimited and TOO_LARGE in message.lower():
         return ContextTooLong
     phrase = by_phrase(message) if status is None or status < 500 else None
-    if phrase and (word in {None, BadRequest} or (phrase is QuotaExhausted and word in {InvalidKey, RateLimited})):
+    if phrase and (word in {None, BadRequest} or (phrase, word) in HEARD):
         return phrase
     if word is not None and word is not BadRequest:
         return word
@@ -166,12 +173,21 @@ def _worded(
     if kind is InvalidKey and provider.links.keys:
         advice = f"Check the key at {provider.links.keys} and where it is configured, or switch to another provider."
     when = when or Reset()
+    if kind is RateLimited and when.seconds and when.seconds >= 1:
+        advice = f"Ask again in {when.seconds:.0f} s, or switch to another model."
     if comes_back:
         advice = f"It comes back at {comes_back}; until then switch to another provider."
     text = (
         f"{provider.title} says: {message}" if message else f"{provider.title} answered HTTP {status} without a word."
     )
     return kind(text, advice, provider=provider.id, status_code=status, retry_after=when.seconds, resets_at=when.time)
+
+
+def _beginning(body: bytes) -> str:
+    """The words of a body that is no JSON, or too long to be read to its end; a web page has none that help."""
+    found = CUT.search(body[:LONGEST_BODY])
+    text = (found[1] if found else body[:LONGEST_QUOTE]).decode("utf-8", "ignore").strip()
+    return "" if " " not in text or text[0] in '<[{"' else text.replace('\\"', '"')
 
 
 def _layers(value: Any, depth: int = 0) -> Iterator[Mapping[str, Any]]:

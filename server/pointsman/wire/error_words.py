@@ -14,6 +14,7 @@ from pointsman.core.errors import (
     ContextTooLong,
     InvalidKey,
     ModelNotFound,
+    NotAllowed,
     Overloaded,
     ProviderError,
     QuotaExhausted,
@@ -35,6 +36,7 @@ WORDS: dict[type[ProviderError], str] = {
         " IncompleteSignatureException invalid_authentication_error account_deactivated invalid_organization"
         " mismatched_organization ip_not_authorized SERVICE_DISABLED"
     ),
+    NotAllowed: "unsupported_country_region_territory",
     ModelNotFound: (
         "model_not_found ModelNotFound invalid_model DeploymentNotFound not_found_error NOT_FOUND model_not_available"
         " ResourceNotFoundException unknown_model model_not_supported model_decommissioned"
@@ -87,6 +89,18 @@ PHRASES: dict[type[ProviderError], tuple[str, ...]] = {
         "reached your usage limit",
     ),
     InvalidKey: ("api key not valid", "incorrect api key", "invalid api key", "invalid api token"),
+    NotAllowed: (
+        "access to model",
+        "access to the model",
+        "access to this model",
+        "country, region, or territory",
+        "is not authorized to perform",
+        "location is not supported",
+        "model access denied",
+        "model access is denied",
+        "not available in your country",
+        "not available in your region",
+    ),
     ContextTooLong: (
         "context length",
         "context limit",

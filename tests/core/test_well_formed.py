@@ -1,0 +1,90 @@
+"""Names, addresses and headers of providers: each mistake is told in words of its own, and no value quoted."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import pytest
+from msgspec import Struct
+
+from pointsman.core.configuration import parse
+from pointsman.core.layers import Layer
+
+DIALECTS: Mapping[str, type[Struct]] = {"openai-chat": Struct}
+NEVER = "sesame"
+ELSE = "docs/configuration.md"
+
+
+def check(text: str, line: int, message: str, hint: str) -> None:
+    """Exactly that is told of the provider, which is left out."""
+    catalogue = parse([Layer("0.toml", text)], DIALECTS)
+    (problem,) = catalogue.problems
+    assert catalogue.providers == {}
+    assert problem.line == line
+    assert message in problem.message
+    assert hint in problem.hint
+    for sentence in (problem.message, problem.hint):
+        assert sentence.endswith(".")
+        assert "$" not in sentence
+        assert NEVER not in sentence
+
+
+@pytest.mark.parametrize(
+    ("url", "message", "hint"),
+    [
+        ("http://me:sesame@h/", "A name or a password belongs into `auth`", "`@`"),
+        ("me:sesame@h/", "Expected an absolute http(s) URL", ELSE),
+        ("h/v1", "Expected an absolute http(s) URL", ELSE),
+        ("http:///v1", "Expected an absolute http(s) URL", ELSE),
+        ("http://h:x/", "Expected an absolute http(s) URL", ELSE),
+        ("http://[::1", "Expected an absolute http(s) URL", ELSE),
+        ("javascript:1", "Expected an absolute http(s) URL", ELSE),
+        ("http://h:99999/", "99999 is no port: they end at 65535", "behind the colon"),
+        ("http://[::1]:65536", "65536 is no port", "behind the colon"),
+        ("http://h/v1?key=sesame", "No query and no fragment", "`api_version`"),
+        ("http://h/v1?", "No query and no fragment", "`?`"),
+        ("http://h/v1#sesame", "No query and no fragment", "`#`"),
+        ("ftp://h/v1", "nothing here speaks `ftp`", "https://"),
+    ],
+)
+def test_an_address_that_can_not_be_asked(url: str, message: str, hint: str) -> None:
+    check(f'[providers.x]\nbase_url = "{url}"', 2, f"`base_url`: {message}" if url[:3] != "ftp" else message, hint)
+
+
+@pytest.mark.parametrize(
+    ("id", "message"),
+    [
+        ("a:b", "no colon"),
+        ("", "at least one letter"),
+        ("../../etc", "only `-`, `_` and `.`"),
+        ("..", "at least one letter"),
+        ("a b", "only `-`, `_` and `.`"),
+        ("a\\u202eb", "only `-`, `_` and `.`"),
+        ("a\\nb", "only `-`, `_` and `.`"),
+    ],
+)
+def test_a_name_that_can_be_none(id: str, message: str) -> None:
+    check(f'[providers."{id}"]\nbase_url = "http://h"', 1, message, "another name")
+
+
+@pytest.mark.parametrize(
+    ("line", "message", "hint"),
+    [
+        ('headers = { "X Key" = "a" }', "`headers`: 'X Key' can't be the name of a header", "`X-Team`"),
+        (r'headers = { X-Team = "sesame\r\nX-Other: b" }', "The value of 'X-Team' has a sign", "Leave that sign out"),
+        ('headers = { X-Team = "grün" }', "The value of 'X-Team' has a sign", "Leave that sign out"),
+        ('auth = { header = "x:key" }', "`auth.header`: 'x:key' can't be", "`X-Team`"),
+    ],
+)
+def test_a_header_that_http_can_not_carry(line: str, message: str, hint: str) -> None:
+    check(f'[providers.x]\nbase_url = "http://h"\n{line}', 3, message, hint)
+
+
+@pytest.mark.parametrize("id", ["corp", "corp-2", "corp_2", "corp.example", "2", "größe", "仕事"])
+@pytest.mark.parametrize(
+    "url", ["http://h", "https://h:65535/v1/", "http://[::1]:8080", "program:///bin/x", "echo://h"]
+)
+def test_what_is_right(id: str, url: str) -> None:
+    text = f'[providers."{id}"]\nbase_url = "{url}"\nheaders = {{ "X-Team.1" = "blue; q=1\\t!" }}'
+    catalogue = parse([Layer("0.toml", text)], DIALECTS)
+    assert (catalogue.problems, catalogue.providers[id].base_url) == ((), url)
