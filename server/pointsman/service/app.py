@@ -11,15 +11,13 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from pointsman.core.budget import About, Limit
+from pointsman.core.budget import About
 from pointsman.core.catalogue import SCHEMES, Catalogue, Problem, Provider
 from pointsman.core.chat import Conversation
 from pointsman.core.environment import Environment
-from pointsman.core.errors import BadRequest, NoTargetLeft, PointsmanError, ShuttingDown
-from pointsman.core.routing import Plan, Target
+from pointsman.core.errors import BadRequest, ShuttingDown
 from pointsman.core.selection import Selection
 from pointsman.core.session import Then
-from pointsman.core.spending import within
 from pointsman.edge.health_store import HealthStore
 from pointsman.edge.ledger_store import LedgerStore
 from pointsman.edge.master_key import FILE, MasterKeys, key_given
@@ -36,7 +34,7 @@ from pointsman.service.chats import Chat, Chats, Starter
 from pointsman.service.clients import Client, Clients
 from pointsman.service.clock import now
 from pointsman.service.configuration import Configuration
-from pointsman.service.credentials import Credentials, Given
+from pointsman.service.credentials import Credentials
 from pointsman.service.credit import Credits
 from pointsman.service.driver import start
 from pointsman.service.explaining import Explanation, explain
@@ -50,6 +48,7 @@ from pointsman.service.models import Models
 from pointsman.service.neighbours import Neighbours
 from pointsman.service.observing import Observing
 from pointsman.service.ordering import Orders
+from pointsman.service.planning import AS_USUAL, Planning, Terms
 from pointsman.service.plans import Plans
 from pointsman.service.plugins import Plugins, load
 from pointsman.service.reasons import Reasons
@@ -67,18 +66,6 @@ log = logging.getLogger(__name__)
 
 DETACH = 60.0
 """Seconds that a chat runs on unwatched when its client has a window to come back with; else it ends at once."""
-
-
-@dataclass(frozen=True)
-class Terms:
-    """How a client wants its chat to be kept and asked; `session` is the token of a temporary one for it alone."""
-
-    chat_id: str | None = None
-    conversation_id: str | None = None
-    detach: float | None = None
-    given: Given = field(default_factory=dict, repr=False)
-    session: str | None = field(default=None, repr=False)
-    trace: bool = False
 
 
 @dataclass(eq=False)
@@ -118,6 +105,8 @@ class App:
             self.vault, self.audit, self.credentials, self.configuration, self.transports, self.plugins.wires
         )
         self.middlewares = Middlewares(self.plugins)
+        about = self.credentials, self.health, self.models, self.orders, self.usage
+        self.planning = Planning(self.catalogues, self.selections, self.trials, *about)
         self.plugins.on_problem = self._tell_plugin_problem
         self.trials.around = self._change_sessions
         self.vault.changed = self._tell_credentials_changed
@@ -191,29 +180,23 @@ class App:
                 client.line.tell(found)
             self.selections.tell_if_changed(client, selection)
 
-    def chat(self, client: Client, conversation: Conversation, model: str | None, terms: Terms = Terms()) -> Chat:
+    def chat(self, client: Client, conversation: Conversation, model: str | None, terms: Terms = AS_USUAL) -> Chat:
         """Begins a chat. Raises RouteError, CredentialError, ChatInUse or ShuttingDown before anything is sent."""
         if self.draining:
             raise ShuttingDown("The daemon is shutting down and takes no new chats.")
         if mistake := conversation.mistake:
             raise BadRequest(mistake)
         tracer = Tracer(asyncio.get_running_loop().time) if terms.trace else UNTRACED
-        catalogue, planned, given = self._plan(client, model, terms, conversation, begins=True)
-        route = planned.route
-        if not planned.targets and not planned.held:
-            if limit := self._spent_limit(catalogue, client, planned, given):
-                raise self.usage.refusal(limit)
-            causes = [self._cause(catalogue, client, given, target, why) for target, why in planned.skipped]
-            causes += [NoTargetLeft(f"{target}: {why}") for target, why in route.lost]
-            if len(causes) == 1:
-                raise causes[0]
-            raise NoTargetLeft(f"No target of {route.spec} can be asked.", causes[0].advice, causes=tuple(causes))
+        planned = self.planning.plan(client, model, terms, conversation, begins=True)
+        if (refusal := self.planning.refusal(client, planned)) is not None:
+            raise refusal
+        plan, catalogue, given = planned.plan, planned.catalogue, planned.given
         detach = terms.detach
         if detach is None:
             detach = DETACH if client.gave_window else 0.0
         starter = Starter(client.name, client.author.window_id, client.workspace)
         id = terms.chat_id or str(uuid.uuid4())
-        chat = Chat(id, route.spec, conversation.title, starter, detach, terms.conversation_id)
+        chat = Chat(id, plan.route.spec, conversation.title, starter, detach, terms.conversation_id)
         self.chats.begin(chat)
         tracer.planned(chat)
         wires = self.plugins.wires
@@ -221,7 +204,7 @@ class App:
         about = self.health, self.usage, self.observing.note
         tools = Tools(catalogue, self.credentials, self.transports, *rooms, *about)
         along, asker = self.middlewares.along(chat), client.asker
-        start(Job(chat, conversation, client.environment, planned, given, along, asker, tracer), tools, self.tasks)
+        start(Job(chat, conversation, client.environment, plan, given, along, asker, tracer), tools, self.tasks)
         return chat
 
     def explain(
@@ -230,41 +213,11 @@ class App:
         """What `chat` would do, without doing it. Raises RouteError, or BadRequest for what nobody could answer."""
         if conversation and (mistake := conversation.mistake):
             raise BadRequest(mistake)
-        terms = Terms(conversation_id=conversation_id)
-        catalogue, planned, _ = self._plan(client, model, terms, conversation)
-        wires = self.plugins.wires
-        return explain(catalogue, planned, wires, conversation, lambda by: self.limits.outlook(client.asker, by))
-
-    def _plan(
-        self,
-        client: Client,
-        model: str | None,
-        terms: Terms,
-        conversation: Conversation | None,
-        *,
-        begins: bool = False,
-    ) -> tuple[Catalogue, Plan, Given]:
-        """The targets for a name, with what holds for this client, and the keys that come with the chat.
-
-        A chat that brings its own key is asked with that or not at all: nothing stands in for it. The keys of temporary
-        sessions are among them: the chat keeps them to its end. Raises RouteError, UnknownSession.
-        """
-        self.trials.end_what_is_over()
-        route, catalogue = self.selections.route(client, model), self.catalogues.of(client)
-        if terms.session is not None:
-            session = self.trials.open(terms.session)
-            if all(target.provider != session.provider for target in route.targets):
-                raise BadRequest(f"The session is for {session.title}, and {route.spec} does not lead there.")
-            catalogue = self.trials.view_of_one(client, self.catalogues.configured(client), session)
-        elif not terms.given:
-            route = self.selections.with_fallback(client, route)
-        own = {id: key for id, key in terms.given.items() if not _is_behind_a_session(catalogue, id)}
-        given = own | self.trials.keys(catalogue)
-        reasons = Reasons(self.credentials, self.health, self.models, catalogue, client.environment, given)
-        found = reasons.plan(route, conversation)
-        ordered = self.orders.ordered(found, catalogue, conversation, terms.conversation_id, begins=begins)
-        paid = within(ordered, lambda target: self._limit(catalogue, client, target))
-        return catalogue, reasons.last_resort(paid), given
+        planned = self.planning.plan(client, model, Terms(conversation_id=conversation_id), conversation)
+        wires, limits = self.plugins.wires, self.limits
+        return explain(
+            planned.catalogue, planned.plan, wires, conversation, lambda by: limits.outlook(client.asker, by)
+        )
 
     def _change_sessions(self, change: Change) -> None:
         """Makes a change of the temporary sessions, and tells every client what that means for it."""
@@ -308,32 +261,11 @@ class App:
         await self.vault.close()
         await self.store.close()
 
-    def _limit(self, catalogue: Catalogue, client: Client, target: Target) -> Limit | None:
-        """The spent budget that keeps a target from being asked."""
-        priced = self.models.may_cost(catalogue.providers[target.provider], target.model)
-        return self.usage.hindrance(catalogue.budgets, target.provider, client.workspace, priced=priced)
-
-    def _spent_limit(self, catalogue: Catalogue, client: Client, planned: Plan, given: Given) -> Limit | None:
-        """The budget that is the reason why nobody is left who could be asked."""
-        for target, _ in planned.skipped:
-            if self.credentials.usable(catalogue.providers[target.provider], client.environment, given) and (
-                limit := self._limit(catalogue, client, target)
-            ):
-                return limit
-        return None
-
     def _tell_of_budget(self, about: About, text: str) -> None:
         kind, name = about
         for client in self.clients:
             if client.ready and (kind != "workspace" or client.workspace == name):
                 client.line.show(text, warning=True)
-
-    def _cause(self, catalogue: Catalogue, client: Client, given: Given, target: Target, reason: str) -> PointsmanError:
-        """Why a target was left out, as an error."""
-        provider = catalogue.providers[target.provider]
-        if self.credentials.usable(provider, client.environment, given):
-            return NoTargetLeft(f"{target}: {reason}.", provider=provider.id)
-        return self.credentials.missing(provider)
 
     def standing(self, client: Client, provider: Provider, *, active: bool = False) -> Standing:
         """How a provider stands for a client; `active`: its selection leads there."""
@@ -400,10 +332,6 @@ class App:
             return ProvidersChanged([], changed, []) if changed else None
 
         self.clients.tell_all(make)
-
-
-def _is_behind_a_session(catalogue: Catalogue, id: str) -> bool:
-    return id in catalogue.providers and catalogue.providers[id].temporary is not None
 
 
 def build(where: Places) -> App:

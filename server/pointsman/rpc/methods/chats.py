@@ -7,7 +7,7 @@ from pointsman.core.receipt import ChatResult
 from pointsman.core.secret import Secret
 from pointsman.rpc.table import Context, method
 from pointsman.rpc.types import AttachParams, ChatParams, ChatRef, ListChatsResult, Nothing
-from pointsman.service.app import Terms
+from pointsman.service.planning import Terms
 
 
 @method
