@@ -1,6 +1,6 @@
 """Keys, quotas and breakers over many chats and a restart: as with three free keys of one provider and two of another.
 
-Times are shortened (a wait of 2 s instead of 30, a quota that is tried after 1 s instead of 15); the policy with its
+Times are shortened (a wait of 2 s instead of 30, a quota that is tried after 1 s instead of 10); the policy with its
 real figures is tried in `tests/service/test_health.py`.
 """
 

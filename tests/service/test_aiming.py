@@ -156,7 +156,14 @@ async def test_each_of_those_that_are_held_back_is_asked_once_and_the_last_as_of
     assert hosts(bench) == ["one", "two", "three", "three", "three"]
     assert isinstance(chat.error, NoTargetLeft)
     assert [cause.code for cause in chat.error.causes] == ["Overloaded"] * 5 + ["NoTargetLeft"]
-    assert "Not asked: four:m (cooling until" in chat.error.message
+    assert "None of 5 attempts got an answer; the last one: three says: no. Not asked: four:m (cooling until" in (
+        chat.error.message
+    )
+    bench.transport.plays = [refuses(400)]
+    chat = begin(bench, "one", "four")
+    await ended(chat)
+    assert chat.error is not None
+    assert chat.error.message.startswith("Nobody answered: one says: no. Not asked: four:m (cooling until")
     assert chat.error.retry_after == pytest.approx(50, abs=1)
     assert chat.error.resets_at is not None
 

@@ -187,8 +187,11 @@ class Aim:
             at = f" at {time_of_day(soonest)}" if soonest is not None else ""
             text, advice = f"No target of {self.plan.route.spec} may be asked now: {names}.", f"Ask again{at}."
         else:
-            behind = f" Not asked: {names}." if names else ""
-            text = f"None of {len(told)} attempts got an answer; the last one: {told[-1].message}{behind}"
+            last = told[-1].message.rstrip()
+            stop = "" if last.endswith((".", "!", "?", "…")) else "."
+            behind = f"{stop} Not asked: {names}." if names else ""
+            begun = f"None of {len(told)} attempts got an answer; the last one" if len(told) > 1 else "Nobody answered"
+            text = f"{begun}: {last}{behind}"
             advice = told[-1].advice
         error = NoTargetLeft(text, advice, causes=(*told, *kept))
         error.retry_after = min((each.retry_after for each in told if each.retry_after is not None), default=None)
