@@ -25,7 +25,8 @@ from pointsman.core.errors import (
 )
 from pointsman.core.http import Head
 from pointsman.wire import error_bodies
-from tests.wire.error_cases import CASES, DATE, Case
+from tests.wire.error_cases import CASES
+from tests.wire.refusals import DATE, Case
 
 LINKS = Links(keys="https://acme.example/keys", status="https://status.acme.example")
 ACME = Provider(id="acme", name="Acme", base_url="https://acme.example/v1", links=LINKS)
