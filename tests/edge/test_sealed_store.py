@@ -16,7 +16,7 @@ from pointsman.core.errors import StorageError
 from pointsman.core.secret import Secret
 from pointsman.core.selection import Author, Choice
 from pointsman.core.stored import Record
-from pointsman.edge.database import Connection
+from pointsman.edge.database_file import Connection
 from pointsman.edge.seal import Key, open_record, seal_contents, seal_record
 from pointsman.edge.sealed_store import Noted, SealedStore
 from pointsman.edge.store import Store

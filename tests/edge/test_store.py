@@ -18,7 +18,7 @@ import pytest
 from pointsman.core.errors import StorageError
 from pointsman.core.selection import Author, Choice
 from pointsman.edge import store as module
-from pointsman.edge.database import damage
+from pointsman.edge.database_file import damage
 from pointsman.edge.store import SCHEMA, Store
 from tests.edge.store_writer import numbered
 from tests.rights import without_rights

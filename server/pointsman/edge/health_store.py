@@ -7,7 +7,8 @@ from __future__ import annotations
 
 import secrets
 
-from pointsman.edge.database import Connection, Database
+from pointsman.edge.database import Database
+from pointsman.edge.database_file import Connection
 
 SALT = 32
 """Bytes of it: what a hash of a key is worth to who reads the file depends on them, and on the key alone."""

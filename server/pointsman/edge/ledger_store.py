@@ -8,7 +8,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from pointsman.core.ledger import BROKEN, PLAN, By, Entry, Part, Total
-from pointsman.edge.database import Connection, Database
+from pointsman.edge.database import Database
+from pointsman.edge.database_file import Connection
 
 FIELDS = Entry.__struct_fields__
 NAMES: Mapping[By, str] = {

@@ -5,7 +5,8 @@ Must never know what a window is.
 
 from __future__ import annotations
 
-from pointsman.edge.database import Connection, Database
+from pointsman.edge.database import Database
+from pointsman.edge.database_file import Connection
 
 
 class PlanStore:

@@ -11,7 +11,8 @@ from typing import TypeVar
 
 import msgspec
 
-from pointsman.edge.database import Connection, Database, Row
+from pointsman.edge.database import Database
+from pointsman.edge.database_file import Connection, Row
 from pointsman.edge.seal import Box, Contents, Sealed
 
 COLUMNS = "number, id, provider, kind, version, origin, label, added_at, key, nonce, box"

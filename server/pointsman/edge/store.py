@@ -9,7 +9,8 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from pointsman.core.selection import Author, Choice
-from pointsman.edge.database import Connection, Database, damage
+from pointsman.edge.database import Database
+from pointsman.edge.database_file import Connection, damage
 
 SCHEMA: Sequence[str] = (
     """CREATE TABLE choices (
