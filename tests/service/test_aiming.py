@@ -395,3 +395,16 @@ async def test_the_tokens_of_both_parts_are_added_up() -> None:
     await events(chat)
     assert chat.result is not None
     assert chat.result.usage == Usage(30, 5, exact=True, cached_input_tokens=5)
+
+
+async def test_who_was_left_out_is_named_where_nobody_answered() -> None:
+    one, other = Target("one", "m"), Target("other", "m")
+    bench = Bench(Scripted(refuses(400, "Bad.")), provider("one"), provider("other"))
+    route = Route("chain:x", (other, one), "chain x", lost=((Target("gone", "m"), "There is no provider 'gone'."),))
+    chat = bench.drive(Plan(route, (one,), ((other, "Other has no key."),)))
+    await ended(chat)
+    assert isinstance(chat.error, NoTargetLeft)
+    assert [cause.code for cause in chat.error.causes] == ["BadRequest", "NoTargetLeft", "NoTargetLeft"]
+    assert chat.error.message == (
+        "Nobody answered: one says: Bad. Not asked: gone:m (There is no provider 'gone'); other:m (Other has no key)."
+    )

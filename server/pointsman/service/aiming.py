@@ -177,11 +177,14 @@ class Aim:
         told = [*failures, *self._missing]
         only = len(self.plan.targets) + len(self.plan.held) == 1
         unasked = [target for target in self._later if not self._times[target]]
-        if only and len({failure.code for failure in told}) == 1 and not unasked:
+        later = [*self.plan.held, *self._times]  # these are told of by what came of them
+        out = [(target, reason) for target, reason in self.plan.left_out if target not in later]
+        if only and len({failure.code for failure in told}) == 1 and not unasked and not out:
             return told[-1]
         holds = [(target, hold) for target in unasked if (hold := self._hold(target)) is not None]
-        kept = [NoTargetLeft(f"{target}: {hold.words}.", provider=target.provider) for target, hold in holds]
-        names = "; ".join(f"{target} ({hold.words})" for target, hold in holds)
+        reasons = [*((target, hold.words) for target, hold in holds), *out]
+        kept = [NoTargetLeft(f"{target}: {why.rstrip('.')}.", provider=target.provider) for target, why in reasons]
+        names = "; ".join(f"{target} ({why.rstrip('.')})" for target, why in reasons)
         soonest = min((hold.wanted or hold.free_at for _, hold in holds), default=None)
         if not told:
             at = f" at {time_of_day(soonest)}" if soonest is not None else ""
