@@ -134,7 +134,7 @@ async def test_when_all_three_are_out_the_next_provider_answers_and_the_first_co
     assert failed == [("free", "failed")] * 3 + [("cloud", "answered")]
     assert rest == [[("free", "skipped"), ("cloud", "answered")]] * 3
     reason = results[1]["attempts"][0]["reason"]
-    assert reason.startswith("all 3 keys are out, the first of them: cooling until")
+    assert reason.startswith("each of 3 keys is out, the first: cooling until")
     assert reason.endswith("(RateLimited)")
     assert Counter(key for key in theirs.keys(4)) == dict.fromkeys(CLOUD, 2), "they take turns as well"
     explained = await editor.call("pointsman/explainRoute", {"model": "chain:coding"})

@@ -100,7 +100,7 @@ async def test_all_keys_out_lead_to_the_next_provider_with_the_reason_in_the_res
     assert await ended(chat) == ["two:m", "a", ("end", None)]
     assert outcomes(chat) == [("one", "skipped", None), ("two", "answered", None)]
     assert chat.result is not None
-    assert "all 2 keys are out, the first of them: cooling until" in (chat.result.attempts[0].reason or "")
+    assert "each of 2 keys is out, the first: cooling until" in (chat.result.attempts[0].reason or "")
 
 
 async def test_a_key_whose_window_is_empty_lets_the_others_go_first() -> None:

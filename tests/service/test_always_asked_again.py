@@ -249,7 +249,7 @@ def test_twenty_targets_are_planned_in_no_time() -> None:
         return bench.health.lets(*accounts[target.provider], target.model)
 
     def whole() -> Plan:
-        return replace(reasons, found={}).plan(route, None)
+        return replace(reasons, found={}, holds={}).plan(route, None)
 
     assert bare().held == whole().held == tuple(Target(id, "m") for id in ids[::2])
     assert statistics.median(timed(bare)) < 0.0002

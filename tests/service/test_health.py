@@ -176,7 +176,7 @@ def test_all_keys_are_out_until_the_first_is_free(health: Health) -> None:
     hold = health.hindrance(ACME, ["a", "b"], "m")
     assert hold is not None
     assert (hold.free_at, hold.wanted, hold.seconds(NOW)) == (NOW + 5, NOW + 5, 5)
-    assert hold.words.startswith("all 2 keys are out, the first of them: cooling until")
+    assert hold.words.startswith("each of 2 keys is out, the first: cooling until")
     fails(health, SPENT, account="c")
     hold = health.hindrance(ACME, ["a", "b", "c"], "m")
     assert hold is not None

@@ -77,7 +77,7 @@ class Asked:
 
 @dataclass(frozen=True)
 class Hold:
-    """What keeps a target back, with each of so many `keys`, as it is `now`; and until when (Unix times).
+    """What keeps a target back, of so many `keys` each for itself, as it is `now`; and until when (Unix times).
 
     `wanted` is until when the provider itself says that asking is in vain; None where only our own caution keeps it
     back, so that who has no other way may ask all the same.
@@ -92,7 +92,7 @@ class Hold:
     @property
     def words(self) -> str:
         """For people."""
-        many = f"all {self.keys} keys are out, the first of them: " if self.keys > 1 else ""
+        many = f"each of {self.keys} keys is out, the first: " if self.keys > 1 else ""
         return many + words(self.mark, self.now, time_of_day)
 
     @property
@@ -221,9 +221,8 @@ class Health:
             holds.append(hold)
         if not holds:
             return None
-        if len(holds) == 1:
-            return holds[0]
-        return replace(min(holds, key=lambda hold: hold.rank), keys=len(holds))
+        of_keys = len({id(hold.mark) for hold in holds})  # one that is the same for all is not about the keys
+        return replace(min(holds, key=lambda hold: hold.rank), keys=of_keys) if of_keys > 1 else holds[0]
 
     def begin(self, asked: Asked) -> None:
         """An attempt begins; where it is a probe, others wait for what comes of it."""

@@ -22,7 +22,7 @@ from pointsman.service.models import Models
 @dataclass(frozen=True)
 class Reasons:
     """What speaks against a target, for one connection and one catalogue; `given` are keys for this chat alone, `found`
-    the keys that were looked up so far.
+    the keys that were looked up so far, `holds` what was seen of each target: all is of one moment.
     """
 
     credentials: Credentials
@@ -32,6 +32,7 @@ class Reasons:
     environment: Environment
     given: Given = field(default_factory=dict, repr=False)
     found: dict[str, list[Credential]] = field(default_factory=dict, repr=False)
+    holds: dict[Target, Hold | None] = field(default_factory=dict, repr=False)
 
     def plan(self, route: Route, conversation: Conversation | None) -> Plan:
         """The targets of a route, without those that something speaks against."""
@@ -102,7 +103,9 @@ class Reasons:
         provider = self.catalogue.providers[target.provider]
         if not self.health.marked(provider):
             return None
-        return self.health.hindrance(provider, self.accounts(provider), target.model)
+        if target not in self.holds:
+            self.holds[target] = self.health.hindrance(provider, self.accounts(provider), target.model)
+        return self.holds[target]
 
     def _keys(self, provider: Provider) -> list[Credential]:
         """All keys, looked up once: several targets may be of one provider, and are asked about more than once."""
