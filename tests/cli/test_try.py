@@ -111,7 +111,7 @@ def test_what_does_not_work_out_is_taken_back(corp: Shell) -> None:
         (("corp", "-", "--minutes", "1441"), KEY, 2, "1440"),
         (("crop", "-"), KEY, 1, "Did you mean corp"),
         (("echo", "-"), KEY, 1, "takes no key"),
-        (("corp", "-", "--no-test", "--base-url", "nowhere"), KEY, 1, "absolute"),
+        (("corp", "-", "--no-test", "--base-url", "nowhere"), KEY, 1, "https:// or http://"),
     ],
 )
 def test_what_can_not_be(corp: Shell, words: tuple[str, ...], given: str, status: int, said: str) -> None:

@@ -9,7 +9,7 @@ import pytest
 from msgspec import Struct
 
 from pointsman.core.catalogue import Catalogue, Chain
-from pointsman.core.configuration import build, provider_from
+from pointsman.core.configuration import build, loose, provider_from
 from pointsman.core.environment import Environment
 from pointsman.core.errors import ConfigError
 from pointsman.core.layers import Layer, read
@@ -290,9 +290,6 @@ DEAD_ENDS = {
     "a circle": ('[aliases]\na = "b"\nb = "c"\nc = "a"\n', [2, 3, 4], "in a circle: a → b → c → a"),
     "a chain in itself": ('[chains]\nrec = ["chain:rec"]\n', [2], "in a circle: chain:rec → chain:rec"),
     "an empty chain": ("[chains]\nnone = []\n", [2], "The chain 'none' is empty"),
-    "a provider that is not there": ('[chains]\nc = ["gone:m", "listed-by-nobody-yet"]\n', [2], "'gone:m'"),
-    "an alias of one": ('[aliases]\na = "gone:m"\nb = "a"\n[chains]\nc = ["a"]\nd = ["chain:c"]\n', [2], "'gone:m'"),
-    "a chain that is not there": ('[chains]\nc = ["chain:d"]\n', [2], "There is no chain 'd'"),
     "through a chain": ('[aliases]\na = "chain:c"\n[chains]\nc = ["a"]\n', [2, 4], "in a circle"),
 }
 
@@ -310,6 +307,25 @@ def test_a_long_way_is_told_and_a_model_that_nobody_lists_is_none() -> None:
     found = catalogue(user(long)).problems
     assert {problem.message.partition("leads")[2] for problem in found} == {" from name to name more than 20 times."}
     assert [problem.line for problem in found] == list(range(2, 13))
+
+
+LOOSE_ENDS = {
+    "a provider that is not there": ('[chains]\nc = ["gone:m", "listed-by-nobody-yet"]\n', [2], "'gone:m'"),
+    "an alias of one": ('[aliases]\na = "gone:m"\nb = "a"\n[chains]\nc = ["a"]\nd = ["chain:c"]\n', [2], "'gone:m'"),
+    "a chain that is not there": ('[chains]\nc = ["chain:d"]\n', [2], "There is no chain 'd'"),
+    "nothing": ('[chains]\nc = ["acme:m", "listed-by-nobody-yet"]\n', [], ""),
+}
+
+
+@pytest.mark.parametrize("case", LOOSE_ENDS)
+def test_a_name_of_what_is_not_there_is_told_and_no_mistake(case: str) -> None:
+    text, lines, words = LOOSE_ENDS[case]
+    found = catalogue(user(text))
+    assert found.problems == ()
+    told = loose(found, user(text).origin, text)
+    assert [problem.line for problem in told] == lines
+    assert all(words in problem.message and problem.hint for problem in told)
+    assert loose(found, "another file", text) == []
 
 
 # Whose prices hold

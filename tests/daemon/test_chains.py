@@ -383,3 +383,19 @@ async def test_what_a_project_names_is_not_ours_to_remove(home: Home) -> None:
     assert "not in your own file" in caught.value.message
     await written(editor, chain="c", targets=None)
     assert "c" in (await editor.call("pointsman/getConfig"))["values"]["chains"], "the project's own is still there"
+
+
+async def test_a_chain_outlives_a_provider_that_is_taken_away(home: Home, upstream: Upstream) -> None:
+    chain, up = '[chains]\nsafe = ["gone:m", "up:count:2"]\n', provider("up", upstream.base_url)
+    home.configure(chain + up + provider("gone", "http://127.0.0.1:9/v1"))
+    editor = await home.connect()
+    home.configure(chain + up)
+    told = await editor.told("pointsman/configProblem", lambda each: "gone:m" in each["message"])
+    assert told["line"] == 2
+    await editor.told("pointsman/providersChanged", lambda each: each["removed"] == ["gone"])
+    result = await editor.chat("chain:safe").answer()
+    assert text_of(result) == "0 1 "
+    skipped, answered = result["attempts"]
+    assert (skipped["provider"], skipped["model"], skipped["outcome"]) == ("gone", "m", "skipped")
+    assert answered["outcome"] == "answered"
+    assert home.run("config", "check").returncode == 1

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from pointsman.cli.client import CallFailed, Client
 from pointsman.core.catalogue import SCHEMES, Provider
-from pointsman.core.configuration import parse
+from pointsman.core.configuration import loose, parse
 from pointsman.core.errors import PluginFailed, StorageError
 from pointsman.core.sources import Plain, carries_a_secret
 from pointsman.edge.files import FOLDER, definitions, layer, shipped
@@ -208,7 +208,7 @@ def _configuration(where: Places, plugins: Plugins) -> Iterator[Finding]:
         return
     layers = [*shipped(), *dropped, *([own] if own else [])]
     catalogue = parse(layers, quirks_of(plugins.wires), SCHEMES | plugins.schemes.keys())
-    problems = catalogue.problems
+    problems = [*catalogue.problems, *(loose(catalogue, own.origin, own.text) if own else ())]
     open_to_others = own is not None and file.stat().st_mode & 0o077
     if open_to_others and any(_holds_a_key(provider) for provider in catalogue.providers.values()):
         text = f"{where.config_file} holds a key, and others may read it."

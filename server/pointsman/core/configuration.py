@@ -19,7 +19,7 @@ from pointsman.core.errors import ConfigError
 from pointsman.core.layers import SHIPPED, File, Layer, Reading, merge, origin_in, read
 from pointsman.core.mistakes import ANYTHING, budgets_of_nobody, line_of, misfit
 from pointsman.core.one_provider import STRUCTS, one_provider
-from pointsman.core.routing import dead_ends
+from pointsman.core.routing import dead_ends, loose_ends
 from pointsman.core.secret import hide_key_like
 from pointsman.core.variables import ORIGIN, variable_of
 from pointsman.core.written_secrets import written_secrets
@@ -69,6 +69,15 @@ def build(
     problems += _across(catalogue, reading)
     told = (msgspec.structs.replace(each, message=hide_key_like(each.message)) for each in problems)
     return replace(catalogue, problems=tuple(told))
+
+
+def loose(catalogue: Catalogue, origin: str, text: str) -> list[Problem]:
+    """What one file names that is not there: told, and no reason not to take the file as it is."""
+    return [
+        Problem(origin, f"`{path}`: {error.message}", error.advice, line_of(text, path))
+        for path, error in loose_ends(catalogue)
+        if catalogue.origins[path] == origin
+    ]
 
 
 def parse(layers: Iterable[Layer], quirks: Mapping[str, type[Struct]], schemes: Set[str] = SCHEMES) -> Catalogue:

@@ -6,7 +6,7 @@ Must never know a credential, a clock or how a request is sent. The grammar of n
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Set
+from collections.abc import Callable, Iterable, Iterator, Mapping, Set
 from dataclasses import dataclass, field, replace
 from fnmatch import fnmatchcase
 from typing import Literal
@@ -161,26 +161,35 @@ def with_fallback(catalogue: Catalogue, route: Route, fallback: Route) -> Route:
     return replace(route, targets=route.targets + more, fallback=more)
 
 
-def dead_ends(catalogue: Catalogue) -> list[tuple[str, PointsmanError]]:
-    """Aliases and links of chains, by their path in the configuration, that lead to no model.
+def dead_ends(catalogue: Catalogue) -> list[tuple[str, ConfigError]]:
+    """Aliases and chains, by their path in the configuration, that can lead to no model, whatever there is."""
+    empty = {f"chains.{name}": name for name, chain in catalogue.chains.items() if not chain.targets}
+    found = [(path, _empty(name)) for path, name in empty.items()]
+    return found + [(path, error) for path, error in _ends(catalogue) if isinstance(error, ConfigError)]
 
-    A name without a provider in it may be that of a model that nobody has listed yet.
+
+def loose_ends(catalogue: Catalogue) -> list[tuple[str, RouteError]]:
+    """Aliases and links of chains, by their path in the configuration, that lead nowhere as long as there is no such
+    provider, chain or alias.
+
+    A name without a provider in it may be that of a model that nobody has listed yet, and is none of them.
     """
+    return [(path, error) for path, error in _ends(catalogue) if isinstance(error, RouteError)]
+
+
+def _ends(catalogue: Catalogue) -> Iterator[tuple[str, PointsmanError]]:
     links = [(f"aliases.{name}", (name,), spec) for name, spec in catalogue.aliases.items()]
     for name, chain in catalogue.chains.items():
         links += [(f"chains.{name}", (CHAIN + name,), spec) for spec in chain.targets]
-    empty = [f"chains.{name}" for name, chain in catalogue.chains.items() if not chain.targets]
-    found: list[tuple[str, PointsmanError]] = [(path, _empty(path.partition(".")[2])) for path in empty]
     for path, seen, spec in links:
         try:
             _resolve(catalogue, spec.strip(), _Asker(strict=True), seen)
         except ConfigError as error:
-            found.append((path, error))
+            yield path, error
         except RouteError as error:
             leads_on = spec in catalogue.aliases or spec.removeprefix(CHAIN) in catalogue.chains
             if ":" in spec and not leads_on:
-                found.append((path, error))
-    return found
+                yield path, error
 
 
 def _resolve(catalogue: Catalogue, spec: str, asker: _Asker, seen: tuple[str, ...]) -> Route:

@@ -20,7 +20,7 @@ import msgspec
 from msgspec import Struct
 
 from pointsman.core.catalogue import SCHEMES, Catalogue, Problem, named_files
-from pointsman.core.configuration import build
+from pointsman.core.configuration import build, loose
 from pointsman.core.errors import ConfigError
 from pointsman.core.layers import Layer, LayerKind, Reading, read
 from pointsman.core.mistakes import line_of
@@ -265,7 +265,13 @@ class Catalogues:
             text = "This project's file is not read: you have not trusted it, or it has changed since."
             hint = f"Look at it, then run `pointsman trust {path.parent}`."
             return (Problem(str(path), text, hint, 1),)
-        return (*file.problems, *self._unusable(file.now))
+        return (*file.problems, *self._unusable(file.now), *self._loose(file.now))
+
+    def _loose(self, found: Layer) -> Iterable[Problem]:
+        """What a file's names lead to that is not there, with all that holds where the file does."""
+        workspace = str(Path(found.origin).parent) if found.kind == "project" else None
+        catalogue = build(self._reading(workspace), self._quirks, schemes=self._schemes)
+        return loose(catalogue, found.origin, found.text)
 
     def _unusable(self, found: Layer) -> Iterable[Problem]:
         """What a file names for TLS that can't be used now: told, and yet no reason not to take the file as it is."""
