@@ -390,7 +390,7 @@ async def test_a_chain_outlives_a_provider_that_is_taken_away(home: Home, upstre
     home.configure(chain + up + provider("gone", "http://127.0.0.1:9/v1"))
     editor = await home.connect()
     home.configure(chain + up)
-    told = await editor.told("pointsman/configProblem", lambda each: "gone:m" in each["message"])
+    told = await editor.told("pointsman/configProblem", lambda each: "'gone'" in each["message"])
     assert told["line"] == 2
     await editor.told("pointsman/providersChanged", lambda each: each["removed"] == ["gone"])
     result = await editor.chat("chain:safe").answer()

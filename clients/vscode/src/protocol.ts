@@ -496,7 +496,11 @@ export interface ChatEvents {
   events: ChatEvent[];
 }
 
-/** The error of a chat that nobody answered: `attempts`, `route` and `trace` are those of a result. */
+/**
+ * The error of a chat that nobody answered: `attempts`, `route` and `trace` are those of a result.
+ *
+ * One that could not even begin has none of them.
+ */
 export interface ChatFailure {
   code: string;
   message: string;
@@ -510,7 +514,8 @@ export interface ChatFailure {
   resetsAt?: string;
   /** absent: none */
   causes?: ErrorData[];
-  attempts: Attempt[];
+  /** absent: none */
+  attempts?: Attempt[];
   route?: RouteTaken;
   trace?: Trace;
 }

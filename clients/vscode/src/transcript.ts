@@ -36,15 +36,16 @@ export function begun(title: string): Transcript {
 type Readers = { [E in ChatEvent as E["type"]]: (so: Transcript, event: E) => Transcript };
 
 const READERS: Readers = {
-  started: (so, event) => ({ ...so, started: event }),
+  started: (so, event) => ({ ...so, started: event, waiting: undefined }),
   text: (so, { text }) => ({ ...so, text: so.text + text, waiting: undefined }),
   reasoning: (so, { text }) => ({ ...so, thoughts: so.thoughts + text, waiting: undefined }),
   toolCall: (so, event) => ({ ...so, calls: called(so.calls, event), waiting: undefined }),
   attemptFailed: (so, { model, error, next }) => ({
     ...so,
+    waiting: undefined,
     notes: [...so.notes, `${model}: ${error.message}${next ? ` ${next} is tried now.` : ""}`],
   }),
-  notice: (so, { text }) => ({ ...so, notes: [...so.notes, text] }),
+  notice: (so, { text }) => ({ ...so, notes: [...so.notes, text], waiting: undefined }),
   waiting: (so, event) => ({ ...so, waiting: event }),
   usage: (so, event) => ({ ...so, usage: event }),
   finished: (so, event) => ({ ...so, finished: event, waiting: undefined }),

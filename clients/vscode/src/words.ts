@@ -70,7 +70,7 @@ export function duration(seconds: number): string {
 /** What a chat waits for: its turn, the time at which somebody may be asked again, or the model. */
 export function waitingInWords({ seconds, place, queue, left }: Waiting, model = "the model"): string {
   if (place !== undefined) {
-    return `Number ${place} in the queue${queue ? ` of ${queue}` : ""}, since ${duration(seconds)}`;
+    return `Number ${place} in the queue${queue ? ` of ${queue}` : ""}${seconds >= 1 ? `, for ${duration(seconds)}` : ""}`;
   }
   return left !== undefined ? `Asks again in ${duration(left)}` : `Waiting for ${model}, ${duration(seconds)}`;
 }

@@ -112,7 +112,8 @@ class PointsmanError(Exception):
     @property
     def final(self) -> bool:
         """Whether the same request will fail for as long as nobody changes anything."""
-        return not self.remedies and all(cause.final for cause in self.causes)
+        comes_back = self.retry_after is not None or self.resets_at is not None
+        return not (self.remedies or comes_back) and all(cause.final for cause in self.causes)
 
     def data(self) -> ErrorData:
         """This error as clients see it: no secret that is known stands in it, whoever was quoted."""

@@ -89,9 +89,12 @@ class ChatResult(Struct, frozen=True, rename="camel", omit_defaults=True, kw_onl
 
 
 class ChatFailure(ErrorData, frozen=True, rename="camel", omit_defaults=True, kw_only=True):
-    """The error of a chat that nobody answered: `attempts`, `route` and `trace` are those of a result."""
+    """The error of a chat that nobody answered: `attempts`, `route` and `trace` are those of a result.
 
-    attempts: tuple[Attempt, ...]
+    One that could not even begin has none of them.
+    """
+
+    attempts: tuple[Attempt, ...] = ()
     route: RouteTaken | None = None
     trace: Trace | None = None
 

@@ -16,7 +16,9 @@ from msgspec import Meta, Struct
 from pointsman.core.secret import Secret
 
 VARIABLE, FILE, ACCOUNT = "env:", "file:", "!OAUTH"
-SECRET_HEADER = re.compile("authorization|cookie|api[-_]?key|token|secret|password", re.IGNORECASE)
+SECRET_HEADER = re.compile(
+    r"authori[sz]|auth(?!or)|cookie|key|token|secret|pass(word|phrase|code)|credential|signature|session", re.IGNORECASE
+)
 """Headers that carry what nobody else may know."""
 
 

@@ -20,7 +20,6 @@ def within(plan: Plan, hindrance: Hindrance) -> Plan:
 
     Where the budget of the first of them says `refuse`, nobody is asked in its place.
     """
-    asked = plan.targets + plan.held
     asked = (*plan.targets, *plan.held)
     limits = {target: limit for target in asked if (limit := hindrance(target))}
     if not limits:

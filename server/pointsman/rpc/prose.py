@@ -104,7 +104,8 @@ Every request gets exactly one reply: a result, or an error like this one.
 `data` is [ErrorData](#errordata). Its `message` says what happened and its `advice` what to do next: show both. Its
 `code` is stable, and [listed below](#error-codes). `retryable` says whether the same request could succeed: after a
 while, with another key, or with another model. That of a chat which nobody answered is a
-[ChatFailure](#chatfailure): it also has the `attempts`, the `route` and the `trace` that a result would have had.
+[ChatFailure](#chatfailure): once it has begun, it also has the `attempts`, the `route` and the `trace` that a result
+would have had.
 
 A client that does not read is not waited for: when {OUTPUT_BOUND // KIB} KiB lie ready for it, the daemon stops
 reading its requests, and after {PATIENCE:g} seconds of that it hangs up."""

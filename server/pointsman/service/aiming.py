@@ -193,7 +193,8 @@ class Aim:
             last = told[-1].message.rstrip()
             stop = "" if last.endswith((".", "!", "?", "…")) else "."
             behind = f"{stop} Not asked: {names}." if names else ""
-            begun = f"None of {len(told)} attempts got an answer; the last one" if len(told) > 1 else "Nobody answered"
+            asked = sum(self._times.values())
+            begun = f"None of {asked} attempts got an answer; the last one" if asked > 1 else "Nobody answered"
             text = f"{begun}: {last}{behind}"
             advice = told[-1].advice
         error = NoTargetLeft(text, advice, causes=(*told, *kept))

@@ -87,7 +87,7 @@ class Asking:
                 self._job.tracer.waited("limit", self._clock() - came)
                 return await self._attempt()
         except RateLimited as refused:
-            self.begun, self.sent = came, False
+            self.begun, self.sent, self.spoke = came, False, None
             return refused
 
     async def _attempt(self) -> PointsmanError | None:

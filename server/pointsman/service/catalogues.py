@@ -226,10 +226,12 @@ class Catalogues:
         project = self._project(workspace)
         place = workspace if project else None
         if place not in self._readings:
-            user = self._files[self._config_file].good
-            layers = [each for each in (user, project) if each is not None]
-            self._readings[place] = read([*self._below, *layers])
+            self._readings[place] = self._read_now(project)
         return self._readings[place]
+
+    def _read_now(self, project: Layer | None) -> Reading:
+        user = self._files[self._config_file].good
+        return read([*self._below, *(each for each in (user, project) if each is not None)])
 
     def _project(self, workspace: str | None) -> Layer | None:
         """A workspace's own file, if it is there and trusted."""
@@ -269,8 +271,8 @@ class Catalogues:
 
     def _loose(self, found: Layer) -> Iterable[Problem]:
         """What a file's names lead to that is not there, with all that holds where the file does."""
-        workspace = str(Path(found.origin).parent) if found.kind == "project" else None
-        catalogue = build(self._reading(workspace), self._quirks, schemes=self._schemes)
+        reading = self._read_now(found if found.kind == "project" else None)
+        catalogue = build(reading, self._quirks, schemes=self._schemes)
         return loose(catalogue, found.origin, found.text)
 
     def _unusable(self, found: Layer) -> Iterable[Problem]:

@@ -100,6 +100,8 @@ class Limits:
         self._gate.enter(ticket)
         standing = self._gate.standings(now)[ticket.number]
         self._gate.leave(ticket)
+        if len(self._waiting) >= MOST_WAITING:
+            return self._refusal(provider, standing, f"{len(self._waiting):,} requests wait for their turn already")
         if standing.wait > provider.timeout.first_event:
             sure = f"the chat would wait {math.ceil(standing.wait)} seconds for its turn at least"
             return self._refusal(provider, standing, sure)

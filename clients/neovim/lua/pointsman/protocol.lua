@@ -138,6 +138,8 @@
 ---@field events pointsman.ChatEvent[]
 
 ---The error of a chat that nobody answered: `attempts`, `route` and `trace` are those of a result.
+---
+---One that could not even begin has none of them.
 ---@class pointsman.ChatFailure
 ---@field code string
 ---@field message string
@@ -150,7 +152,7 @@
 ---@field remaining? integer
 ---@field resetsAt? string
 ---@field causes? pointsman.ErrorData[] absent: none
----@field attempts pointsman.Attempt[]
+---@field attempts? pointsman.Attempt[] absent: none
 ---@field route? pointsman.RouteTaken
 ---@field trace? pointsman.Trace
 

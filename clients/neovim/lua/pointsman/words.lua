@@ -75,7 +75,7 @@ end
 ---@param data pointsman.ErrorData
 ---@return string
 function M.advice(data)
-  local text = (data.advice or ''):gsub('named in `resume`', 'named below'):gsub('`([^`]+)`', as_here)
+  local text = (data.advice or ''):gsub('`([^`]+)`', as_here)
   if data.retryAfter and not text:find('%d+ s') then
     text = text .. (' It can be asked again in %s.'):format(M.duration(data.retryAfter))
   end
@@ -102,11 +102,8 @@ end
 ---@param event pointsman.Waiting
 function M.waiting(event)
   if event.place then
-    return ('number %d in the queue%s, since %s'):format(
-      event.place,
-      event.queue and (' of ' .. event.queue) or '',
-      M.duration(event.seconds)
-    )
+    local since = event.seconds >= 1 and (', for ' .. M.duration(event.seconds)) or ''
+    return ('number %d in the queue%s%s'):format(event.place, event.queue and (' of ' .. event.queue) or '', since)
   end
   return event.left and ('asks again in ' .. M.duration(math.ceil(event.left)))
     or ('silent for ' .. M.duration(event.seconds))

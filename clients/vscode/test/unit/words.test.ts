@@ -74,6 +74,6 @@ test("times in the daemon's sentences are read where this runs", () => {
 test.each([
   [{ seconds: 4 }, "Waiting for the model, 4 s"],
   [{ seconds: 4, left: 12 }, "Asks again in 12 s"],
-  [{ seconds: 4, place: 3, queue: "Acme" }, "Number 3 in the queue of Acme, since 4 s"],
-  [{ seconds: 4, place: 1 }, "Number 1 in the queue, since 4 s"],
+  [{ seconds: 4, place: 3, queue: "Acme" }, "Number 3 in the queue of Acme, for 4 s"],
+  [{ seconds: 0, place: 1 }, "Number 1 in the queue"],
 ])("%j", (event, said) => expect(waitingInWords({ type: "waiting", ...event })).toBe(said));
