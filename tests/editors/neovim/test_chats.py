@@ -153,7 +153,7 @@ def test_errors_say_what_to_do(neovim: Open, home: Home, upstream: Upstream) -> 
         "scripted:status:401": "`:Pointsman key scripted` takes another key.",
         'scripted:status:429:{"retry-after":"107"}': "Ask again in 107 s, or switch to another model.",
         "keyed:x": "`:Pointsman key keyed`.",
-        "scripted:cut:3": "go on with one of the models named below.\n\n*Could go on:* `scripted:cut:3`",
+        "scripted:cut:3": "go on with another model.\n\n*Could go on:* `scripted:cut:3`",
         "dead:x": "Start the server at",
         "nowhere": "Did you mean",
     }
