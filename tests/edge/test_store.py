@@ -294,6 +294,29 @@ def test_a_flipped_number_of_the_header_locks_nobody_out(path: Path, place: int,
     flipped_and_opened(path, state_with_records(path), place, mask)
 
 
+@pytest.mark.parametrize("place", [18, 19, 60, 105])
+def test_what_a_kill_has_left_in_the_log_is_kept_as_well(path: Path, place: int) -> None:
+    state_with_records(path)
+    with closing(sqlite3.connect(path)) as connection:  # what is copied while it is open is what a kill leaves
+        connection.execute("PRAGMA wal_autocheckpoint = 0")
+        with connection:
+            connection.execute(
+                "INSERT INTO sealed VALUES (4, 'r4', 'p', 'key', 1, 'https://x', 'label', '2026', 'k', x'00', x'01')"
+            )
+        main, logged = path.read_bytes(), path.with_name("state.db-wal").read_bytes()
+    assert logged
+    path.write_bytes(main[:place] + bytes([main[place] ^ 0x40]) + main[place + 1 :])
+    path.with_name("state.db-wal").write_bytes(logged)
+    path.with_name("state.db-shm").unlink(missing_ok=True)
+
+    async def live() -> None:
+        store = Store(path)
+        assert [row[0] for row in store.database.read("SELECT id FROM sealed ORDER BY id")] == ["r1", "r2", "r3", "r4"]
+        await store.close()
+
+    asyncio.run(live())
+
+
 def test_the_tables_that_can_be_read_are_kept_when_those_beside_them_were_made_by_another_version(path: Path) -> None:
     with closing(sqlite3.connect(path)) as connection:
         connection.execute("CREATE TABLE of_old (x)")  # so that every table lies elsewhere than in a new state

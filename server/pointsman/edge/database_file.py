@@ -8,6 +8,7 @@ from __future__ import annotations
 import itertools
 import logging
 import sqlite3
+import tempfile
 from collections.abc import Sequence
 from contextlib import closing, suppress
 from pathlib import Path
@@ -106,7 +107,7 @@ def _mended(aside: Path, schema: Sequence[str]) -> Connection | None:
     long as the tables were all made in one go; whether the copy is whole is looked at as it is for any other.
     """
     with suppress(OSError, AttributeError, *UNREADABLE):  # AttributeError: a Python whose SQLite can't do this
-        raw = aside.read_bytes()
+        raw = _with_its_log(aside)
         with closing(sqlite3.connect(":memory:")) as pattern:
             _make(pattern, schema, 0)
             new = pattern.serialize()[:PAGE]
@@ -121,6 +122,20 @@ def _mended(aside: Path, schema: Sequence[str]) -> Connection | None:
                     return copy
             copy.close()
     return None
+
+
+def _with_its_log(aside: Path) -> bytes:
+    """The file with what the log beside it holds, as a kill leaves one; the file alone where they don't go together."""
+    raw, logged = aside.read_bytes(), aside.with_name(f"{aside.name}-wal")
+    if logged.exists():
+        with tempfile.TemporaryDirectory(dir=aside.parent) as folder, suppress(*UNREADABLE):
+            copy = Path(folder) / "copy"
+            copy.write_bytes(raw[:WRITERS] + b"\2\2" + raw[HEADER:])
+            copy.with_name("copy-wal").write_bytes(logged.read_bytes())
+            with closing(sqlite3.connect(copy)) as connection:
+                connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
+            return copy.read_bytes()
+    return raw
 
 
 def _prepare(path: Path, schema: Sequence[str]) -> Connection:
