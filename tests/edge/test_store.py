@@ -17,6 +17,7 @@ import pytest
 
 from pointsman.core.errors import StorageError
 from pointsman.core.selection import Author, Choice
+from pointsman.edge import database_file
 from pointsman.edge import store as module
 from pointsman.edge.database_file import damage
 from pointsman.edge.store import SCHEMA, Store
@@ -315,6 +316,23 @@ def test_what_a_kill_has_left_in_the_log_is_kept_as_well(path: Path, place: int)
         await store.close()
 
     asyncio.run(live())
+
+
+def test_a_rescue_that_can_not_be_written_gives_nothing_up(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    sound = state_with_records(path)
+    path.write_bytes(sound[:18] + b"\xff" + sound[19:])
+    damaged = path.read_bytes()
+
+    def full(*_: object) -> None:
+        raise sqlite3.OperationalError("database or disk is full")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(database_file, "_rescue", full)
+        with pytest.raises(StorageError, match="can't be taken over: database or disk is full"):
+            Store(path)
+    assert path.read_bytes() == damaged
+    assert not list(path.parent.glob("state.damaged*"))
+    assert flipped_and_opened(path, sound, 18, 0xFF)
 
 
 def test_the_tables_that_can_be_read_are_kept_when_those_beside_them_were_made_by_another_version(path: Path) -> None:

@@ -61,17 +61,27 @@ def opened(path: Path, schema: Sequence[str], rescued: Sequence[str]) -> tuple[C
     except (*UNREADABLE, OSError) as error:
         raise StorageError(f"The state in {path} can't be opened: {words(error)}.") from error
     try:
-        for suffix in ("", "-wal", "-shm"):
-            part = path.with_name(path.name + suffix)
-            if suffix == "" or part.exists():
-                part.replace(aside.with_name(aside.name + suffix))
+        _move(path, aside)
         connection = _prepare(path, schema)
     except (*UNREADABLE, Damaged, OSError) as error:
         raise StorageError(f"No new state can be begun in {path}: {words(error)}.") from error
-    with closing(_mended(aside, schema) or _as_it_is(aside)) as damaged:
-        for table in rescued:
-            _rescue(connection, damaged, table)
+    try:
+        with closing(_mended(aside, schema) or _as_it_is(aside)) as damaged:
+            for table in rescued:
+                _rescue(connection, damaged, table)
+    except (*UNREADABLE, OSError) as error:  # it could not be written: what is damaged must not be given up for that
+        connection.close()
+        _move(aside, path)
+        raise StorageError(f"The damaged state in {path} can't be taken over: {words(error)}.") from error
     return connection, aside
+
+
+def _move(path: Path, to: Path) -> None:
+    """Gives a database another name, with what lies beside it."""
+    for suffix in ("", "-wal", "-shm"):
+        part = path.with_name(path.name + suffix)
+        if suffix == "" or part.exists():
+            part.replace(to.with_name(to.name + suffix))
 
 
 def _free(path: Path) -> Path:
