@@ -15,7 +15,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pointsman.core.environment import Environment
-from pointsman.core.secret import SHORTEST, SHOWN, Secret, alive, hide, hide_key_like
+from pointsman.core.secret import SHORTEST, SHOWN, Secret, alive, hide, hide_key_like, hide_within
 
 VALUE = "sk-proj-0123456789abcdef"
 SECRET = Secret(VALUE)
@@ -182,3 +182,10 @@ def test_an_environment_keeps_its_secrets_alive() -> None:
     assert not {"value-of-path", "value-of-c"} & set(found)
     assert environment.secret("C") is environment.secret("C")
     assert "value-of-c" in [secret.reveal() for secret in alive()]
+
+
+def test_a_secret_is_taken_out_of_plain_values_wherever_it_stands() -> None:
+    held = Secret("a-key-that-is-held")
+    shown = {"a": ["a-key-th…", {"of a-key-th…": 1, "none": None}], "x": ["a-key-th…"], "y": True}
+    key = held.reveal()
+    assert hide_within({"a": [key, {f"of {key}": 1, "none": None}], "x": (key,), "y": True}) == shown

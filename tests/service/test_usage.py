@@ -240,7 +240,7 @@ def test_the_refusal_says_until_when_and_what_to_do() -> None:
         "before 1 Dec 00:00."
     )
     assert "[budgets]" in error.advice
-    assert (error.code, error.retryable, error.resets_at) == ("BudgetReached", False, "2026-11-30T23:00:00Z")
+    assert (error.code, error.retryable, error.resets_at) == ("BudgetReached", True, "2026-11-30T23:00:00Z")
     assert error.retry_after == at("2026-12-01 00:00") - clock.now
 
 

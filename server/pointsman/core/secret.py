@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
-from typing import Self
+from typing import Any, Self
 from weakref import WeakValueDictionary
 
 SHOWN = 8
@@ -78,6 +78,18 @@ def hide(text: str, secrets: Iterable[Secret] | None = None) -> str:
         if len(secret._value) >= SHORTEST:
             text = text.replace(secret._value, secret.mask())
     return text
+
+
+def hide_within(value: Any) -> Any:
+    """The same for all texts within plain values: those of lists and of tables, their names too."""
+    match value:
+        case str():
+            return hide(value)
+        case dict():
+            return {hide_within(name): hide_within(each) for name, each in value.items()}
+        case list() | tuple():
+            return [hide_within(each) for each in value]
+    return value
 
 
 def hide_key_like(text: str, secrets: Iterable[Secret] | None = None) -> str:

@@ -14,7 +14,8 @@ from msgspec import Struct
 
 from pointsman.core.catalogue import Catalogue, Provider
 from pointsman.core.errors import ConfigError, NoModelChosen, RouteError, SelectionConflict, UnknownModel
-from pointsman.core.routing import Route, resolve, with_fallback
+from pointsman.core.routing import Route, Target, resolve, with_fallback
+from pointsman.core.secret import hide
 from pointsman.core.selection import (
     SCOPES,
     Choice,
@@ -242,7 +243,7 @@ class Selections:
             return self._credentials.usable(catalogue.providers[id], client.environment)
 
         try:
-            return resolve(catalogue, model, current, self._models.known(catalogue), usable)
+            return _without_keys(resolve(catalogue, model, current, self._models.known(catalogue), usable))
         except UnknownModel as error:
             named = f"[providers.{model.partition(':')[0]}]"
             for problem in catalogue.problems:
@@ -269,3 +270,9 @@ class Selections:
             )
 
         self._clients.tell_all(make)
+
+
+def _without_keys(route: Route) -> Route:
+    """The route as people may see it: a link that leads nowhere may be a key, pasted where a name belongs."""
+    lost = ((Target(hide(target.provider), hide(target.model)), hide(reason)) for target, reason in route.lost)
+    return replace(route, lost=tuple(lost))

@@ -14,7 +14,7 @@ from pointsman.core.configuration import provider_from
 from pointsman.core.errors import ConfigError
 from pointsman.core.network import without_secrets
 from pointsman.core.routing import CHAIN, resolve
-from pointsman.core.secret import Secret
+from pointsman.core.secret import Secret, hide_within
 from pointsman.core.sources import Plain, sources
 from pointsman.rpc.methods.models import provider_named
 from pointsman.rpc.table import Context, method
@@ -70,7 +70,7 @@ async def get_config(ctx: Context, params: Nothing) -> GetConfigResult:
     origins = {at: by for at, by in found.origins.items() if not at.startswith("providers")}
     for name in found.chains:  # a plain list is its targets
         origins.setdefault(f"chains.{name}.targets", origins[f"chains.{name}"])
-    return GetConfigResult(values, origins)
+    return GetConfigResult(hide_within(values), origins)
 
 
 @method
