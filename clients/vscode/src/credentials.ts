@@ -116,7 +116,8 @@ export class Credentials implements vscode.Disposable {
   private async store(provider: Provider, key: string, test: boolean): Promise<Failure | undefined> {
     try {
       const title = test ? `Trying the key at ${provider.name}` : `Saving the key for ${provider.name}`;
-      const stored = await vscode.window.withProgress({ location: vscode.ProgressLocation.Notification, title }, () =>
+      // Not as a notification: of many in a second VS Code shows but three, and the one that counts comes after this.
+      const stored = await vscode.window.withProgress({ location: vscode.ProgressLocation.Window, title }, () =>
         this.connection.request("pointsman/setKey", { provider: provider.id, key, test }),
       );
       await this.mirror.load();

@@ -1,6 +1,7 @@
 /** Pointsman in VS Code: what there is, and what is handed to whom. */
 
 import * as vscode from "vscode";
+import { began } from "./began";
 import { Chats } from "./chats";
 import { registerCommands } from "./commands";
 import { Connection } from "./connection";
@@ -17,7 +18,7 @@ import { StatusPage } from "./status-page";
 let connection: Connection | undefined;
 
 export function activate(context: vscode.ExtensionContext) {
-  const began = performance.now();
+  const called = performance.now();
   const log = vscode.window.createOutputChannel("Pointsman", { log: true });
   connection = new Connection(context, log);
   const mirror = new Mirror(connection, log);
@@ -43,11 +44,13 @@ export function activate(context: vscode.ExtensionContext) {
     }),
   );
   void connection.keep();
-  const milliseconds = Math.round(performance.now() - began);
-  log.info(`activated in ${milliseconds} ms`);
-  return { milliseconds, connection, mirror, chats };
+  log.info(`activated in ${Math.round(LOADING + performance.now() - called)} ms`);
+  return { connection, mirror, chats };
 }
 
 export async function deactivate(): Promise<void> {
   await connection?.close();
 }
+
+/** How long the code took to load. What VS Code does between that and the activation is not the extension's own time. */
+const LOADING = performance.now() - began;

@@ -24,30 +24,42 @@ await scenario({}, async ({ server, open }) => {
   await until("the whole answer", async () => last.test(await window.bodyText()));
   const text = await window.bodyText();
   await window.shot("1-answer");
-  await window.command("Developer: Show Running Extensions");
-  const row = window.page.locator(".runtime-extensions-editor .monaco-list-row", { hasText: "Pointsman" }).first();
-  await row.waitFor();
-  const measured = (await row.innerText()).replaceAll("\u00a0", " ");
+  const measured = [await activation(window)];
   await window.shot("7-activation");
-  const log = logOf(server.dir);
+  while (measured.length < 3) {
+    await window.page.keyboard.press("Escape"); // the list lies over the window, and lets no command through
+    await window.reload();
+    await window.shows(/echo/);
+    measured.push(await activation(window));
+  }
+  const logs = logsOf(server.dir);
+  const log = logs.sort()[0]; // that of the first start: each line begins with its time
   return {
     workbench,
     shown: shown - at(log, /\[info\] activated/),
     chosen: chosen.found,
     answered: last.test(text),
     text,
-    own: Number(/activated in (\d+) ms/.exec(log)?.[1] ?? -1),
-    // VS Code's own figure has what it takes to load the code, too.
-    activation: Number(/(?:Activation|Startup Activation)\D*(\d+) ?ms/.exec(measured)?.[1] ?? -1),
+    own: logs.map((each) => Number(/activated in (\d+) ms/.exec(each)?.[1])),
     measured,
     connected: at(log, /\[info\] connected/) - at(log, /\[info\] activated/),
     home: fs.readdirSync(given.data),
   };
 });
 
-function logOf(dir) {
-  const found = fs.readdirSync(path.join(dir, "ud"), { recursive: true }).find((each) => each.endsWith("Pointsman.log"));
-  return found ? fs.readFileSync(path.join(dir, "ud", found), "utf8") : "";
+/** VS Code's own figure in milliseconds, in which stands what other extensions do at the same time, too. */
+async function activation(window) {
+  await window.command("Developer: Show Running Extensions");
+  const row = window.page.locator(".runtime-extensions-editor .monaco-list-row", { hasText: "Pointsman" }).first();
+  await row.waitFor();
+  const said = (await row.innerText()).replaceAll("\u00a0", " ");
+  return Number(/Activation\D*(\d+) ?ms/.exec(said)?.[1] ?? Number.NaN);
+}
+
+/** What the extension has logged, each start of it. */
+function logsOf(dir) {
+  const files = fs.readdirSync(path.join(dir, "ud"), { recursive: true }).filter((each) => each.endsWith("Pointsman.log"));
+  return files.map((file) => fs.readFileSync(path.join(dir, "ud", file), "utf8"));
 }
 
 /** When a line was written, in milliseconds since 1970. */
