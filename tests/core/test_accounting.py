@@ -44,7 +44,7 @@ keep_days = 30
         ("[budgets]\nal = { day = 5 }", 2, "unknown field `al`", "Did you mean `all`?"),
         ("[budgets]\nall = { dya = 5 }", 2, "unknown field `dya`", "Did you mean `day`?"),
         ("\n[budgets.providers.mine]\ndya = 5", 2, "unknown field `dya`", "Did you mean `day`?"),
-        ("[budgets]\nall.day = 0", 2, "`budgets.all.day`: Expected `float` > 0.0", "docs/configuration.md"),
+        ("[budgets]\nall.day = -1", 2, "`budgets.all.day`: Expected `float` >= 0.0", "docs/configuration.md"),
         ("\n[budgets]\nworkspaces.x.day = 1", 2, "matching regex '^/'", "docs/configuration.md"),
         ('[budgets]\nall.when_reached = "stop"', 2, "Invalid enum value 'stop'", "docs/configuration.md"),
         ("[budgets]\nproviders.mina.day = 1", 2, "a provider that is not there", "Did you mean `mine`?"),

@@ -12,6 +12,7 @@ from pointsman.core.budget import EVERYTHING, Budget, Budgets, Spent, budget_of,
     [
         (Budget(), Spent(100, 100), []),
         (Budget(day=5), Spent(3.99, 90), []),
+        (Budget(day=0), Spent(), ["the budget of p for this day is $0"]),
         (Budget(day=5), Spent(4, 90), ["the budget of p for this day is spent to 80% ($4.00 of $5.00)"]),
         (
             Budget(day=5, month=50, when_reached="next"),

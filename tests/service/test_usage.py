@@ -244,6 +244,19 @@ def test_the_refusal_says_until_when_and_what_to_do() -> None:
     assert error.retry_after == at("2026-12-01 00:00") - clock.now
 
 
+def test_a_budget_of_nothing_never_comes_back_and_is_no_news() -> None:
+    clock = Clock(at(NOON))
+    usage = Usage(clock=clock)
+    heard, nothing = told(usage), Budgets(all_=Budget(day=0.0))
+    usage.note(entry(clock, 0.0), budgets=nothing)
+    limit = usage.hindrance(nothing, "p", None, priced=True)
+    assert limit
+    assert usage.hindrance(nothing, "p", None, priced=False) is None
+    error = usage.refusal(limit).data()
+    assert error.message == "The budget of all providers for this day is $0, and nothing that costs money is asked."
+    assert (error.retryable, error.resets_at, heard) == (False, None, [])
+
+
 def told(usage: Usage) -> list[str]:
     """Collects what a usage tells from now on."""
     heard: list[str] = []

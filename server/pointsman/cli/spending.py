@@ -78,8 +78,9 @@ def bar(share: float, width: int) -> str:
 def show_budgets(budgets: Iterable[Mapping[str, Any]]) -> None:
     """One line a budget: how much of it is spent, and until when it holds."""
     for each in budgets:
-        name, share = each.get("name", "all providers"), each["spent"] / each["budget"]
-        words = f"{dollars(each['spent'])} of {dollars(each['budget'])} this {each['period']}, {share:.0%}"
+        name, most = each.get("name", "all providers"), each["budget"]
+        share = f", {each['spent'] / most:.0%}" if most else ""
+        words = f"{dollars(each['spent'])} of {dollars(most)} this {each['period']}{share}"
         then = {"refuse": "chats that cost are refused", "next": "other models answer"}[each["whenReached"]]
         spent = f"; spent: {then} until {local(each['resetsAt'])}" if each["reached"] else ""
         say(f"Budget     {name}: {words}{spent}")

@@ -11,13 +11,15 @@ from msgspec import Meta, Struct
 
 Period = Literal["day", "month"]
 Action = Literal["refuse", "next"]
-Dollars = Says[float, Meta(gt=0)]
+Dollars = Says[float, Meta(ge=0)]
 WARN_AT = 0.8
 """The part of a budget from which on its owner is told."""
 
 
 class Budget(Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
-    """What may be spent, in US dollars, by days and months of the machine's own time zone."""
+    """What may be spent, in US dollars, by days and months of the machine's own time zone. With 0, nothing that costs
+    is ever asked.
+    """
 
     day: Says[Dollars | None, Meta(description="US dollars a day")] = None
     month: Says[Dollars | None, Meta(description="US dollars a month")] = None
@@ -101,6 +103,8 @@ class Limit:
     @property
     def words(self) -> str:
         """For people."""
+        if not self.budget:
+            return f"the budget of {self.about} for this {self.period} is $0"
         share = "is spent" if self.reached else f"is spent to {self.spent / self.budget:.0%}"
         return f"the budget of {self.about} for this {self.period} {share} (${self.spent:.2f} of ${self.budget:.2f})"
 

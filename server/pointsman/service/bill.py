@@ -71,6 +71,11 @@ class Bill:
         if self._asked is not None:
             self._add(charged(self._asked, usage, reported, self._prices))
 
+    @property
+    def reached(self) -> bool:
+        """Whether anybody has been asked at all."""
+        return self._asked is not None
+
     def entry(
         self, result: ChatResult, last: tuple[Usage, Cost | None], outcome: Outcome, ended: Ended
     ) -> Entry | None:

@@ -41,8 +41,8 @@ from pointsman.core.routing import STANDS_IN, Target
 from pointsman.core.windows import was_asked
 from pointsman.service.aiming import Aim
 from pointsman.service.attempting import Asking
+from pointsman.service.bill import NOTHING, Bill, Ended
 from pointsman.service.bill import Asked as Billed
-from pointsman.service.bill import Bill, Ended
 from pointsman.service.health import PASSING
 from pointsman.service.job import Job, Tools
 from pointsman.service.silence import Silence
@@ -268,7 +268,7 @@ class _Run:
 
     def _result(self, last: Finished, reason: StopReason) -> ChatResult:
         chat, started = self._chat, self._chat.started
-        usage = self._answer.usage(self._job.conversation)
+        usage = self._answer.usage(self._job.conversation) if self._bill.reached else NOTHING
         price = self._answer.cost or self._cost(usage)
         for part, part_price in self._parts:
             usage = together(part, usage)

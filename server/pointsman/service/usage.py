@@ -144,12 +144,15 @@ class Usage:
 
     def refusal(self, limit: Limit) -> BudgetReached:
         """The error of a chat that nobody may be asked for."""
+        told = f"{limit.words[0].upper()}{limit.words[1:]}, and nothing that costs money is asked"
+        free = "use a model that costs nothing: one on this machine, or of a plan."
+        if not limit.budget:
+            return BudgetReached(f"{told}.", f"Raise it in pointsman.toml under [budgets], or {free}")
         now, ends = self.clock(), self.ends(limit.period)
         until = time_of_day(ends, now)
         return BudgetReached(
-            f"{limit.words[0].upper()}{limit.words[1:]}, and nothing that costs money is asked before {until}.",
-            f"Raise it in pointsman.toml under [budgets], wait until {until}, or use a model that costs nothing: one "
-            "on this machine, or of a plan.",
+            f"{told} before {until}.",
+            f"Raise it in pointsman.toml under [budgets], wait until {until}, or {free}",
             retry_after=round(ends - now, 3),
             resets_at=rfc3339(ends),
         )
@@ -243,7 +246,8 @@ class Usage:
         for limit in limits(title(about), budget, self.spent(about)) if budget else ():
             today = _day(self.clock())
             period, key = today if limit.period == "day" else today[:7], (about, limit.period)
-            if self._told.get(key) in {(period, limit.budget, True), (period, limit.budget, limit.reached)}:
+            known = {(period, limit.budget, True), (period, limit.budget, limit.reached)}
+            if not limit.budget or self._told.get(key) in known:  # nobody has spent a budget of nothing
                 continue
             self._told[key] = period, limit.budget, limit.reached
             until = time_of_day(self.ends(limit.period), self.clock())
