@@ -9,8 +9,10 @@ import sqlite3
 import stat
 import subprocess
 import sys
+import time
 from contextlib import closing
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -19,6 +21,7 @@ from pointsman.core.errors import StorageError
 from pointsman.core.selection import Author, Choice
 from pointsman.edge import database_file
 from pointsman.edge import store as module
+from pointsman.edge.database import PATIENCE
 from pointsman.edge.database_file import damage
 from pointsman.edge.store import SCHEMA, Store
 from tests.edge.store_writer import numbered
@@ -124,6 +127,27 @@ async def test_many_at_once_are_all_there(path: Path) -> None:
     store = Store(path)
     await asyncio.gather(*(store.put_choice(numbered(n)) for n in range(500)))
     assert store.choices() == [numbered(n) for n in range(500)]
+    await store.close()
+
+
+def trust(path: str, writer: sqlite3.Connection) -> None:
+    writer.execute("INSERT INTO trusted VALUES (?, '')", (path,))
+
+
+async def test_what_nobody_waits_for_is_written_soon_and_together(path: Path) -> None:
+    store, seen = Store(path), {0}
+    for number in range(20):
+        store.database.post(partial(trust, f"folder {number}"))
+        await asyncio.sleep(0.001)
+        seen.add(len(ask(path, "SELECT 1 FROM trusted")))
+    while max(seen) < 20:
+        await asyncio.sleep(0.005)
+        seen.add(len(ask(path, "SELECT 1 FROM trusted")))
+    assert len(seen) < 7, "a transaction each would show itself twenty times"
+    begun = time.monotonic()
+    for number in range(20):
+        await store.put_choice(numbered(number))
+    assert time.monotonic() - begun < 20 * PATIENCE, "who waits does not wait for others"
     await store.close()
 
 

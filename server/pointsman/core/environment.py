@@ -19,11 +19,12 @@ class Environment:
     What is a secret by its name, or was asked for as one, stays a secret for as long as the connection lives.
     """
 
-    __slots__ = ("__weakref__", "_secrets", "_values")
+    __slots__ = ("__weakref__", "_numbered", "_secrets", "_values")
 
     def __init__(self, values: Mapping[str, str] | None = None) -> None:
         self._values = dict(values or {})
         self._secrets: dict[str, Secret] = {}
+        self._numbered: dict[str, tuple[tuple[str, Secret], ...]] = {}
         for name in self:
             if NAMES_A_SECRET.search(name):
                 self.secret(name)
@@ -42,14 +43,19 @@ class Environment:
             known = self._secrets[name] = Secret(value)
         return known
 
-    def numbered(self, name: str) -> list[tuple[str, Secret]]:
+    def numbered(self, name: str) -> tuple[tuple[str, Secret], ...]:
         """A variable and its numbered kin (`NAME`, `NAME_1`, `NAME_2`, … up to the first gap), each with its name."""
-        found = [(name, self.secret(name))]
+        if (known := self._numbered.get(name)) is None:
+            known = self._numbered[name] = tuple(self._look_for(name))
+        return known
+
+    def _look_for(self, name: str) -> Iterator[tuple[str, Secret]]:
+        if first := self.secret(name):
+            yield name, first
         number = 1
         while more := self.secret(f"{name}_{number}"):
-            found.append((f"{name}_{number}", more))
+            yield f"{name}_{number}", more
             number += 1
-        return [(each, secret) for each, secret in found if secret is not None]
 
     def for_program(self, *without: str) -> dict[str, str]:
         """All of it but some, for a program that runs on behalf of this connection."""

@@ -132,6 +132,8 @@ def run_out(headers: Mapping[str, str]) -> Reset | None:
     """When a good answer was the last that a limit allowed: the last reset of those of which it says that nothing is
     left; None where it says that of none.
     """
+    if not any("reset" in name or "ratelimit" in name for name in headers):
+        return None
     now, headers = date(headers), {**headers, **structured(headers)}
     resets = ((name, reset(value, now)) for name, value in headers.items() if "reset" in name and "retry" not in name)
     empty = [found for name, found in resets if found and (left := _left(name, headers)) is not None and left <= 0]

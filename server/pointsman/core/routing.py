@@ -92,7 +92,7 @@ class _Asker:
     `strict`: a chain must not have a link that leads nowhere.
     """
 
-    current: str | None = None
+    current: Callable[[], str | None] = lambda: None
     known: Known = field(default_factory=dict)
     usable: Usable = lambda _: True
     strict: bool = False
@@ -128,13 +128,14 @@ def plan(route: Route, hindrance: Reason, unfit: Reason = lambda _: None, held: 
 def resolve(
     catalogue: Catalogue,
     spec: str,
-    current: str | None = None,
+    current: str | Callable[[], str | None] | None = None,
     known: Known | None = None,
     usable: Usable = lambda _: True,
     *,
     strict: bool = False,
 ) -> Route:
-    """Understands a name. `current` is the id of the provider that a bare model name is looked up in first.
+    """Understands a name. `current` is the id of the provider that a bare model name is looked up in first, or
+    finds it out where there is such a name.
 
     A pattern leads only to a provider that is `usable`. A link of a chain that leads nowhere is `lost`, and only where
     all are, or if `strict`, is that an error.
@@ -142,7 +143,8 @@ def resolve(
     Raises UnknownModel, UnknownProvider or UnknownChain with the nearest names, ConfigError for aliases that go in
     a circle.
     """
-    return _resolve(catalogue, spec.strip(), _Asker(current, known or {}, usable, strict), ())
+    find = current if callable(current) else lambda: current
+    return _resolve(catalogue, spec.strip(), _Asker(find, known or {}, usable, strict), ())
 
 
 def with_fallback(catalogue: Catalogue, route: Route, fallback: Route) -> Route:
@@ -252,7 +254,7 @@ def _as_target(link: str) -> Target:
 
 
 def _bare(catalogue: Catalogue, name: str, asker: _Asker) -> Route:
-    current, known = asker.current, asker.known
+    current, known = asker.current(), asker.known
     if (found := _of(catalogue, current, name, known)) is not None:
         return replace(found, rule=f"model of the current provider {current}")
     for provider in catalogue.providers.values():

@@ -22,6 +22,10 @@ from pointsman.edge.database_file import UNREADABLE, Connection, Row, opened, te
 
 log = logging.getLogger(__name__)
 
+PATIENCE = 0.05
+"""Seconds that may pass before what nobody waits for is written: chats that follow each other closely share a
+transaction, and none of them has the thread beside it."""
+
 T = TypeVar("T")
 Values = Sequence[Any] | Mapping[str, Any]
 
@@ -54,6 +58,7 @@ class Database:
         """
         self.path = path
         self._waiting: queue.SimpleQueue[_Job | None] = queue.SimpleQueue()
+        self._hurry = threading.Event()
         self._connection, self.set_aside = opened(path, schema, rescued)
         """`set_aside` is where the damaged file lies that this one stands in for; None where there is none."""
         self._thread = threading.Thread(target=self._write_all, name="store", daemon=True)
@@ -92,11 +97,13 @@ class Database:
         Raises StorageError, and then nothing was changed. The work may run twice, the first time in vain.
         """
         done: asyncio.Future[T] = asyncio.get_running_loop().create_future()
-        self._waiting.put(_Job(work, durable, done))
+        self._at_once(_Job(work, durable, done))
         return await done
 
     def post(self, work: Callable[[Connection], Any]) -> None:
-        """Has the work done with the next transaction, and waits for nothing; what fails stands in the log alone."""
+        """Has the work done with the next transaction, soon, and waits for nothing; what fails stands in the log
+        alone.
+        """
         self._waiting.put(_Job(work, False, None))
 
     async def shed(self) -> None:
@@ -105,18 +112,24 @@ class Database:
         Raises StorageError.
         """
         done: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-        self._waiting.put(_Job(lambda _: None, True, done, sheds=True))
+        self._at_once(_Job(lambda _: None, True, done, sheds=True))
         await done
 
     async def close(self) -> None:
         """Writes what waits, and closes the file."""
-        self._waiting.put(None)
+        self._at_once(None)
         await asyncio.to_thread(self._thread.join)
         self._connection.close()
+
+    def _at_once(self, job: _Job | None) -> None:
+        self._waiting.put(job)
+        self._hurry.set()
 
     def _write_all(self) -> None:
         while True:
             batch = [self._waiting.get()]
+            self._hurry.wait(PATIENCE)
+            self._hurry.clear()  # before the queue is emptied: what comes behind it is seen in the next round
             while not self._waiting.empty():
                 batch.append(self._waiting.get())
             jobs = [job for job in batch if job is not None]

@@ -65,6 +65,7 @@ class Aim:
         self._not_before: dict[Way, float] = {}
         self._over: set[Way] = set()
         self._next: Chance | None = None
+        self._known: tuple[Credential, Target, Asked] | None = None
 
     @property
     def target(self) -> Target:
@@ -79,7 +80,10 @@ class Aim:
     @property
     def asked(self) -> Asked:
         """Who is asked, as health knows it."""
-        return self._asked(self.target, self.keys[0])
+        key = self.keys[0]
+        if self._known is None or self._known[0] is not key or self._known[1] is not self.target:
+            self._known = key, self.target, self._asked(self.target, key)
+        return self._known[2]
 
     @property
     def who(self) -> tuple[Provider, str, str]:

@@ -7,7 +7,7 @@ import logging
 import os
 import time
 import uuid
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -267,11 +267,11 @@ class App:
             if client.ready and (kind != "workspace" or client.workspace == name):
                 client.line.show(text, warning=True)
 
-    def standing(self, client: Client, provider: Provider, *, active: bool = False) -> Standing:
-        """How a provider stands for a client; `active`: its selection leads there."""
+    def standings(self, client: Client, active: str | None) -> Callable[[Provider], Standing]:
+        """How each provider stands for a client now; its selection leads to the one that is `active`."""
         catalogue = self.catalogues.of(client)
         reasons = Reasons(self.credentials, self.health, self.models, catalogue, client.environment)
-        return standing(provider, reasons, self.neighbours, self.plans, active=active)
+        return lambda each: standing(each, reasons, self.neighbours, self.plans, active=each.id == active)
 
     def _tell_of_quota(self, news: QuotaNews) -> None:
         for client in self.clients:

@@ -286,7 +286,7 @@ def signed_out(found: Iterable[Credential]) -> str | None:
     return ended[0] if ended and all(ended) else None
 
 
-def _of_variables(found: list[tuple[str, Secret]] | list[tuple[str, Secret | None]]) -> Iterator[Known]:
+def _of_variables(found: Iterable[tuple[str, Secret | None]]) -> Iterator[Known]:
     for name, secret in found:
         if secret is not None and secret != ASKS_FOR_ACCOUNT:
             yield Known("variable", name, Credential(secret), usable=True)

@@ -205,6 +205,8 @@ class Health:
     def hold(self, provider: Provider, account: str, model: str) -> Hold | None:
         """What keeps it back now."""
         now = self.now()
+        if not self.marked(provider):
+            return None
         found = obstacles(self._marks, place(provider), account, model, now)
         if not found:
             return None

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
-from pointsman.core.budget import Limit
+from pointsman.core.budget import Limit, every
 from pointsman.core.catalogue import Catalogue
 from pointsman.core.chat import Conversation
 from pointsman.core.errors import BadRequest, NoTargetLeft, PointsmanError
@@ -111,6 +111,8 @@ class Planning:
 
     def _limit(self, catalogue: Catalogue, client: Client, target: Target) -> Limit | None:
         """The spent budget that keeps a target from being asked."""
+        if next(every(catalogue.budgets), None) is None:
+            return None
         priced = self.models.may_cost(catalogue.providers[target.provider], target.model)
         return self.usage.hindrance(catalogue.budgets, target.provider, client.workspace, priced=priced)
 

@@ -84,8 +84,11 @@ class Plans:
 
     def of(self, provider: Provider) -> State | None:
         """How much is used of a provider's plan; None where nothing is known of one."""
+        accounts = self._accounts.get(provider.id)
+        if not (accounts or provider.limits.rolling or provider.limits.weekly):
+            return None
         now, states = self._clock(), list[State]()
-        for account in self._accounts.get(provider.id, {}).values() or [_Account()]:
+        for account in (accounts or {"": _Account()}).values():
             counts = counted(provider.limits, account.times, now)
             windows = [
                 msgspec.structs.replace(window, account=account.label or None)

@@ -71,7 +71,7 @@ class Reasons:
     def no_key(self, target: Target) -> str | None:
         """What is missing to ask it at all."""
         provider = self.catalogue.providers[target.provider]
-        usable = bool(self._keys(provider)) and not provider.missing
+        usable = bool(self.keys(provider)) and not provider.missing
         usable = usable or self.credentials.usable(provider, self.environment, self.given)
         return None if usable else self.credentials.missing(provider).message
 
@@ -97,7 +97,7 @@ class Reasons:
     def accounts(self, provider: Provider) -> list[str]:
         """What health calls the accounts that it could be asked with."""
         passing = provider.id in self.given
-        return [self.health.account(key, passing=passing) for key in self._keys(provider) or [Credential()]]
+        return [self.health.account(key, passing=passing) for key in self.keys(provider) or [Credential()]]
 
     def _hold(self, target: Target) -> Hold | None:
         provider = self.catalogue.providers[target.provider]
@@ -107,7 +107,7 @@ class Reasons:
             self.holds[target] = self.health.hindrance(provider, self.accounts(provider), target.model)
         return self.holds[target]
 
-    def _keys(self, provider: Provider) -> list[Credential]:
+    def keys(self, provider: Provider) -> list[Credential]:
         """All keys, looked up once: several targets may be of one provider, and are asked about more than once."""
         if (found := self.found.get(provider.id)) is None:
             found = self.found[provider.id] = self.credentials.all(provider, self.environment, self.given)

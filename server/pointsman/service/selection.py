@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import ChainMap
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 
 from msgspec import Struct
@@ -90,9 +90,9 @@ class Selections:
 
         Raises RouteError, ConfigError.
         """
-        decider, _, chosen = self._decide(client)
         if model is not None:
-            return self._resolve(client, model, self._provider_of(client, chosen))
+            return self._resolve(client, model, lambda: self._provider_of(client, self._decide(client)[2]))
+        decider, _, chosen = self._decide(client)
         if chosen is None:
             raise self._none_chosen(client)
         route = self._resolve(client, chosen, None)
@@ -236,7 +236,7 @@ class Selections:
                 return NoModelChosen(f"No model is chosen. {lacking.message}", lacking.advice, provider=provider.id)
         return NoModelChosen("No model is chosen, and no provider is configured that could be taken instead.")
 
-    def _resolve(self, client: Client, model: str, current: str | None) -> Route:
+    def _resolve(self, client: Client, model: str, current: Callable[[], str | None] | None) -> Route:
         catalogue = self._catalogues.of(client)
 
         def usable(id: str) -> bool:
@@ -274,5 +274,7 @@ class Selections:
 
 def _without_keys(route: Route) -> Route:
     """The route as people may see it: a link that leads nowhere may be a key, pasted where a name belongs."""
+    if not route.lost:
+        return route
     lost = ((Target(hide(target.provider), hide(target.model)), hide(reason)) for target, reason in route.lost)
     return replace(route, lost=tuple(lost))

@@ -129,6 +129,8 @@ class Trials:
 
     def keys(self, catalogue: Catalogue) -> dict[str, Secret]:
         """The keys of the sessions in whose view a catalogue is, by provider: what a chat that begins now keeps."""
+        if not self._sessions:
+            return {}
         marked = {id: provider.temporary.session for id, provider in catalogue.providers.items() if provider.temporary}
         return {id: self._sessions[session].key for id, session in marked.items() if session in self._sessions}
 

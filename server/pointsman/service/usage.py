@@ -127,6 +127,11 @@ class Usage:
         today = _day(self.clock())
         return Spent(self._sums.get(today, {}).get(about, 0.0), self._sums.get(today[:7], {}).get(about, 0.0))
 
+    def today(self) -> dict[str, float]:
+        """US dollars of this day by provider, as far as they are known."""
+        sums = self._sums.get(_day(self.clock()), {})
+        return {name: usd for (kind, name), usd in sums.items() if kind == "provider"}
+
     def hindrance(self, budgets: Budgets, provider: str, workspace: str | None, *, priced: bool) -> Limit | None:
         """The spent budget that keeps a provider from being asked in a workspace; one that refuses, and one of the
         month, come first. None where it may be, as always where it costs nothing (not `priced`).

@@ -14,6 +14,7 @@ from pointsman.rpc.table import Context, method
 from pointsman.rpc.types import ClientInfo
 from pointsman.service.clients import Client
 from pointsman.service.clock import rfc3339
+from pointsman.service.standing import Standing
 
 
 @method
@@ -73,12 +74,12 @@ async def _dashboard(ctx: Context, *, ask_for_credit: bool) -> list[ProviderStat
         chosen = (each for each in shown if each.configured_by_user or each.id in app.observing.recent.last)
         await app.observing.credits.look((provider, environment) for provider in chosen)
     shown.sort(key=lambda provider: provider.id != active)
-    return [_line(ctx, provider, active) for provider in shown]
+    stands = app.standings(ctx.client, active)
+    return [_line(ctx, provider, stands(provider)) for provider in shown]
 
 
-def _line(ctx: Context, provider: Provider, active: str | None) -> ProviderStatus:
+def _line(ctx: Context, provider: Provider, stands: Standing) -> ProviderStatus:
     app, environment, recent = ctx.app, ctx.client.environment, ctx.app.observing.recent
-    stands, plan = app.standing(ctx.client, provider, active=provider.id == active), app.plans.of(provider)
     listed = app.models.known(app.catalogues.of(ctx.client)).get(provider.id, ())
     last = recent.last.get(provider.id)
     return ProviderStatus(
@@ -95,7 +96,7 @@ def _line(ctx: Context, provider: Provider, active: str | None) -> ProviderStatu
         remaining=stands.remaining,
         credit=app.observing.credits.of(provider, environment),
         last_used_at=rfc3339(last) if last is not None else None,
-        windows=list(plan.windows) if plan else [],
+        windows=list(stands.windows),
     )
 
 

@@ -14,6 +14,7 @@ from pointsman.rpc.types import (
     ProviderInfo,
 )
 from pointsman.service.clock import rfc3339
+from pointsman.service.standing import Standing
 
 
 @method
@@ -23,7 +24,8 @@ async def list_providers(ctx: Context, params: Nothing) -> ListProvidersResult:
     await ctx.app.neighbours.look(providers)
     await ctx.app.observing.recent.loaded()
     active = ctx.app.selections.current(ctx.client).provider
-    return ListProvidersResult([provider_info(ctx, provider, active) for provider in providers])
+    stands, costs = ctx.app.standings(ctx.client, active), ctx.app.usage.today()
+    return ListProvidersResult([_info(ctx, each, stands(each), costs.get(each.id)) for each in providers])
 
 
 @method
@@ -54,12 +56,10 @@ def provider_named(ctx: Context, id: str) -> Provider:
     return found
 
 
-def provider_info(ctx: Context, provider: Provider, active: str | None) -> ProviderInfo:
-    """One provider as this connection can use it now."""
+def _info(ctx: Context, provider: Provider, stands: Standing, spent: float | None) -> ProviderInfo:
+    """One provider as this connection can use it now; `spent` are US dollars of today."""
     app, mark = ctx.app, provider.temporary
-    stands = app.standing(ctx.client, provider, active=provider.id == active)
-    plan, last = app.plans.of(provider), app.observing.recent.last.get(provider.id)
-    spent = app.usage.spent(("provider", provider.id)).day
+    last = app.observing.recent.last.get(provider.id)
     return ProviderInfo(
         id=provider.id,
         name=provider.title,
@@ -80,7 +80,7 @@ def provider_info(ctx: Context, provider: Provider, active: str | None) -> Provi
         temporary=app.trials.info(mark.session) if mark else None,
         remaining=stands.remaining,
         resets_at=stands.resets_at,
-        windows=list(plan.windows) if plan else [],
+        windows=list(stands.windows),
         since=stands.since,
         reason=stands.reason,
         last_used_at=rfc3339(last) if last is not None else None,
