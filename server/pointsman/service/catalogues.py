@@ -19,6 +19,7 @@ from weakref import WeakKeyDictionary, WeakValueDictionary
 import msgspec
 from msgspec import Struct
 
+from pointsman.core.bounded import Bounded
 from pointsman.core.catalogue import SCHEMES, Catalogue, Problem, named_files
 from pointsman.core.configuration import build, loose
 from pointsman.core.errors import ConfigError
@@ -88,6 +89,8 @@ class Catalogues:
         self._files: dict[Path, _File] = {}
         self._trusted = store.trusted()
         self._readings: dict[str | None, Reading] = {}
+        self._base: Catalogue | None = None
+        self._tried: Bounded[tuple[Layer, ...], Catalogue] = Bounded(2)
         self._by_content: WeakValueDictionary[bytes, Catalogue] = WeakValueDictionary()
         self._of: WeakKeyDictionary[Client, Catalogue] = WeakKeyDictionary()
         self.folder = config_file.parent / FOLDER
@@ -110,7 +113,9 @@ class Catalogues:
     @property
     def base(self) -> Catalogue:
         """What is configured for a connection without variables and without a project."""
-        return build(self._reading(None), self._quirks, schemes=self._schemes)
+        if self._base is None:
+            self._base = build(self._reading(None), self._quirks, schemes=self._schemes)
+        return self._base
 
     def files(self, workspaces: Iterable[str]) -> list[Path]:
         """The files whose changes matter, with clients in these workspaces."""
@@ -159,6 +164,7 @@ class Catalogues:
         self._readings.clear()
         self._by_content.clear()
         self._of.clear()
+        self._base = None
 
     async def trust(self, folder: str, *, wanted: bool) -> Problems:
         """Trusts a folder's project file as it is now, or no more; gives what is wrong with it. As for `refresh`.
@@ -226,12 +232,13 @@ class Catalogues:
         project = self._project(workspace)
         place = workspace if project else None
         if place not in self._readings:
-            self._readings[place] = self._read_now(project)
+            self._readings[place] = read(self._layers(project))
         return self._readings[place]
 
-    def _read_now(self, project: Layer | None) -> Reading:
+    def _layers(self, project: Layer | None) -> list[Layer]:
+        """All files that count now, with that of a project."""
         user = self._files[self._config_file].good
-        return read([*self._below, *(each for each in (user, project) if each is not None)])
+        return [*self._below, *(each for each in (user, project) if each is not None)]
 
     def _project(self, workspace: str | None) -> Layer | None:
         """A workspace's own file, if it is there and trusted."""
@@ -257,7 +264,7 @@ class Catalogues:
         if found is None:
             return ()
         below = self._shipped if found.kind == "dropped" else self._below
-        return build(read([*below, found]), self._quirks, schemes=self._schemes).problems
+        return self._trial([*below, found]).problems
 
     def _mistakes(self, path: Path) -> tuple[Problem, ...]:
         file = self._files.get(path)
@@ -271,9 +278,15 @@ class Catalogues:
 
     def _loose(self, found: Layer) -> Iterable[Problem]:
         """What a file's names lead to that is not there, with all that holds where the file does."""
-        reading = self._read_now(found if found.kind == "project" else None)
-        catalogue = build(reading, self._quirks, schemes=self._schemes)
+        catalogue = self._trial(self._layers(found if found.kind == "project" else None))
         return loose(catalogue, found.origin, found.text)
+
+    def _trial(self, layers: Iterable[Layer]) -> Catalogue:
+        """What files come to for a connection without variables, in force or not: of one change, all ask the same."""
+        key = tuple(layers)
+        if (found := self._tried.get(key)) is None:
+            found = self._tried[key] = build(read(key), self._quirks, schemes=self._schemes)
+        return found
 
     def _unusable(self, found: Layer) -> Iterable[Problem]:
         """What a file names for TLS that can't be used now: told, and yet no reason not to take the file as it is."""
