@@ -22,7 +22,7 @@ from pointsman.edge.database_file import UNREADABLE, Connection, Row, opened, te
 
 log = logging.getLogger(__name__)
 
-PATIENCE = 0.05
+PATIENCE = 0.01
 """Seconds that may pass before what nobody waits for is written: chats that follow each other closely share a
 transaction, and none of them has the thread beside it."""
 
