@@ -127,7 +127,7 @@ async def _serve(where: Places, lock: Lock, starter: _Starter) -> None:
     asked = asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, asked.set)
-    gc.freeze()  # what is there now stays to the end: looking through it again and again held chats up for 20 ms
+    gc.freeze()  # nearly all that is there now stays to the end, and needn't be looked through again and again
     lock.publish(where.socket)
     log.info("Pointsman %s listens at %s", VERSION, where.socket)
     starter.tell_ready(where)

@@ -180,9 +180,10 @@ async def mistakes_around(home: Home, editor: Editor, upstream: Upstream, bird: 
             f'{good}\n[providers.wrong]\nbase_url = "{upstream.base_url}"\napi_key = "{bird.key}"\n{lines}\n'
         )
         await whatever(editor.call("pointsman/reloadConfig"))
-    home.configure(f'[aliases]\na = "{bird.key}"\n[chains]\nc = ["{bird.key}:m", "{bird.name}:m"]\n' + good)
+    named = f'[aliases]\na = "{bird.key}"\n[chains]\nc = ["{bird.key}:m", "{bird.name}:m"]'
+    home.configure(f'default = "{bird.key}"\nfallback = "{bird.key}"\n{named}\n{good}')
     await whatever(editor.call("pointsman/reloadConfig"))
-    for name in ("a", "chain:c"):
+    for name in ("a", "chain:c", None):
         await whatever(editor.call("pointsman/explainRoute", {"model": name}))
         await whatever(editor.chat(name, "question").answer(ENDS))
     for method in CALLS:

@@ -144,7 +144,7 @@ async def test_what_nobody_waits_for_is_written_soon(path: Path) -> None:
 async def test_it_is_written_with_what_somebody_waits_for(
     path: Path, monkeypatch: pytest.MonkeyPatch, ends: bool
 ) -> None:
-    monkeypatch.setattr(database, "PATIENCE", 60.0)
+    monkeypatch.setattr(database, "FLUSH_DELAY", 60.0)
     store = Store(path)
     for number in range(3):
         store.database.post(partial(trust, f"/{number}"))

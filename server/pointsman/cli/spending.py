@@ -79,9 +79,11 @@ def show_budgets(budgets: Iterable[Mapping[str, Any]]) -> None:
     """One line a budget: how much of it is spent, and until when it holds."""
     for each in budgets:
         name, most = each.get("name", "all providers"), each["budget"]
-        share = f", {each['spent'] / most:.0%}" if most else ""
-        words = f"{dollars(each['spent'])} of {dollars(most)} this {each['period']}{share}"
         then = {"refuse": "chats that cost are refused", "next": "other models answer"}[each["whenReached"]]
+        if not most:
+            say(f"Budget     {name}: {dollars(most)} a {each['period']}; {then}")
+            continue
+        words = f"{dollars(each['spent'])} of {dollars(most)} this {each['period']}, {each['spent'] / most:.0%}"
         spent = f"; spent: {then} until {local(each['resetsAt'])}" if each["reached"] else ""
         say(f"Budget     {name}: {words}{spent}")
 

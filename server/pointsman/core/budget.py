@@ -17,8 +17,8 @@ WARN_AT = 0.8
 
 
 class Budget(Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
-    """What may be spent, in US dollars, by days and months of the machine's own time zone. With 0, nothing that costs
-    is ever asked.
+    """What may be spent, in US dollars, by days and months of the machine's own time zone. With 0, no chat
+    begins that would cost something.
     """
 
     day: Says[Dollars | None, Meta(description="US dollars a day")] = None

@@ -74,7 +74,7 @@ def build(
 def loose(catalogue: Catalogue, origin: str, text: str) -> list[Problem]:
     """What one file names that is not there: told, and no reason not to take the file as it is."""
     return [
-        Problem(origin, hide_key_like(f"`{path}`: {error.message}"), error.advice, line_of(text, path))
+        Problem(origin, hide_key_like(f"`{path}`: {error.message}"), hide_key_like(error.advice), line_of(text, path))
         for path, error in loose_ends(catalogue)
         if catalogue.origins[path] == origin
     ]

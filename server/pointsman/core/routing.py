@@ -87,7 +87,7 @@ class Plan:
 
 @dataclass(frozen=True)
 class _Asker:
-    """Who asks: the provider in use, what the providers have listed, and which of them can be asked.
+    """Who asks: how the provider in use is found out, what the providers have listed, and which of them can be asked.
 
     `strict`: a chain must not have a link that leads nowhere.
     """
@@ -135,7 +135,7 @@ def resolve(
     strict: bool = False,
 ) -> Route:
     """Understands a name. `current` is the id of the provider that a bare model name is looked up in first, or
-    finds it out where there is such a name.
+    a function that gives it, called for a bare name alone.
 
     A pattern leads only to a provider that is `usable`. A link of a chain that leads nowhere is `lost`, and only where
     all are, or if `strict`, is that an error.

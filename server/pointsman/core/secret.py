@@ -80,8 +80,13 @@ def hide(text: str, secrets: Iterable[Secret] | None = None) -> str:
     return text
 
 
+def hide_key_like(text: str, secrets: Iterable[Secret] | None = None) -> str:
+    """The same, and with a mask for whatever looks like a key, whosever it is."""
+    return KEY_LIKE.sub(lambda found: found[0][:4] + "…", hide(text, secrets))
+
+
 def hide_within(value: Any) -> Any:
-    """The same for all texts within plain values: those of lists and of tables, their names too."""
+    """Plain values with `hide` done to all of their texts: those of lists and of tables, their names too."""
     match value:
         case str():
             return hide(value)
@@ -90,8 +95,3 @@ def hide_within(value: Any) -> Any:
         case list() | tuple():
             return [hide_within(each) for each in value]
     return value
-
-
-def hide_key_like(text: str, secrets: Iterable[Secret] | None = None) -> str:
-    """The same, and with a mask for whatever looks like a key, whosever it is."""
-    return KEY_LIKE.sub(lambda found: found[0][:4] + "…", hide(text, secrets))

@@ -1,7 +1,7 @@
 """An open SQLite database with one thread that writes.
 
-Whatever has piled up while the disk was busy is one transaction. Must never know what a table holds or means
-(docs/decisions/0004-sqlite.md).
+Whatever has piled up while the disk was busy, or within a moment where nobody waits for it, is one transaction. Must
+never know what a table holds or means (docs/decisions/0004-sqlite.md).
 """
 
 from __future__ import annotations
@@ -22,9 +22,9 @@ from pointsman.edge.database_file import UNREADABLE, Connection, Row, opened, te
 
 log = logging.getLogger(__name__)
 
-PATIENCE = 0.01
+FLUSH_DELAY = 0.01
 """Seconds that may pass before what nobody waits for is written: chats that follow each other closely share a
-transaction, and none of them has the thread beside it."""
+transaction, and the writing takes less of the next one's time."""
 
 T = TypeVar("T")
 Values = Sequence[Any] | Mapping[str, Any]
@@ -58,7 +58,7 @@ class Database:
         """
         self.path = path
         self._waiting: queue.SimpleQueue[_Job | None] = queue.SimpleQueue()
-        self._hurry = threading.Event()
+        self._flush_now = threading.Event()
         self._connection, self.set_aside = opened(path, schema, rescued)
         """`set_aside` is where the damaged file lies that this one stands in for; None where there is none."""
         self._thread = threading.Thread(target=self._write_all, name="store", daemon=True)
@@ -123,13 +123,13 @@ class Database:
 
     def _at_once(self, job: _Job | None) -> None:
         self._waiting.put(job)
-        self._hurry.set()
+        self._flush_now.set()
 
     def _write_all(self) -> None:
         while True:
             batch = [self._waiting.get()]
-            self._hurry.wait(PATIENCE)
-            self._hurry.clear()  # before the queue is emptied: what comes behind it is seen in the next round
+            self._flush_now.wait(FLUSH_DELAY)
+            self._flush_now.clear()  # before the queue is emptied: what comes behind it is seen in the next round
             while not self._waiting.empty():
                 batch.append(self._waiting.get())
             jobs = [job for job in batch if job is not None]

@@ -216,7 +216,7 @@ class Asking:
         """Appends a notice, unless it has been told."""
         if notice not in self._told:
             self._told.add(notice)
-            self.emit(notice)
+            self._take([notice])
 
     def emit(self, event: Event) -> None:
         """Appends an event, which may be a part of the answer."""

@@ -90,7 +90,7 @@ class Catalogues:
         self._trusted = store.trusted()
         self._readings: dict[str | None, Reading] = {}
         self._base: Catalogue | None = None
-        self._tried: Bounded[tuple[Layer, ...], Catalogue] = Bounded(2)
+        self._built: Bounded[tuple[Layer, ...], Catalogue] = Bounded(2)
         self._by_content: WeakValueDictionary[bytes, Catalogue] = WeakValueDictionary()
         self._of: WeakKeyDictionary[Client, Catalogue] = WeakKeyDictionary()
         self.folder = config_file.parent / FOLDER
@@ -264,7 +264,7 @@ class Catalogues:
         if found is None:
             return ()
         below = self._shipped if found.kind == "dropped" else self._below
-        return self._trial([*below, found]).problems
+        return self._built_from([*below, found]).problems
 
     def _mistakes(self, path: Path) -> tuple[Problem, ...]:
         file = self._files.get(path)
@@ -278,21 +278,21 @@ class Catalogues:
 
     def _loose(self, found: Layer) -> Iterable[Problem]:
         """What a file's names lead to that is not there, with all that holds where the file does."""
-        catalogue = self._trial(self._layers(found if found.kind == "project" else None))
+        catalogue = self._built_from(self._layers(found if found.kind == "project" else None))
         return loose(catalogue, found.origin, found.text)
 
-    def _trial(self, layers: Iterable[Layer]) -> Catalogue:
+    def _built_from(self, layers: Iterable[Layer]) -> Catalogue:
         """What files come to for a connection without variables, in force or not: of one change, all ask the same."""
         key = tuple(layers)
-        if (found := self._tried.get(key)) is None:
-            found = self._tried[key] = build(read(key), self._quirks, schemes=self._schemes)
+        if (found := self._built.get(key)) is None:
+            found = self._built[key] = build(read(key), self._quirks, schemes=self._schemes)
         return found
 
     def _unusable(self, found: Layer) -> Iterable[Problem]:
         """What a file names for TLS that can't be used now: told, and yet no reason not to take the file as it is."""
         if found.kind == "project":
             return
-        for path, field, named in named_files(self.base, found.origin):
+        for path, field, named in named_files(self._built_from(self._layers(None)), found.origin):
             if wrong := fault(field, named):
                 hint = "Correct the path, or put there what belongs there; until then, what needs it fails."
                 yield Problem(found.origin, f"`{path}`: {wrong}.", hint, line_of(found.text, path))

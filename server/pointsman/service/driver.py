@@ -268,7 +268,8 @@ class _Run:
 
     def _result(self, last: Finished, reason: StopReason) -> ChatResult:
         chat, started = self._chat, self._chat.started
-        usage = self._answer.usage(self._job.conversation) if self._bill.reached else NOTHING
+        anybody = self._bill.reached or self._asking.sent
+        usage = self._answer.usage(self._job.conversation) if anybody else NOTHING
         price = self._answer.cost or self._cost(usage)
         for part, part_price in self._parts:
             usage = together(part, usage)

@@ -15,7 +15,7 @@ from msgspec import Struct
 from pointsman.core.catalogue import Catalogue, Provider
 from pointsman.core.errors import ConfigError, NoModelChosen, RouteError, SelectionConflict, UnknownModel
 from pointsman.core.routing import Route, Target, resolve, with_fallback
-from pointsman.core.secret import hide
+from pointsman.core.secret import hide, hide_key_like
 from pointsman.core.selection import (
     SCOPES,
     Choice,
@@ -106,7 +106,7 @@ class Selections:
             return route
         fallback = self._route_or_none(client, catalogue.fallback)
         if fallback is None:
-            return replace(route, rule=f"{route.rule}; your `fallback` {catalogue.fallback} leads nowhere now")
+            return replace(route, rule=f"{route.rule}; your `fallback` {hide(catalogue.fallback)} leads nowhere now")
         return with_fallback(catalogue, route, fallback)
 
     async def _switch(
@@ -178,8 +178,8 @@ class Selections:
             provider = catalogue.providers[route.targets[0].provider]
             why = f"can't be asked: {self._credentials.missing(provider).message.rstrip('.')}"
         return (
-            f"Your default {catalogue.default} {why}. {catalogue.providers[chosen].title} answers instead: it is the "
-            "first of the providers that you have configured and that can be asked."
+            f"Your default {hide(catalogue.default)} {hide(why)}. {catalogue.providers[chosen].title} answers instead: "
+            "it is the first of the providers that you have configured and that can be asked."
         )
 
     def _describe(
@@ -196,15 +196,16 @@ class Selections:
         state: State = "unset" if model is None else self._state(client, model)
         if state == "available" and route and (ended := self._signed_out(client, route)):
             state, why = "unavailable", f"{why} {ended}"
+        called = f"{provider.title} · {target.model}" if provider and target else model or "no model chosen"
         return Selection(
-            model=model,
+            model=None if model is None else hide(model),  # what stands in a file may be a key in the wrong place
             scope=decider,
             revision=choice.revision if choice else 0,
             state=state,
             why=why,
-            display_name=f"{provider.title} · {target.model}" if provider and target else model or "no model chosen",
+            display_name=hide(called),
             provider=target.provider if target else None,
-            target=str(target) if target else None,
+            target=hide(str(target)) if target else None,
             changed_by=choice.author if choice else None,
             changed_at=choice.at if choice else None,
             temporary=choice.temporary if choice else False,
@@ -276,5 +277,5 @@ def _without_keys(route: Route) -> Route:
     """The route as people may see it: a link that leads nowhere may be a key, pasted where a name belongs."""
     if not route.lost:
         return route
-    lost = ((Target(hide(target.provider), hide(target.model)), hide(reason)) for target, reason in route.lost)
-    return replace(route, lost=tuple(lost))
+    lost = ((hide_key_like(str(target)).partition(":"), hide_key_like(reason)) for target, reason in route.lost)
+    return replace(route, lost=tuple((Target(head, tail), reason) for (head, _, tail), reason in lost))

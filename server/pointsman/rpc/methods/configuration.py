@@ -70,7 +70,7 @@ async def get_config(ctx: Context, params: Nothing) -> GetConfigResult:
     origins = {at: by for at, by in found.origins.items() if not at.startswith("providers")}
     for name in found.chains:  # a plain list is its targets
         origins.setdefault(f"chains.{name}.targets", origins[f"chains.{name}"])
-    return GetConfigResult(hide_within(values), origins)
+    return GetConfigResult(hide_within(values), hide_within(origins))
 
 
 @method
