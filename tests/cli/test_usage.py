@@ -71,6 +71,15 @@ def test_what_was_spent(shell: Shell, upstream: Upstream) -> None:
         assert all(len(line) <= 40 for line in terminal.seen.splitlines()[1:3]), "it fits, if need be without bars"
 
 
+def test_what_is_left_of_budgets(capsys: pytest.CaptureFixture[str]) -> None:
+    day = {"period": "day", "whenReached": "next", "resetsAt": "2026-11-22T00:00:00Z"}
+    spending.show_budgets([day | {"budget": 4.0, "spent": 1.0, "reached": False}])
+    spending.show_budgets([day | {"budget": 0.0, "spent": 0.0, "reached": True, "name": "poe"}])
+    assert capsys.readouterr().out == (
+        "Budget     all providers: $1.00 of $4.00 this day, 25%\nBudget     poe: $0.00 a day; other models answer\n"
+    )
+
+
 def test_files(shell: Shell, upstream: Upstream, tmp_path: Path) -> None:
     with spent(shell, upstream):
         file = tmp_path / "chats.csv"
