@@ -213,8 +213,8 @@ class NoModelChosen(RouteError):
 
 
 class BudgetReached(RouteError):
-    """What may be spent is spent, and whoever could answer would cost more; `resetsAt` is when a new period begins,
-    which helps where more than $0 may be spent in it.
+    """What may be spent is spent, and whoever could answer would cost more. `resetsAt` is when a new period begins, and
+    is absent for a budget of $0.
     """
 
     default_advice = "Raise the budget under [budgets] in pointsman.toml, or use a model that costs nothing."
