@@ -21,7 +21,10 @@ from pointsman.edge.files import definitions as listed
 LOOK_AGAIN = 1.0
 """Seconds between two looks at the files themselves: a replaced folder goes silent, and so does a network's."""
 
+LOOKS = 10
+"""How often in that time, when something has just happened."""
 Seen = set[tuple[watchfiles.Change, str]]
+State = list[tuple[int, int, int] | None]
 Places = tuple[dict[Path, int], Sequence[Path]]
 """The folders to watch, with what tells that they are still the same, and the files in them."""
 
@@ -43,11 +46,16 @@ async def changes(
         news = _begin(watch)
         await asyncio.sleep(0)  # with its first step the watch begins: what happens from here on is not missed
         try:
+            looks = LOOKS
             yield  # whatever happened while nobody watched
-            while (seen := await news) is not None and _same(named, definitions, places) and not _gone(seen, places):
-                news = _begin(watch)
+            while (
+                (seen := await _next(news, wanted, known, looks)) is not None
+                and _same(named, definitions, places)
+                and not _gone(seen)
+            ):
+                news, looks = _begin(watch), 0
                 if seen or _state(wanted) != known:
-                    known = _state(wanted)
+                    known, looks = _state(wanted), LOOKS
                     yield
         finally:
             news.cancel()
@@ -91,6 +99,18 @@ def _begin(watch: AsyncGenerator[Seen]) -> asyncio.Task[Seen | None]:
     return asyncio.get_running_loop().create_task(news(), name="news of files")
 
 
+async def _next(news: asyncio.Task[Seen | None], files: Iterable[Path], known: State, looks: int) -> Seen | None:
+    """The news; None when the watch has to begin anew. For a moment after the last ones the files themselves are looked
+    at, too: a folder that is replaced at once goes silent before it is told that it has gone.
+    """
+    for _ in range(looks):
+        if (await asyncio.wait([news], timeout=LOOK_AGAIN / LOOKS))[0]:
+            break
+        if _state(files) != known:
+            return None
+    return await news
+
+
 def _all(named: Iterable[Path], definitions: Path | None) -> list[Path]:
     """The files that are named, the folder of definitions, and those in it now."""
     return [*named, *([definitions, *listed(definitions)] if definitions else [])]
@@ -101,9 +121,11 @@ def _same(named: Iterable[Path], definitions: Path | None, places: Places) -> bo
     return _places(_all(named, definitions), definitions) == places
 
 
-def _gone(seen: Seen, places: Places) -> bool:
-    """Whether a folder itself was removed. Another may be there already, even with the number of the first."""
-    return any(change is watchfiles.Change.deleted and Path(path) in places[0] for change, path in seen)
+def _gone(seen: Seen) -> bool:
+    """Whether something was removed, and its folder with it, perhaps. Another folder may be there already, even with
+    the number of the first, before it is told that this one has gone.
+    """
+    return any(change is watchfiles.Change.deleted for change, _ in seen)
 
 
 def _places(files: Iterable[Path], definitions: Path | None) -> Places:
@@ -116,9 +138,9 @@ def _places(files: Iterable[Path], definitions: Path | None) -> Places:
     return found, paths
 
 
-def _state(files: Iterable[Path]) -> list[tuple[int, int, int] | None]:
+def _state(files: Iterable[Path]) -> State:
     """What tells one state of the files from another without reading them."""
-    found: list[tuple[int, int, int] | None] = []
+    found: State = []
     for path in files:
         try:
             facts = path.stat()
