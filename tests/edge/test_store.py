@@ -133,11 +133,16 @@ def trust(path: str, writer: sqlite3.Connection) -> None:
 
 
 async def test_what_nobody_waits_for_is_written_soon(path: Path) -> None:
-    store = Store(path)
-    store.database.post(partial(trust, "/one"))
-    await asyncio.sleep(1)
-    assert ask(path, "SELECT 1 FROM trusted") == [(1,)]
+    store, done, loop = Store(path), asyncio.Event(), asyncio.get_running_loop()
+
+    def work(writer: sqlite3.Connection) -> None:
+        trust("/one", writer)
+        loop.call_soon_threadsafe(done.set)
+
+    store.database.post(work)
+    await asyncio.wait_for(done.wait(), 10)
     await store.close()
+    assert ask(path, "SELECT path FROM trusted") == [("/one",)]
 
 
 @pytest.mark.parametrize("ends", [False, True])
@@ -148,14 +153,13 @@ async def test_it_is_written_with_what_somebody_waits_for(
     store = Store(path)
     for number in range(3):
         store.database.post(partial(trust, f"/{number}"))
-    await asyncio.sleep(0.05)
-    assert not ask(path, "SELECT 1 FROM trusted"), "nobody waits for it"
     if not ends:
-        await store.put_choice(ONE)
-        assert len(ask(path, "SELECT 1 FROM trusted")) == 3
+        before = await store.database.write(lambda _: ask(path, "SELECT path FROM trusted"))
+        assert before == [], "it is the same transaction: nobody else sees the first of it yet"
+        assert len(ask(path, "SELECT path FROM trusted")) == 3
         store.database.post(partial(trust, "/more"))
     await store.close()
-    assert len(ask(path, "SELECT 1 FROM trusted")) == (3 if ends else 4)
+    assert len(ask(path, "SELECT path FROM trusted")) == (3 if ends else 4)
 
 
 async def test_one_that_no_longer_waits_disturbs_nobody(path: Path) -> None:

@@ -68,9 +68,10 @@ def _money(status: Mapping[str, Any]) -> Iterator[str]:
     for budget in status.get("budgets", ()):
         if budget["spent"] >= NEARLY * budget["budget"]:
             of = budget.get("name", "all providers")
-            state = "spent" if budget["reached"] else f"spent to {budget['spent'] / budget['budget']:.0%}"
             sums = f"{_dollars(budget['spent'])} of {_dollars(budget['budget'])}"
-            yield from _field("Budget", f"that of {of} for this {budget['period']} is {state} ({sums})")
+            share = "spent" if budget["reached"] else f"spent to {budget['spent'] / budget['budget']:.0%}"
+            state = f"{share} ({sums})" if budget["budget"] else "$0, and what costs is not asked"
+            yield from _field("Budget", f"that of {of} for this {budget['period']} is {state}")
 
 
 def _providers(dashboard: Sequence[Mapping[str, Any]], now: datetime) -> Iterator[str]:
