@@ -185,6 +185,29 @@ export class Window {
     }, seconds);
   }
 
+  /** Waits until VS Code has had nothing long to do for a second: at its start, and after a list, it has. */
+  async atRest() {
+    const busy = this.page.locator(".statusbar-item", { hasText: "Activating Extensions" });
+    await until("all extensions are activated", async () => (await busy.count()) === 0);
+    await this.page.evaluate(
+      () =>
+        new Promise((resolve, reject) => {
+          const never = setTimeout(() => reject(new Error("VS Code was not at rest within 60 s")), 60_000);
+          const rest = () => {
+            clearTimeout(never);
+            observer.disconnect();
+            resolve();
+          };
+          let quiet = setTimeout(rest, 1000);
+          const observer = new PerformanceObserver(() => {
+            clearTimeout(quiet);
+            quiet = setTimeout(rest, 1000);
+          });
+          observer.observe({ type: "longtask" });
+        }),
+    );
+  }
+
   /** Runs a command by its title. While the list of the one before closes, VS Code takes no other: then once more. */
   async command(title) {
     const input = this.page.locator(".quick-input-widget input.input");

@@ -45,6 +45,21 @@ async function neovimDoes(command) {
   await neovim(`execute("${command}")`);
 }
 
+/** Milliseconds until a change elsewhere was told to whoever made it, and until the status bar showed it. */
+async function switches(window, raw) {
+  await window.atRest();
+  const told = [];
+  const shown = [];
+  for (const name of ["echo", "slow", "echo", "slow", "echo", "slow"]) {
+    await watchStatus(window.page, `${name} ·`);
+    const began = Date.now();
+    await raw.request("pointsman/switchModel", { model: `echo:${name}` });
+    told.push(Date.now() - began);
+    shown.push((await window.page.evaluate(() => globalThis.statusSeen)) - began);
+  }
+  return { told, shown };
+}
+
 await scenario({}, async ({ open }) => {
   const window = await open();
   await window.shows(/Choose a model|·/);
@@ -57,24 +72,17 @@ await scenario({}, async ({ open }) => {
   );
   const neovim = [await neovimShows(/slow/)];
 
-  // VS Code itself is busy at first; what is measured is a window at rest.
-  const busy = window.page.locator(".statusbar-item", { hasText: "Activating Extensions" });
-  await until("a window at rest", async () => (await busy.count()) === 0);
-  const delays = [];
-  for (const name of ["echo", "slow", "echo", "slow", "echo"]) {
-    await watchStatus(window.page, `${name} ·`);
-    const began = Date.now();
-    await raw.request("pointsman/switchModel", { model: `echo:${name}` });
-    delays.push((await window.page.evaluate(() => globalThis.statusSeen)) - began);
+  // A machine that pauses slows some of a round; a status bar that is slow, each of them.
+  const rounds = [await switches(window, raw)];
+  while (rounds.length < 3 && Math.max(...rounds.at(-1).shown) >= given.within) {
+    rounds.push(await switches(window, raw));
   }
-  await watchStatus(window.page, "slow ·");
+  await watchStatus(window.page, "echo ·");
   const began = Date.now();
-  await neovimDoes("Pointsman model echo:slow");
+  await neovimDoes("Pointsman model echo:echo");
   const byNeovim = (await window.page.evaluate(() => globalThis.statusSeen)) - began;
   await window.shot("2-changed-by-neovim");
 
-  await raw.request("pointsman/switchModel", { model: "echo:echo" });
-  await window.shows(/echo ·/);
   const chat = await ChatView.open(window);
   await window.command("Neighbour: Choose the Current Model");
   await until("the current model is chosen", async () => /Pointsman/.test(await chat.model()));
@@ -93,5 +101,5 @@ await scenario({}, async ({ open }) => {
   asked.push(await latestModel(raw));
   await window.shot("2-chat-answered");
   raw.close();
-  return { heardBySecond: found.params.effective.displayName, delays, byNeovim, neovim, model, asked, said: said.found };
+  return { heardBySecond: found.params.effective.displayName, rounds, byNeovim, neovim, model, asked, said: said.found };
 });
