@@ -15,6 +15,8 @@ const CONTEXT = 128_000;
 const OUTPUT = 16_000;
 /** Seconds that a chat runs on when its connection is lost: VS Code's chat does not come back for it. */
 const DETACH = 10;
+/** Milliseconds without a change until VS Code is told of it: it reads all models anew then, and draws nothing. */
+const QUIET = 500;
 
 type Progress = vscode.Progress<vscode.LanguageModelResponsePart>;
 type Information = vscode.LanguageModelChatInformation;
@@ -24,6 +26,7 @@ export class LanguageModels implements vscode.LanguageModelChatProvider, vscode.
   private readonly kept = new Kept();
   private readonly listening: vscode.Disposable;
   private told = "";
+  private telling: NodeJS.Timeout | undefined;
 
   readonly onDidChangeLanguageModelChatInformation = this.changed.event;
 
@@ -32,10 +35,9 @@ export class LanguageModels implements vscode.LanguageModelChatProvider, vscode.
     private readonly mirror: Mirror,
   ) {
     this.listening = mirror.onDidChange((part) => {
-      const now = part === "chats" || part === "sessions" ? this.told : JSON.stringify(informationOf(mirror.view));
-      if (now !== this.told) {
-        this.told = now;
-        this.changed.fire();
+      if (part !== "chats" && part !== "sessions") {
+        clearTimeout(this.telling);
+        this.telling = setTimeout(() => this.tell(), QUIET);
       }
     });
   }
@@ -85,8 +87,17 @@ export class LanguageModels implements vscode.LanguageModelChatProvider, vscode.
   }
 
   dispose(): void {
+    clearTimeout(this.telling);
     this.listening.dispose();
     this.changed.dispose();
+  }
+
+  private tell(): void {
+    const now = JSON.stringify(informationOf(this.mirror.view));
+    if (now !== this.told) {
+      this.told = now;
+      this.changed.fire();
+    }
   }
 }
 

@@ -47,7 +47,8 @@ def test_the_bundle_is_small(built: Built) -> None:
 def test_a_choice_here_is_seen_everywhere_and_one_elsewhere_is_seen_here_within_200_ms(
     play: Play, home: Home, aimock: AImock, tmp_path: Path
 ) -> None:
-    home.configure(_mock(aimock))
+    many = json.dumps([f"model-{number}" for number in range(2000)])
+    home.configure(_mock(aimock) + provider("many", aimock.base_url, _NO_KEY, f"models = {many}"))
     at = str(tmp_path / "n.sock")
     neovim = Neovim(home, "neovim", ["--listen", at])
     try:
