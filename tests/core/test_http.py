@@ -18,6 +18,8 @@ DATE = "Wed, 21 Oct 2026 07:28:00 GMT"
         ({"retry-after": ""}, None),
         ({"retry-after": "7"}, 7.0),
         ({"retry-after": "0"}, 0.0),
+        ({"retry-after": "33, 44, 5"}, 44.0),
+        ({"retry-after": "33, soon"}, None),
         ({"retry-after": " 1.5 "}, 1.5),
         ({"retry-after": "-3"}, None),
         ({"retry-after": "soon"}, None),

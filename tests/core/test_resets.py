@@ -13,8 +13,8 @@ from pointsman.core.resets import (
     Reset,
     date,
     duration,
+    end_in_words,
     in_words,
-    on_a_day,
     reset,
     run_out,
     structured,
@@ -109,7 +109,38 @@ def test_whatever_is_said_can_be_told(value: Any) -> None:
         ("Try again in 2 minutes", 120.0),
         ("Try again in 1 hour", 3600.0),
         ("Retry after 5.", 5.0),
-        ("Try again in 1.2.3s", 1.2),
+        ("Try again in 1.2.3s", None),
+        ("Please retry after 2026-11-18T12:00:05Z", 5.0),
+        ("Please retry after 2026-11-18T12:00:05.250Z.", 5.25),
+        ("Retry after 2026-11-18 13:00:05+01:00", 5.0),
+        ("Try again at 2026-11-18 12:00 UTC.", 0.0),
+        ("Wait until 2026-11-18T12:00:05 GMT", 5.0),
+        ("Please retry after 2026-12-01.", None),
+        ("Retry after 2026-11-18T12:00:05, if you like", None),
+        ("Retry after 2026-13-18T12:00:05Z", None),
+        ("retry after 23:59:59 UTC", None),
+        ("Try again in 00:05:00", None),
+        ("Try again in 12:30 minutes", None),
+        ("Try again in 1 hour 30 minutes.", 5400.0),
+        ("try again in 5 minutes and 30 seconds", 330.0),
+        ("Try again in 1 minute, 20 seconds.", 80.0),
+        ("Try again in 2 days, 3 hours, and 1 sec", 183601.0),
+        ("Try again in 2 days 3 hrs", 183600.0),
+        ("Try again in 5 seconds and 3 more", 5.0),
+        ("Retry after 1,200 seconds", 1200.0),
+        ("Retry after 1,200.", 1200.0),
+        ("Retry after 1,5 seconds", None),
+        ("Please wait 20s", 20.0),
+        ("Wait for at least 2 mins before the next", 120.0),
+        ("Try again in about 2 minutes", 120.0),
+        ("Try again in one hour", 3600.0),
+        ("Try again in an hour and a half", 3600.0),
+        ("Retry in 1500 milliseconds", 1.5),
+        ("Retry in 1500 msec", 1.5),
+        ("Retry in 250 µs or 1 week", 0.00025),
+        ("Please wait before you ask. Try again in 5 s.", 5.0),
+        ("Retry 5 times", None),
+        ("Do not wait 5 times", None),
         ("Try again in 5 lives", None),
         ("Try again in 2 days", 172800.0),
         ("Try again in a moment", None),
@@ -123,10 +154,20 @@ def test_a_wait_told_in_a_sentence(message: str, seconds: float | None) -> None:
 
 @pytest.mark.parametrize(
     ("message", "seconds"),
-    [("access on 2026-11-18 at 12:01 UTC.", 60.0), ("on 2026-13-45 at 12:01 UTC", None), ("on Monday", None)],
+    [
+        ("access on 2026-11-18 at 12:01 UTC.", 60.0),
+        ("on 2026-13-45 at 12:01 UTC", None),
+        ("on Monday", None),
+        ("Your quota will reset after 3h12m7s.", 11527.0),
+        ("It resets in 2 days and 1 hour", 176400.0),
+        ("The limit resets at 2026-11-18T12:01:00Z.", 60.0),
+        ("available again in 5 minutes", 300.0),
+        ("It resets at midnight", None),
+        ("The window reset 5 times", None),
+    ],
 )
-def test_a_date_told_in_a_sentence(message: str, seconds: float | None) -> None:
-    found = on_a_day(message, NOON)
+def test_the_end_of_what_is_spent_told_in_a_sentence(message: str, seconds: float | None) -> None:
+    found = end_in_words(message, NOON)
     assert (found and found.seconds) == seconds
 
 

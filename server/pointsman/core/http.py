@@ -63,7 +63,15 @@ def again(headers: Mapping[str, str]) -> Reset | None:
     """
     now = date(headers)
     milliseconds = reset(f"{headers.get('retry-after-ms', '').strip()}ms", now)
-    return milliseconds or reset(headers.get("retry-after", ""), now)
+    said = headers.get("retry-after", "")
+    return milliseconds or reset(said, now) or _longest(said, now)
+
+
+def _longest(said: str, now: float | None) -> Reset | None:
+    """The last of several, where a header was sent more than once."""
+    found = [reset(each, now) for each in said.split(",")]
+    known = [each for each in found if each is not None and each.seconds is not None]
+    return max(known, key=lambda each: each.seconds or 0.0) if len(known) == len(found) else None
 
 
 @lru_cache(512)

@@ -15,10 +15,22 @@ from math import isfinite
 UNITS = {"d": 86400.0, "h": 3600.0, "m": 60.0, "s": 1.0, "ms": 1e-3, "us": 1e-6, "µs": 1e-6, "ns": 1e-9}
 _DURATION = re.compile(r"(\d+(?:\.\d+)?)(ms|us|µs|ns|d|h|m|s)", re.ASCII)
 _NUMBER = re.compile(r"\d+(?:\.\d*)?|\.\d+", re.ASCII)
-_IN_WORDS = re.compile(
-    r"\b(?:try again|retry) (?:in|after) (\d+(?:\.\d+)?)(?: (sec|min|hour|day)|([dhmsuµn][\ddhmsuµn.]*)|(?![ \w]))",
+_AGAIN = re.compile(
+    r"\b(?:(?:try again|retry) (?:in|after|at)|wait(?: (?:for|until))?) (?:at least |about |approximately )?",
     re.IGNORECASE,
 )
+_ENDS = re.compile(r"\b(?:resets?|available again) (?:in|after|at|on) (?:about |approximately )?", re.IGNORECASE)
+_PART = re.compile(
+    r"(?:,? and |, | )?(?:(\d{1,3}(?:,\d{3})+|\d+(?:\.\d+)?) ?|(?:one|an?) )"
+    r"(?:(d|h|m|s|ms|us|µs|ns)(?![a-zµ])|(sec|min|hour|hr|day|msec|milli)[a-z]*)",
+    re.IGNORECASE | re.ASCII,
+)
+_BARE = re.compile(r"([0-9]{1,3}(?:,[0-9]{3})+|[0-9]+(?:\.[0-9]+)?)(?![^\s.,;!)])(?![.,][0-9])(?! \w)")
+_STAMP = re.compile(
+    r"(\d{4}-\d\d-\d\d)(?:[T ]| at )(\d\d:\d\d(?::\d\d(?:\.\d+)?)?)(?: ?(?:UTC|GMT|Z)|([+-]\d\d:\d\d))",
+    re.IGNORECASE | re.ASCII,
+)
+_NAMED = {"sec": "s", "min": "m", "hour": "h", "hr": "h", "day": "d", "msec": "ms", "milli": "ms"}
 _QUOTED = r'"(?:[^"\\]|\\.)*"'
 _ITEMS = re.compile(rf'(?:{_QUOTED}|[^",])+', re.ASCII)
 _NAME = re.compile(rf"\s*({_QUOTED}|[^\s;]+)(.*)", re.ASCII | re.DOTALL)
@@ -26,7 +38,7 @@ _PARAMETER = re.compile(r";\s*(r|t|q)=(\d{1,15})(?![^\s;])", re.ASCII)
 _MEMBER = re.compile(r"(?:^|,)\s*(limit|remaining|reset)=(\d{1,15})(?![^\s,;])", re.ASCII)
 PLAIN = {"r": "remaining", "t": "reset", "q": "limit"}
 """What the parameters of the structured headers are called by the plain ones."""
-_ON_A_DAY = re.compile(r"\bon (\d{4}-\d\d-\d\d) at (\d\d:\d\d) UTC", re.ASCII)
+_ON_A_DAY = re.compile(r"\bon (?=\d{4}-\d\d-\d\d at )", re.ASCII)
 EARLIEST_TIME, EARLIEST_MILLISECONDS = 1e9, 1e11
 """A number from here on is no wait but a Unix time, in seconds or in milliseconds."""
 LATEST_TIME = 253402300799.0
@@ -93,17 +105,16 @@ def date(headers: Mapping[str, str]) -> float | None:
 
 
 def in_words(message: str, now: float | None) -> Reset | None:
-    """The wait that a sentence asks for: `try again in 6m0s`, `retry after 26 seconds`."""
-    if (found := _IN_WORDS.search(message)) is None:
-        return None
-    text = found[1] + (found[2][0].lower() if found[2] else found[3] or "s")  # a bare number is seconds
-    return reset(text.rstrip("."), now)
+    """The wait that a sentence asks for: `try again in 6m0s`, `retry after 1 hour and 5 seconds`, or a time in UTC.
+
+    What can't be read to its end is not guessed at.
+    """
+    return _told(message, _AGAIN, now)
 
 
-def on_a_day(message: str, now: float | None) -> Reset | None:
-    """The date that a sentence tells: `on 2026-12-01 at 00:00 UTC`."""
-    day = _ON_A_DAY.search(message)
-    return reset(f"{day[1]}T{day[2]}:00Z", now) if day else None
+def end_in_words(message: str, now: float | None) -> Reset | None:
+    """When a sentence says that something is there again: `resets in 3h12m`, `on 2026-12-01 at 00:00 UTC`."""
+    return _told(message, _ON_A_DAY, now) or _told(message, _ENDS, now)
 
 
 def used_up(headers: Mapping[str, str], now: float | None) -> Reset | None:
@@ -155,6 +166,31 @@ def structured(headers: Mapping[str, str]) -> dict[str, str]:
                 found |= {f"ratelimit-{number}-{PLAIN[key]}": said for key, said in _PARAMETER.findall(parts[2])}
         found |= {f"ratelimit-{key}": said for key, said in _MEMBER.findall(value)}
     return found
+
+
+def _told(message: str, lead: re.Pattern[str], now: float | None) -> Reset | None:
+    """What stands behind the first words that lead to a wait or a time."""
+    ends = (found.end() for found in lead.finditer(message))
+    return next((told for at in ends if (told := _told_at(message, at, now))), None)
+
+
+def _told_at(message: str, at: int, now: float | None) -> Reset | None:
+    if (stamp := _STAMP.match(message, at)) is not None:
+        return reset(f"{stamp[1]}T{stamp[2]}{stamp[3] or 'Z'}", now)
+    if (bare := _BARE.match(message, at)) is not None:  # without a unit it is seconds
+        return reset(bare[1].replace(",", ""), now)
+    seconds = _seconds(message, at)
+    return None if seconds is None else _after(seconds, now)
+
+
+def _seconds(message: str, at: int) -> float | None:
+    """The sum of what stands there: `5 minutes and 30 seconds`, `6m0s`, `an hour`."""
+    seconds, begun = 0.0, at
+    while part := _PART.match(message, at):
+        unit = (part[2] or _NAMED[part[3].lower()]).lower()
+        seconds += float((part[1] or "1").replace(",", "")) * UNITS[unit]
+        at = part.end()
+    return seconds if at > begun else None
 
 
 def _left(name: str, headers: Mapping[str, str]) -> float | None:

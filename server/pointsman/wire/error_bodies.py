@@ -28,7 +28,7 @@ from pointsman.core.errors import (
     RateLimited,
 )
 from pointsman.core.http import Head, again, shown
-from pointsman.core.resets import Reset, date, in_words, on_a_day, reset, used_up
+from pointsman.core.resets import Reset, date, end_in_words, in_words, reset, used_up
 from pointsman.core.secret import hide
 from pointsman.wire.error_words import NOWHERE, TOO_LARGE, by_phrase, by_the_day, by_word
 
@@ -106,7 +106,7 @@ def _classify(provider: Provider, status: int | None, detail: Any, head: Head) -
         kind = RateLimited
     limits = used_up(headers, now) if kind in {QuotaExhausted, RateLimited} else None
     asked = again(headers) or _said(SAYS_HOW_LONG, layers, now) or in_words(message, now)
-    ends = _said(SAYS_WHEN, layers, now) or on_a_day(message, now) or limits
+    ends = _said(SAYS_WHEN, layers, now) or end_in_words(message, now) or limits
     by_day = by_the_day(words, message) and by_phrase(message) is not QuotaExhausted
     if (kind is RateLimited and (by_day or _far(asked, ends))) or (kind is InvalidKey and status == 403 and by_day):
         kind, by_day = QuotaExhausted, True
