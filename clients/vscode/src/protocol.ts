@@ -1026,7 +1026,8 @@ export interface MetricsInfo {
  * `source` says who names it: `config` (the provider's definition), or `live` (the provider's own list).
  * `listedAt` is when the provider listed it, RFC 3339 in UTC: so old is what the provider says of it.
  * `contextSource` says who else told the context window, `price.source` who told the price.
- * `capabilities` are named as a provider's `features`; none are named where nobody says.
+ * `capabilities` are named as a provider's `features`; none are named where nobody says. `lacks` are those of which
+ * its provider says that it has not got them.
  */
 export interface Model {
   model: string;
@@ -1040,6 +1041,8 @@ export interface Model {
   price?: Price;
   contextSource?: string;
   listedAt?: string;
+  /** absent: none */
+  lacks?: string[];
 }
 
 /** A tool choice that names the one tool to call. */

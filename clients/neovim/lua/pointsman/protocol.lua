@@ -550,7 +550,8 @@
 ---`source` says who names it: `config` (the provider's definition), or `live` (the provider's own list).
 ---`listedAt` is when the provider listed it, RFC 3339 in UTC: so old is what the provider says of it.
 ---`contextSource` says who else told the context window, `price.source` who told the price.
----`capabilities` are named as a provider's `features`; none are named where nobody says.
+---`capabilities` are named as a provider's `features`; none are named where nobody says. `lacks` are those of which
+---its provider says that it has not got them.
 ---@class pointsman.Model
 ---@field model string
 ---@field provider string
@@ -563,6 +564,7 @@
 ---@field price? pointsman.Price
 ---@field contextSource? string
 ---@field listedAt? string
+---@field lacks? string[] absent: none
 
 ---A tool choice that names the one tool to call.
 ---@class pointsman.NamedTool
