@@ -269,14 +269,23 @@ class App:
 
     def standings(self, client: Client, active: str | None) -> Callable[[Provider], Standing]:
         """How each provider stands for a client now; its selection leads to the one that is `active`."""
-        catalogue = self.catalogues.of(client)
-        reasons = Reasons(self.credentials, self.health, self.models, catalogue, client.environment)
+        reasons = self._reasons(client)
         return lambda each: standing(each, reasons, self.neighbours, self.plans, active=each.id == active)
 
+    def _reasons(self, client: Client) -> Reasons:
+        catalogue = self.catalogues.of(client)
+        return Reasons(self.credentials, self.health, self.models, catalogue, client.environment)
+
     def _tell_of_quota(self, news: QuotaNews) -> None:
-        for client in self.clients:
-            if client.ready and news.provider.id in self.catalogues.of(client).providers:
-                client.line.show(news.text, warning=not news.back)
+        """Tells those who use that account; where it came with one chat alone, nobody else has it, so all."""
+        id = news.provider.id
+        there = [each for each in self.clients if each.ready and id in self.catalogues.of(each).providers]
+        its_own = [each for each in there if news.holder in self._accounts(each, id)]
+        for client in its_own or there:
+            client.line.show(news.text, warning=not news.back)
+
+    def _accounts(self, client: Client, id: str) -> list[str]:
+        return self._reasons(client).accounts(self.catalogues.of(client).providers[id])
 
     async def _watch_files(self) -> None:
         wanted, folder = (lambda: self.catalogues.files(self._workspaces())), self.catalogues.folder
