@@ -62,6 +62,8 @@ FAILURES = {
     "MISSING_THOUGHT_SIGNATURE",
 }
 """Reasons that mean that the model has failed at the answer."""
+LEFT_OUT = ("executable_code", "code_execution_result", "file_data")
+"""Parts of an answer that have no place in ours."""
 
 Quirks = gemini_requests.Quirks
 
@@ -87,6 +89,9 @@ class _Part(Struct, rename="camel"):
     thought_signature: str | None = None
     function_call: _Call | None = None
     inline_data: _Blob | None = None
+    executable_code: Any = None
+    code_execution_result: Any = None
+    file_data: Any = None
 
 
 class _Content(Struct):
@@ -203,6 +208,9 @@ class Reader(EventReader):
         if part.inline_data is not None:
             text = f"The model answered with {part.inline_data.mime_type}, which can't be shown; it was left out."
             readings.append(Notice("answer", text))
+        for name in LEFT_OUT:
+            if getattr(part, name) is not None:
+                self.leave_out(name.replace("_", " "), readings)
         if call is None:
             return
         # Ids are not always given: this one is the same each time, and another one in each answer.

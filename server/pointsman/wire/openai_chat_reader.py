@@ -75,6 +75,9 @@ class _Delta(Struct):
     reasoning_details: list[dict[str, Any]] | None = None
     refusal: str | None = None
     tool_calls: list[_ToolCall] | None = None
+    function_call: Any = None
+    images: Any = None
+    audio: Any = None
 
 
 class _Choice(Struct):
@@ -170,15 +173,29 @@ class Reader(EventReader):
         _read_content(delta.content, spoken)
         if delta.refusal:
             spoken.append(TextDelta(delta.refusal))
-        spoken += [self._calls.read(call) for call in delta.tool_calls or ()]
+        if delta.tool_calls:
+            spoken += map(self._calls.read, delta.tool_calls)
+        elif delta.function_call:
+            spoken += map(self._calls.read, _old_call(delta.function_call))
         if spoken:
             self._seal(readings)
         readings += spoken
+        if delta.images or delta.audio:
+            self.leave_out("images" if delta.images else "audio", readings)
 
     def _seal(self, readings: list[Reading]) -> None:
         if self._details:
             readings.append(Seal(opaque=self._details))
             self._details = []
+
+
+def _old_call(said: Any) -> list[_ToolCall]:
+    """A piece of the one call that there could be before there were several; some send an empty one with every word."""
+    try:
+        function = msgspec.convert(said, _Function)
+    except msgspec.ValidationError:
+        return []
+    return [_ToolCall(function=function)] if function.name or function.arguments else []
 
 
 def _collect(detail: dict[str, Any], details: list[dict[str, Any]]) -> None:
