@@ -108,7 +108,7 @@ def test_what_is_no_count_is_unknown(case: str, which: int, odd: str) -> None:
 
 
 @pytest.mark.parametrize("odd", ["12", "12.0", '"12"'])
-@pytest.mark.parametrize("case", set(ANSWERS) - {"messages, at the start"})
+@pytest.mark.parametrize("case", sorted(ANSWERS.keys() - {"messages, at the start"}))
 def test_a_count_may_be_written_in_several_ways(case: str, odd: str) -> None:
     first, second, *_ = COUNTS[ANSWERS[case][0]]
     readings = answer(case, f'{{"{first}": {odd}, "{second}": {odd}}}')
@@ -118,7 +118,7 @@ def test_a_count_may_be_written_in_several_ways(case: str, odd: str) -> None:
 
 
 @pytest.mark.parametrize("odd", ["[]", '{"x": "y"}', '"x"', "-1"])
-@pytest.mark.parametrize("case", set(ANSWERS) - {"messages, at the start"})
+@pytest.mark.parametrize("case", sorted(ANSWERS.keys() - {"messages, at the start"}))
 def test_a_detail_that_can_not_be_read_costs_no_other(case: str, odd: str) -> None:
     first, second, third, _ = COUNTS[ANSWERS[case][0]]
     readings = answer(case, f'{{"{first}": 1, "{second}": 2, "{third}": {odd}}}')
