@@ -9,9 +9,10 @@ from typing import Literal
 
 from msgspec import Meta, Struct
 
+from pointsman.core.accounting import Dollars
+
 Period = Literal["day", "month"]
 Action = Literal["refuse", "next"]
-Dollars = Says[float, Meta(ge=0)]
 WARN_AT = 0.8
 """The part of a budget from which on its owner is told."""
 
