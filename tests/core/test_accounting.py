@@ -26,6 +26,7 @@ def test_what_may_be_said() -> None:
 all = { day = 5, month = 50 }
 providers.mine = { day = 1, when_reached = "next" }
 workspaces."/home/me/x" = { month = 3.5 }
+workspaces."~/y/" = { day = 1 }
 [ledger]
 workspaces = false
 keep_days = 30
@@ -34,7 +35,9 @@ keep_days = 30
 """)
     assert found.problems == ()
     assert found.budgets == Budgets(
-        Budget(5, 50), {"mine": Budget(1, when_reached="next")}, {"/home/me/x": Budget(month=3.5)}
+        Budget(5, 50),
+        {"mine": Budget(1, when_reached="next")},
+        {"/home/me/x": Budget(month=3.5), "~/y/": Budget(1)},
     )
     assert found.ledger == Recording(workspaces=False, keep_days=30)
     assert found.providers["mine"].prices == {"a/b.c": WrittenPrice(3.0, 15.0, 0.3)}
@@ -47,7 +50,7 @@ keep_days = 30
         ("[budgets]\nall = { dya = 5 }", 2, "unknown field `dya`", "Did you mean `day`?"),
         ("\n[budgets.providers.mine]\ndya = 5", 2, "unknown field `dya`", "Did you mean `day`?"),
         ("[budgets]\nall.day = -1", 2, "`budgets.all.day`: Expected `float` >= 0.0", "docs/configuration.md"),
-        ("\n[budgets]\nworkspaces.x.day = 1", 2, "matching regex '^/'", "docs/configuration.md"),
+        ("\n[budgets]\nworkspaces.x.day = 1", 2, "matching regex '^(/|~/)'", "docs/configuration.md"),
         ('[budgets]\nall.when_reached = "stop"', 2, "Invalid enum value 'stop'", "docs/configuration.md"),
         ("[budgets]\nproviders.mina.day = 1", 2, "a provider that is not there", "Did you mean `mine`?"),
         ("[budgets]\nproviders.zzzzz.day = 1", 2, "a provider that is not there", "`pointsman providers` lists"),
