@@ -1548,9 +1548,9 @@ export interface StatusParams {
  * The daemon and what it is doing. `memory` is its resident set in bytes; `plugins` are those of other packages.
  *
  * `dashboard` has the providers, the active one first. `spentToday` and `spentMonth` are US dollars as far as prices
- * are known, which they are not for `unpricedToday` chats; days and months are those of the daemon's time zone.
- * `waitingChats` are kept by a limit. `plans` are those of which anything is known. `metrics` says where they can be
- * read, if anybody wants them.
+ * are known, which they are not for `unpricedToday` and `unpricedMonth` chats; days and months are those of the
+ * daemon's time zone. `waitingChats` are kept by a limit. `plans` are those of which anything is known. `metrics` says
+ * where they can be read, if anybody wants them.
  */
 export interface StatusResult {
   version: string;
@@ -1574,6 +1574,7 @@ export interface StatusResult {
   spentToday: number;
   spentMonth: number;
   unpricedToday: number;
+  unpricedMonth: number;
   /** absent: none */
   budgets?: BudgetState[];
   /** absent: none */

@@ -18,6 +18,7 @@ from pointsman.core.environment import Environment
 from pointsman.core.errors import BadRequest, ShuttingDown
 from pointsman.core.selection import Selection
 from pointsman.core.session import Then
+from pointsman.edge.files import real_path
 from pointsman.edge.health_store import HealthStore
 from pointsman.edge.ledger_store import LedgerStore
 from pointsman.edge.master_key import FILE, MasterKeys, key_given
@@ -134,6 +135,7 @@ class App:
         others = {other.workspace for other in self.clients if other is not client}
         if client.workspace and client.workspace not in others:
             self.catalogues.look_anew(client.workspace)
+            self.usage.look_anew()
 
     def remarks(self, client: Client) -> Iterator[str]:
         """What people should know of this daemon's start, once in each kind of client."""
@@ -167,6 +169,7 @@ class App:
         self.catalogues.forget()
         self.limits.apply(self.catalogues.base)
         self.usage.tidy(self.catalogues.base.ledger)
+        self.usage.budgets_changed(self.catalogues.base.budgets)
         self._watchers.spawn(self.observing.expose(lambda: self.catalogues.base, self.clients), "metrics")
         for problems in changed:
             self._tell_problems(problems)
@@ -353,7 +356,7 @@ def build(where: Places) -> App:
     credentials = Credentials(plugins.schemes, trials, vault, accounts, audit)
     schemes = SCHEMES | plugins.schemes.keys()
     catalogues = Catalogues(Path(where.config_file), store, quirks_of(plugins.wires), schemes, trials)
-    limits, base, usage = Limits(), catalogues.base, Usage(LedgerStore(store.database))
+    limits, base, usage = Limits(), catalogues.base, Usage(LedgerStore(store.database), place=real_path)
     usage.begin(base.budgets)
     usage.tidy(base.ledger)
     limits.apply(base)

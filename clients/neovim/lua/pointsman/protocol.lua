@@ -952,9 +952,9 @@
 ---The daemon and what it is doing. `memory` is its resident set in bytes; `plugins` are those of other packages.
 ---
 ---`dashboard` has the providers, the active one first. `spentToday` and `spentMonth` are US dollars as far as prices
----are known, which they are not for `unpricedToday` chats; days and months are those of the daemon's time zone.
----`waitingChats` are kept by a limit. `plans` are those of which anything is known. `metrics` says where they can be
----read, if anybody wants them.
+---are known, which they are not for `unpricedToday` and `unpricedMonth` chats; days and months are those of the
+---daemon's time zone. `waitingChats` are kept by a limit. `plans` are those of which anything is known. `metrics` says
+---where they can be read, if anybody wants them.
 ---@class pointsman.StatusResult
 ---@field version string
 ---@field protocol integer
@@ -977,6 +977,7 @@
 ---@field spentToday number
 ---@field spentMonth number
 ---@field unpricedToday integer
+---@field unpricedMonth integer
 ---@field budgets? pointsman.BudgetState[] absent: none
 ---@field plans? pointsman.PlanInfo[] absent: none
 ---@field metrics? pointsman.MetricsInfo
