@@ -91,14 +91,18 @@ def test_what_is_right(id: str, url: str) -> None:
     assert (catalogue.problems, catalogue.providers[id].base_url) == ((), url)
 
 
-CHAIN = "The name of a chain has at least one letter or digit, and beside them only `-`, `_` and `.`"
+CHAIN = "`chain:` stands before the name of a chain, and is no part of it"
+UNSEEN = "has no signs that nobody can see or type"
+BLANKS = "must have letters, and no blanks around them"
 
 
 @pytest.mark.parametrize(
     ("name", "message"),
     [
-        *((name, None) for name in ("c", "two-words", "v1.5_b", "é", "7", "x" * 200)),
-        *((name, CHAIN) for name in ("", "-", "x\n", " x", "chain:q", "a b", "a/b", "a\x07b", "..")),
+        *((name, None) for name in ("c", "two words", "v1.5_b", "é", "7", "a/b", "fast:cheap", "chain", "x" * 200)),
+        *((name, f"The name of a chain {BLANKS}") for name in ("", "  ", "x\n", " x")),
+        *((name, f"The name of a chain {UNSEEN}") for name in ("a\x07b", "a\u2028b", "a\u200db")),
+        ("chain:q", CHAIN),
         ("x" * 201, "The name of a chain has 200 characters at most"),
     ],
 )
@@ -111,11 +115,8 @@ def test_what_a_chain_may_be_called(name: str, message: str | None) -> None:
     ("name", "message"),
     [
         *((name, None) for name in ("a", "qwen3:8b", "vendor/big", "two words", "chained", "x" * 200)),
-        *((name, "A short name must have letters, and no blanks around them") for name in ("", "  ", " a", "x\n")),
-        *(
-            (name, "A short name has no signs that nobody can see or type")
-            for name in ("a\x07b", "a\u2028b", "a\u200db")
-        ),
+        *((name, f"A short name {BLANKS}") for name in ("", "  ", " a", "x\n")),
+        *((name, f"A short name {UNSEEN}") for name in ("a\x07b", "a\u2028b", "a\u200db")),
         *((name, "`chain:` begins the name of a chain, so no short name can") for name in ("chain:q", "chain")),
         ("x" * 201, "A short name has 200 characters at most"),
     ],
@@ -128,10 +129,10 @@ def test_what_a_short_name_may_be(name: str, message: str | None) -> None:
 @pytest.mark.parametrize(
     ("text", "line", "message"),
     [
-        ('[chains]\nx = ["m"]\n"x\\n" = ["m"]\n', 3, f"[chains] {CHAIN}: 'x\\n'."),
-        ('[chains]\n"x\\u000a" = ["m"]\ny = ["m"]\n', 2, f"[chains] {CHAIN}: 'x\\n'."),
+        ('[chains]\nx = ["m"]\n"x\\n" = ["m"]\n', 3, f"[chains] The name of a chain {BLANKS}: 'x\\n'."),
+        ('[chains]\n"x\\u000a" = ["m"]\ny = ["m"]\n', 2, f"[chains] The name of a chain {BLANKS}: 'x\\n'."),
         ('[chains."chain:q"]\ntargets = ["m"]\n', 1, f"[chains] {CHAIN}: 'chain:q'."),
-        ('chains."a b" = ["m"]\n', 1, f"[chains] {CHAIN}: 'a b'."),
+        ('chains." c" = ["m"]\n', 1, f"[chains] The name of a chain {BLANKS}: ' c'."),
         ('[aliases]\nb = "m"\n"chain:q" = "m"\n', 3, "[aliases] `chain:` begins the name of a chain"),
         ('[aliases]\nb = "m"\n" c" = "m"\n', 3, "no blanks around them: ' c'."),
     ],
@@ -139,9 +140,10 @@ def test_what_a_short_name_may_be(name: str, message: str | None) -> None:
 def test_a_name_that_nobody_could_use_is_told_on_its_line(text: str, line: int, message: str) -> None:
     catalogue = parse([Layer("0.toml", text)], DIALECTS)
     (problem,) = catalogue.problems
-    assert (problem.line, problem.hint) == (line, "Choose another.")
+    assert problem.line == line
+    assert problem.hint in {"Choose another.", "Leave it out once."}
     assert message in problem.message
-    assert not {"x\n", "chain:q", "a b", " c"} & {*catalogue.chains, *catalogue.aliases}, "only that one is left out"
+    assert not {"x\n", "chain:q", " c"} & {*catalogue.chains, *catalogue.aliases}, "only that one is left out"
 
 
 def test_a_line_that_only_looks_like_a_key_is_passed_over() -> None:

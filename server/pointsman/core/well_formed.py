@@ -28,7 +28,7 @@ _VALUE = re.compile(r"[\t\x20-\x7e]*")
 
 def wrong_id(id: str) -> str | None:
     """What is wrong with a provider's name."""
-    if _is_word(id):
+    if id and ":" not in id and all(sign.isalnum() or sign in "-_." for sign in id) and any(map(str.isalnum, id)):
         return None
     text = "A provider's name has at least one letter or digit, no colon, and beside them only `-`, `_` and `.`"
     return f"{text}{HINT}Give it another name; `name` may say whatever people should read."
@@ -36,30 +36,26 @@ def wrong_id(id: str) -> str | None:
 
 def wrong_chain(name: str) -> str | None:
     """What is wrong with the name of a chain."""
-    if len(name) > LONGEST:
-        return f"The name of a chain has {LONGEST} characters at most{HINT}Choose a shorter one."
-    if _is_word(name):
-        return None
-    text = "The name of a chain has at least one letter or digit, and beside them only `-`, `_` and `.`"
-    return f"{text}{HINT}Choose another."
+    if name.startswith(CHAIN):
+        return f"`{CHAIN}` stands before the name of a chain, and is no part of it{HINT}Leave it out once."
+    return _wrong_name(name, "The name of a chain")
 
 
 def wrong_alias(name: str) -> str | None:
     """What is wrong with a short name for a model."""
-    if not name.strip() or name != name.strip():
-        return f"A short name must have letters, and no blanks around them{HINT}Choose another."
-    if len(name) > LONGEST:
-        return f"A short name has {LONGEST} characters at most{HINT}Choose a shorter one."
-    if not name.isprintable():
-        return f"A short name has no signs that nobody can see or type{HINT}Choose another."
     if f"{name}:".startswith(CHAIN):
-        return f"`chain:` begins the name of a chain, so no short name can{HINT}Choose another."
+        return f"`{CHAIN}` begins the name of a chain, so no short name can{HINT}Choose another."
+    return _wrong_name(name, "A short name")
+
+
+def _wrong_name(name: str, what: str) -> str | None:
+    if not name.strip() or name != name.strip():
+        return f"{what} must have letters, and no blanks around them{HINT}Choose another."
+    if len(name) > LONGEST:
+        return f"{what} has {LONGEST} characters at most{HINT}Choose a shorter one."
+    if not name.isprintable():
+        return f"{what} has no signs that nobody can see or type{HINT}Choose another."
     return None
-
-
-def _is_word(name: str) -> bool:
-    """Letters and digits of any script, and what may stand beside them."""
-    return all(sign.isalnum() or sign in "-_." for sign in name) and any(map(str.isalnum, name))
 
 
 def wrong_url(url: str) -> str | None:
