@@ -30,7 +30,7 @@ from pointsman.core.errors import (
 from pointsman.core.http import Head, Request, origin, retry_after
 from pointsman.core.oauth import OAuth
 from pointsman.core.oauth_answers import DeviceCode, Granted
-from pointsman.core.secret import Secret
+from pointsman.core.secret import Secret, hide_whole_or_cut
 from pointsman.core.stored import Tokens
 from pointsman.edge.credential import Fetch
 
@@ -325,7 +325,7 @@ def _form(url: str, body: str) -> Request:
 
 def _without(words: str, secret: Secret | None) -> str:
     """A provider's own words without the token or code that it may quote in them."""
-    return words.replace(secret.reveal(), secret.mask()) if secret else words
+    return hide_whole_or_cut(words, secret) if secret else words
 
 
 @dataclass(frozen=True)

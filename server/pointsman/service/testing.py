@@ -27,9 +27,10 @@ from pointsman.core.errors import (
     TimedOut,
 )
 from pointsman.core.http import Head, Request, origin, shown
+from pointsman.core.models import without_secrets
 from pointsman.core.secret import Secret, hide
 from pointsman.core.trial import Check, Name, Outcome, Step
-from pointsman.edge.authorise import asked, redact
+from pointsman.edge.authorise import asked, redact, shown_to
 from pointsman.edge.credential import Credential
 from pointsman.edge.transport import Transports, read
 from pointsman.service.credentials import Credentials
@@ -152,7 +153,8 @@ class _Attempt:
             if self.provider.model_list == "with-key":
                 self._proved()
             self.now = "list"
-            listed = [model.id for model in wire.models(self.provider, body).models]
+            secrets = shown_to(self.provider, self.credential)
+            listed = [model.id for model in without_secrets(wire.models(self.provider, body).models, secrets)]
             self.models = len(listed)
             self._done("list")
         else:
