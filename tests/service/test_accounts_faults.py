@@ -19,6 +19,7 @@ from pointsman.core.errors import (
     StorageError,
     TimedOut,
 )
+from pointsman.core.refresh import LONGEST_REST
 from pointsman.core.secret import Secret
 from tests.counterparts.scripts import Reply
 from tests.service.accounts_bench import NOW, Bench, Cut, Late, bench, grants, holds, says, settle
@@ -71,6 +72,20 @@ async def test_a_longer_wait_than_anybody_wants_is_not_waited_for(bench: Bench) 
         await bench.fresh()
     assert told.value.retry_after == 60
     assert len(bench.sent) == 1
+
+
+async def test_no_endpoint_shuts_an_account_for_an_hour(bench: Bench) -> None:
+    await bench.sign_in()
+    bench.script(says(503, "down", **{"retry-after": "3600"}), grants(1))
+    bench.now += 3600
+    for _ in range(2):
+        with pytest.raises(Overloaded) as told:
+            await bench.fresh()
+        assert (told.value.retry_after, told.value.of_account) == (LONGEST_REST, True)
+        assert told.value.advice.startswith("Try again in 300 s. ")
+    assert len(bench.sent) == 1
+    bench.accounts.entered("the-id")
+    assert await bench.fresh() == "fake-access-1"
 
 
 async def test_nobody_is_there(bench: Bench) -> None:

@@ -129,6 +129,10 @@ class Accounts:
                 raise
             return tokens
 
+    def entered(self, id: str) -> None:
+        """Somebody has signed in anew: whatever its token endpoint has asked for, it has just answered."""
+        self._resting.pop(id, None)
+
     async def close(self) -> None:
         """Lets what is under way come to its end, for a while; begins nothing any more."""
         self._leaving.set()
@@ -310,14 +314,16 @@ def _told(provider: Provider, error: PointsmanError | None) -> PointsmanError | 
     """What went wrong at a token endpoint, with its name, for people."""
     if error is None:
         return None
-    where = _oauth(provider).token_url
+    where, asked = _oauth(provider).token_url, None if error.retry_after is None else rest(error.retry_after)
     text = f"The account of {provider.title} could not be renewed at {where}: {error.message}"
-    advice = f"Try again in a moment. If it stays so, look at the network, or at `auth.oauth` of {provider.id!r}."
+    when = "in a moment" if asked is None else f"in {asked:.0f} s"
+    advice = f"Try again {when}. If it stays so, look at the network, or at `auth.oauth` of {provider.id!r}."
     if isinstance(error, SignInFailed):  # it is not a person's sign-in that was refused, but the client's own request
         advice = (
             f"Look at `auth.oauth` of {provider.id!r}, its `client_id` first; then `pointsman login {provider.id}`."
         )
     elif isinstance(error, CredentialError):
         advice = error.advice
-    numbers = {"status_code": error.status_code, "retry_after": error.retry_after}
-    return type(error)(text, advice, provider=provider.id, **numbers)  # type: ignore[arg-type]
+    told = type(error)(text, advice, provider=provider.id, status_code=error.status_code, retry_after=asked)
+    told.of_account = True
+    return told
