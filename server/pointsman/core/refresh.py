@@ -70,7 +70,9 @@ is told of it as well, since a new sign-in may help at once.
 
 LOST = "the answer to its last refresh never arrived, and a refresh token can't be sent a second time"
 """Why an account must sign in again whose refresh nobody answered."""
-ENDED = "its refresh token was used up by a refresh whose answer never arrived"
+UNUSABLE = "its last refresh was answered with no token that can be used ({}), and can't be sent a second time"
+"""The same where something was answered that brings nothing, and may have used the refresh token up."""
+ENDED = "its refresh token was used up by a refresh that brought no new one"
 """Why an account must sign in again of which the provider says, when asked, that it holds no more."""
 
 TABLE: dict[Access, dict[Standing, Move]] = {

@@ -18,6 +18,7 @@ from dataclasses import dataclass, replace
 
 from pointsman.core.catalogue import Provider
 from pointsman.core.errors import (
+    BadReply,
     ConfigError,
     CredentialError,
     Overloaded,
@@ -37,6 +38,7 @@ from pointsman.core.refresh import (
     LOST,
     SURE,
     TABLE,
+    UNUSABLE,
     Effort,
     Outcome,
     again,
@@ -190,7 +192,7 @@ class Accounts:
         """One refresh with all its tries; looks anew before each whether it may be sent at all."""
         await edge.ready()
         oauth, time = _oauth(provider), asyncio.get_running_loop().time
-        began, tries, before = time(), 0, self._held(id, provider)
+        began, tries, before, lost = time(), 0, self._held(id, provider), LOST
         while True:
             tokens, now = before, self._clock()
             match FIRST[standing(before, oauth, now)]:
@@ -203,7 +205,7 @@ class Accounts:
                 case "ask":
                     seen = await _asked(oauth, tokens, fetch, self._within)
                 case "refuse":
-                    seen = _Seen("holds no more", why=LOST)
+                    seen = _Seen("holds no more", why=lost)
                 case _:
                     raise _sign_in(provider, self._vault.get(id), before.refused or ENDED)
             if seen.outcome in SURE and (sure := settled(before, seen.outcome)) != tokens:
@@ -215,7 +217,9 @@ class Accounts:
                     return await self._keep(id, provider, (tokens, seen.tokens), fetch)
                 case "refuse":
                     raise await self._refuse(id, provider, tokens, seen.why)
-            error = _told(provider, seen.error) or _sign_in(provider, self._vault.get(id), LOST)
+            if isinstance(seen.error, BadReply):
+                lost = UNUSABLE.format(seen.error.message.rstrip("."))
+            error = _told(provider, seen.error) or _sign_in(provider, self._vault.get(id), lost)
             stands, effort = standing(tokens, oauth, self._clock()), Effort(tries, time() - began)
             wait = again(seen.outcome, stands, effort, error.retry_after, random.random())  # noqa: S311 - jitter
             if AFTER[seen.outcome] == "give up" or wait is None or (wait and await self._leaves_within(wait)):
