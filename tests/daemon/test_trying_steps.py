@@ -116,7 +116,10 @@ async def test_the_first_listed_model_answers_where_none_is_configured(home: Hom
 async def test_keys_may_come_as_for_a_chat(home: Home, upstream: Upstream) -> None:
     editor = await corp(home, upstream.base_url)
     await tried(editor, credentials={"corp": "canary-given", "other": "canary-other"})
-    assert [request.header("authorization") for request in upstream.requests] == ["Bearer canary-given"]
+    await tried(editor, credentials={"corp": " canary-trimmed\n"})
+    await tried(editor, key=" \n", credentials={"corp": ""})
+    keys = [request.header("authorization") for request in upstream.requests]
+    assert keys == ["Bearer canary-given", "Bearer canary-trimmed", f"Bearer {KEY}"]
 
 
 # What is wrong, and what to do

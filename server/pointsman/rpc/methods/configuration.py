@@ -14,7 +14,7 @@ from pointsman.core.configuration import provider_from
 from pointsman.core.errors import ConfigError
 from pointsman.core.network import without_secrets
 from pointsman.core.routing import CHAIN, resolve
-from pointsman.core.secret import Secret, hide_within
+from pointsman.core.secret import hide_within
 from pointsman.core.sources import Plain, sources
 from pointsman.rpc.methods.models import provider_named
 from pointsman.rpc.table import Context, method
@@ -34,6 +34,7 @@ from pointsman.rpc.types import (
     TrustParams,
     TrustResult,
 )
+from pointsman.service.credentials import given
 from pointsman.service.testing import Trial, Wanted, test
 
 
@@ -164,8 +165,8 @@ async def test_provider(ctx: Context, params: ProviderTestParams) -> ProviderTes
     another origin.
     """
     values = {"base_url": params.base_url} if params.base_url else {}
-    key = params.key or params.credentials.get(params.provider)
-    wanted = Wanted(Secret(key) if key else None, params.say or params.model is not None, params.model)
+    typed = {params.provider: params.key} if params.key and params.key.strip() else params.credentials
+    wanted = Wanted(given(typed).get(params.provider), params.say or params.model is not None, params.model)
     now = ctx.app.catalogues.of(ctx.client).providers.get(params.provider)
     if now is None and not values:
         provider_named(ctx, params.provider)  # which says that there is none
