@@ -35,6 +35,7 @@ from pointsman.rpc.types import (
     TrustResult,
 )
 from pointsman.service.credentials import given
+from pointsman.service.health import Asked
 from pointsman.service.testing import Trial, Wanted, test
 
 
@@ -235,5 +236,10 @@ def _over(table: Mapping[str, Any], values: Mapping[str, Any]) -> dict[str, Any]
 
 async def _try(ctx: Context, provider: Provider, configured: Provider | None, wanted: Wanted) -> Trial:
     app = ctx.app
-    tools = (app.credentials, app.transports)
-    return await test(provider, configured, ctx.client.environment, tools, wanted, app.plugins.wires)
+    tools, health = (app.credentials, app.transports), app.health
+    trial = await test(provider, configured, ctx.client.environment, tools, wanted, app.plugins.wires)
+    if trial.answered:  # as with a chat: whatever was held against who has answered is over
+        model, credential = trial.answered
+        account = health.account(credential, passing=wanted.key is not None)
+        health.answered(Asked(provider, account, model, credential.account), None)
+    return trial
