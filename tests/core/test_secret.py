@@ -22,6 +22,9 @@ from pointsman.core.secret import SHORTEST, SHOWN, Secret, alive, hide, hide_key
 VALUE = "sk-proj-0123456789abcdef"
 SECRET = Secret(VALUE)
 
+HELD = {"_value", "_forms"}
+"""Where it is, and what it reads as when it is encoded: its own, and known to no other file."""
+
 SHOWS: dict[str, Callable[[Any], str]] = {
     "repr": repr,
     "str": str,
@@ -31,7 +34,7 @@ SHOWS: dict[str, Callable[[Any], str]] = {
     "in a list": lambda secret: str([secret]),
     "in a dict": lambda secret: repr({"key": secret, secret: 1}),
     "of an error": lambda secret: "".join(traceback.format_exception_only(ValueError(secret))),
-    "dir": lambda secret: str({name: getattr(secret, name) for name in dir(secret) if name != "_value"}),
+    "dir": lambda secret: str({name: getattr(secret, name) for name in dir(secret) if name not in HELD}),
 }
 
 REFUSES: dict[str, Callable[[Any], object]] = {
