@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 import pytest
-from msgspec import Struct
+from msgspec import Struct, inspect
 
 from pointsman.core.accounting import Recording, WrittenPrice
 from pointsman.core.budget import Budget, Budgets
-from pointsman.core.catalogue import Catalogue
+from pointsman.core.catalogue import Catalogue, Provider
 from pointsman.core.configuration import parse
-from pointsman.core.layers import Layer, LayerKind
+from pointsman.core.layers import File, Layer, LayerKind
 
 MINE = '[providers.mine]\nbase_url = "http://mine.example"\n'
 
@@ -24,6 +26,7 @@ def test_what_may_be_said() -> None:
 all = { day = 5, month = 50 }
 providers.mine = { day = 1, when_reached = "next" }
 workspaces."/home/me/x" = { month = 3.5 }
+workspaces."~/y/" = { day = 1 }
 [ledger]
 workspaces = false
 keep_days = 30
@@ -32,7 +35,9 @@ keep_days = 30
 """)
     assert found.problems == ()
     assert found.budgets == Budgets(
-        Budget(5, 50), {"mine": Budget(1, when_reached="next")}, {"/home/me/x": Budget(month=3.5)}
+        Budget(5, 50),
+        {"mine": Budget(1, when_reached="next")},
+        {"/home/me/x": Budget(month=3.5), "~/y/": Budget(1)},
     )
     assert found.ledger == Recording(workspaces=False, keep_days=30)
     assert found.providers["mine"].prices == {"a/b.c": WrittenPrice(3.0, 15.0, 0.3)}
@@ -45,14 +50,30 @@ keep_days = 30
         ("[budgets]\nall = { dya = 5 }", 2, "unknown field `dya`", "Did you mean `day`?"),
         ("\n[budgets.providers.mine]\ndya = 5", 2, "unknown field `dya`", "Did you mean `day`?"),
         ("[budgets]\nall.day = -1", 2, "`budgets.all.day`: Expected `float` >= 0.0", "docs/configuration.md"),
-        ("\n[budgets]\nworkspaces.x.day = 1", 2, "matching regex '^/'", "docs/configuration.md"),
+        ("\n[budgets]\nworkspaces.x.day = 1", 2, "matching regex '^(/|~/)'", "docs/configuration.md"),
         ('[budgets]\nall.when_reached = "stop"', 2, "Invalid enum value 'stop'", "docs/configuration.md"),
         ("[budgets]\nproviders.mina.day = 1", 2, "a provider that is not there", "Did you mean `mine`?"),
         ("[budgets]\nproviders.zzzzz.day = 1", 2, "a provider that is not there", "`pointsman providers` lists"),
         ("[ledger]\nkeep = 3", 2, "unknown field `keep`", "Did you mean `keep_days`?"),
         ("[ledger]\nkeep_days = 0", 2, "Expected `int` >= 1", "docs/configuration.md"),
-        ("[providers.mine]\nprices.m = { inpt = 1, output = 1 }", 1, "unknown field `inpt`", "Did you mean `input`?"),
+        ("[budgets]\nall.day = inf", 2, "`budgets.all.day`: Expected `float` <= 1000000000.0", "docs/configuration.md"),
+        ("[budgets]\nall.month = nan", 2, "`budgets.all.month`: Expected `float` >= 0.0", "docs/configuration.md"),
+        ("[budgets]\nproviders.mine.day = 1e10", 2, "Expected `float` <= 1000000000.0", "docs/configuration.md"),
+        ("[providers.mine]\nprices.m = { inpt = 1, output = 1 }", 2, "unknown field `inpt`", "Did you mean `input`?"),
         ("[providers.mine]\nprices.m = { input = -1, output = 1 }", 2, "Expected `float` >= 0", "docs/configuration"),
+        (
+            '[providers.mine.prices]\n"a.b" = { input = 1, output = 1 }\nm = { input = inf, output = 1 }',
+            3,
+            "[providers.mine] `prices.m.input`: Expected `float` <= 1000000000.0",
+            "docs/configuration.md",
+        ),
+        (
+            "[providers.mine.prices.m]\ninput = 1\noutput = 1\nrequest = 1e308",
+            4,
+            "[providers.mine] `prices.m.request`: Expected `float` <= 1000000000.0",
+            "docs/configuration.md",
+        ),
+        ("[providers.mine]\nprices.m = 3", 2, "`prices.m`: Expected `object`, got `int`", "docs/configuration.md"),
     ],
 )
 def test_what_is_wrong(text: str, line: int, message: str, hint: str) -> None:
@@ -60,6 +81,30 @@ def test_what_is_wrong(text: str, line: int, message: str, hint: str) -> None:
     assert message in problem.message
     assert hint in problem.hint
     assert (problem.file, problem.line) == ("the file", line)
+
+
+def test_no_number_of_the_configuration_is_without_bounds() -> None:
+    """Neither `inf` nor `nan` fits anywhere: JSON has no words for them, and no sum survives them."""
+    found = set(unbounded(inspect.type_info(File), "File")) | set(unbounded(inspect.type_info(Provider), "Provider"))
+    assert found == set()
+
+
+def unbounded(kind: inspect.Type, path: str) -> Iterator[str]:
+    """The paths of floats that may be as large as they like, in all that a type consists of."""
+    match kind:
+        case inspect.FloatType():
+            if (kind.ge is None and kind.gt is None) or (kind.le is None and kind.lt is None):
+                yield path
+        case inspect.StructType(fields=fields):
+            for field in fields:
+                yield from unbounded(field.type, f"{path}.{field.name}")
+        case inspect.UnionType(types=types):
+            for each in types:
+                yield from unbounded(each, path)
+        case inspect.DictType(value_type=inner) | inspect.VarTupleType(item_type=inner):
+            yield from unbounded(inner, path)
+        case inspect.Metadata(type=inner):
+            yield from unbounded(inner, path)
 
 
 @pytest.mark.parametrize("text", ["[budgets]\nall.day = 1000", "[ledger]\nrecord = false", "[providers.mine.prices]"])

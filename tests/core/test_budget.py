@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from pointsman.core.budget import EVERYTHING, Budget, Budgets, Spent, budget_of, every, limits, title
+from pointsman.core.budget import EVERYTHING, Budget, Budgets, Spent, budget_of, every, limits, placed, title
 
 
 @pytest.mark.parametrize(
@@ -30,6 +30,26 @@ def test_what_is_nearly_spent_is_told_and_what_is_spent_comes_first(
     found = limits("p", budget, spent)
     assert [limit.words for limit in found] == words
     assert {limit.action for limit in found} <= {budget.when_reached}
+
+
+def test_budgets_of_folders_hold_where_those_really_are_and_the_strictest_of_several_does() -> None:
+    budgets = Budgets(
+        Budget(day=9),
+        {"p": Budget(day=8)},
+        {
+            "/w/": Budget(day=1, month=50, when_reached="next"),
+            "/link": Budget(day=2, month=40),
+            "/w": Budget(when_reached="next"),
+            "/v": Budget(month=3, when_reached="next"),
+        },
+    )
+    found = placed(budgets, lambda path: {"/w/": "/w", "/link": "/w"}.get(path, path))
+    assert found == Budgets(
+        Budget(day=9),
+        {"p": Budget(day=8)},
+        {"/w": Budget(day=1, month=40), "/v": Budget(month=3, when_reached="next")},
+    )
+    assert placed(found, lambda path: path) == found
 
 
 def test_budgets_by_what_they_are_about() -> None:

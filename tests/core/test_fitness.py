@@ -48,18 +48,34 @@ def test_tokens_are_those_of_words_and_pictures_count_as_pictures() -> None:
 
 
 @pytest.mark.parametrize(
-    ("need", "capabilities", "features", "window", "reason"),
+    ("need", "capabilities", "lacks", "features", "window", "reason"),
     [
-        (Needs(frozenset(), 10), (), (), None, None),
-        (Needs(frozenset({"images"}), 10), (), (), None, None),
-        (Needs(frozenset({"images"}), 10), ("tools",), ("images",), None, "it cannot carry images"),
-        (Needs(frozenset({"images", "files"}), 10), (), ("tools",), None, "it cannot carry files and images"),
-        (Needs(frozenset({"images"}), 10), ("images",), (), None, None),
-        (Needs(frozenset(), 1400), (), (), 1000, None),
-        (Needs(frozenset(), 1501), (), (), 1000, "about 1,501 tokens do not fit into its context window of 1,000"),
+        (Needs(frozenset(), 10), (), (), (), None, None),
+        (Needs(frozenset({"images"}), 10), (), (), (), None, None),
+        (Needs(frozenset({"images"}), 10), ("tools",), (), ("images",), None, "it cannot carry images"),
+        (Needs(frozenset({"images", "files"}), 10), (), (), ("tools",), None, "it cannot carry files and images"),
+        (Needs(frozenset({"images"}), 10), ("images",), (), (), None, None),
+        (Needs(frozenset({"images"}), 10), (), ("files", "images"), (), None, "it cannot carry images"),
+        (
+            Needs(frozenset({"images", "tools"}), 10),
+            (),
+            ("images",),
+            ("images",),
+            None,
+            "it cannot carry images and tools",
+        ),
+        (Needs(frozenset({"tools"}), 10), (), ("images",), (), None, None),
+        (Needs(frozenset(), 10), (), ("images",), (), None, None),
+        (Needs(frozenset(), 1400), (), (), (), 1000, None),
+        (Needs(frozenset(), 1501), (), (), (), 1000, "about 1,501 tokens do not fit into its context window of 1,000"),
     ],
 )
 def test_a_model_is_left_out_for_what_is_known_against_it(
-    need: Needs, capabilities: tuple[str, ...], features: tuple[str, ...], window: int | None, reason: str | None
+    need: Needs,
+    capabilities: tuple[str, ...],
+    lacks: tuple[str, ...],
+    features: tuple[str, ...],
+    window: int | None,
+    reason: str | None,
 ) -> None:
-    assert unfit(need, capabilities, features, window) == reason
+    assert unfit(need, capabilities, lacks, features, window) == reason

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 import msgspec
 import pytest
 from hypothesis import given
@@ -9,8 +11,8 @@ from hypothesis import strategies as st
 
 from pointsman.core.accounting import WrittenPrice
 from pointsman.core.catalogue import Provider
-from pointsman.core.chat import Usage
-from pointsman.core.pricing import CONFIGURED, Price, PriceTier, configured, cost
+from pointsman.core.chat import Cost, Usage
+from pointsman.core.pricing import CONFIGURED, Price, PriceTier, configured, cost, credible
 
 PLAIN = Price(3.0, 15.0, "genai-prices")
 CACHED = Price(3.0, 15.0, "genai-prices", 0.3, 3.75)
@@ -68,6 +70,14 @@ def test_a_cost_is_never_below_nothing(
     into: int, out: int, cached: int | None, written: int | None, price: Price
 ) -> None:
     assert cost(used(into, out, cached, written), price).usd >= 0
+
+
+def test_a_cost_that_nobody_can_have_paid_is_none() -> None:
+    assert credible(None) is None
+    for usd in (0.0, 0.5, 1e9):
+        assert credible(Cost(usd, True, "p")) == Cost(usd, True, "p")
+    for usd in (-1e-9, 1.1e9, 1e308, math.inf, -math.inf, math.nan):
+        assert credible(Cost(usd, True, "p")) is None
 
 
 def test_how_a_price_is_written() -> None:

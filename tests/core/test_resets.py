@@ -141,6 +141,8 @@ def test_whatever_is_said_can_be_told(value: Any) -> None:
         ("Please wait before you ask. Try again in 5 s.", 5.0),
         ("Retry 5 times", None),
         ("Do not wait 5 times", None),
+        ("You must wait 5 minutes", 300.0),
+        ("The longest queue wait 30s was exceeded", None),
         ("Try again in 5 lives", None),
         ("Try again in 2 days", 172800.0),
         ("Try again in a moment", None),

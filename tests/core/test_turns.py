@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import pytest
 
-from pointsman.core.chat import Conversation, Message, Notice, Part, TextPart, ToolCallPart, ToolResultPart
-from pointsman.core.turns import GO_ON, MISSING, MOVED, NO_RESULT, going_on, settled
+from pointsman.core.chat import Conversation, ImagePart, Message, Notice, Part, TextPart, ToolCallPart, ToolResultPart
+from pointsman.core.turns import GO_ON, LOOSE, MISSING, MOVED, NO_RESULT, going_on, settled
 
 ASK = Message("user", "go")
 ON = Message("user", "go on")
+HEAD = "The result of a tool call (z) that is not part of this conversation"
+PICTURE = ImagePart(media_type="image/png", data="AAAA")
 
 
 def calls(*ids: str) -> Message:
@@ -24,13 +26,17 @@ def made(*ids: str) -> Message:
     return Message("tool", tuple(ToolResultPart(id, NO_RESULT, True) for id in ids))
 
 
+def words(*ids: str) -> Message:
+    return Message("user", tuple(TextPart(f"{HEAD.replace('(z)', f'({id})')}:\nof {id}") for id in ids))
+
+
 FINE = {
     "no tools": (ASK, Message("assistant", "x"), ON),
     "answered": (ASK, calls("a"), results("a"), ON),
     "one by one": (ASK, calls("a", "b"), results("b"), results("a"), ON),
     "with words behind": (ASK, calls("a", "b"), results("a", "b", role="user", also=(TextPart("so"),))),
     "an id that comes again": (ASK, calls("a"), results("a"), calls("a"), results("a")),
-    "an answer to nothing": (ASK, results("z")),
+    "nothing said": (ASK, Message("assistant", ()), ON),
 }
 
 
@@ -44,8 +50,8 @@ MENDED: dict[str, tuple[tuple[Message, ...], tuple[Message, ...], list[Notice]]]
     "too late": ((ASK, calls("a"), ON, results("a")), (ASK, calls("a"), results("a"), ON), [MOVED]),
     "one of two": (
         (ASK, calls("a", "b"), results("b"), ON, results("a", "c")),
-        (ASK, calls("a", "b"), results("a"), results("b"), ON, results("c")),
-        [MOVED],
+        (ASK, calls("a", "b"), results("a"), results("b"), ON, words("c")),
+        [MOVED, LOOSE],
     ),
     "never": ((ASK, calls("a"), ON), (ASK, calls("a"), made("a"), ON), [MISSING]),
     "at the end": ((ASK, calls("a")), (ASK, calls("a"), made("a")), [MISSING]),
@@ -58,6 +64,33 @@ MENDED: dict[str, tuple[tuple[Message, ...], tuple[Message, ...], list[Notice]]]
         (ASK, calls("a", "b"), ON, results("b")),
         (ASK, calls("a", "b"), Message("tool", (*made("a").parts, *results("b").parts)), ON),
         [MISSING, MOVED],
+    ),
+    "an answer to nothing": ((results("z"), ON), (words("z"), ON), [LOOSE]),
+    "nothing but an answer to nothing": ((results("z"),), (words("z"),), [LOOSE]),
+    "two answers to one call": (
+        (ASK, calls("a"), results("a"), results("a"), ON),
+        (ASK, calls("a"), results("a"), words("a"), ON),
+        [LOOSE],
+    ),
+    "beside one that answers": (
+        (ASK, calls("a", "b"), results("z", "a"), results("b")),
+        (ASK, calls("a", "b"), results("a"), results("b"), words("z")),
+        [LOOSE],
+    ),
+    "beside one that answers, with more to come": (
+        (ASK, calls("a"), results("z", "a"), ON),
+        (ASK, calls("a"), results("a"), words("z"), ON),
+        [LOOSE],
+    ),
+    "with words behind": (
+        (ASK, results("z", role="user", also=(TextPart("so"),))),
+        (ASK, Message("user", (*words("z").parts, TextPart("so")))),
+        [LOOSE],
+    ),
+    "a picture, and an error": (
+        (ASK, Message("tool", (ToolResultPart("z", (PICTURE,), True),))),
+        (ASK, Message("user", (TextPart(f"{HEAD}, an error:"), PICTURE))),
+        [LOOSE],
     ),
 }
 

@@ -9,6 +9,7 @@ from msgspec import Struct
 
 from pointsman.core.configuration import parse
 from pointsman.core.layers import Layer
+from pointsman.core.well_formed import wrong_alias, wrong_chain
 
 DIALECTS: Mapping[str, type[Struct]] = {"openai-chat": Struct}
 NEVER = "sesame"
@@ -88,3 +89,62 @@ def test_what_is_right(id: str, url: str) -> None:
     text = f'[providers."{id}"]\nbase_url = "{url}"\nheaders = {{ "X-Team.1" = "blue; q=1\\t!" }}'
     catalogue = parse([Layer("0.toml", text)], DIALECTS)
     assert (catalogue.problems, catalogue.providers[id].base_url) == ((), url)
+
+
+CHAIN = "The name of a chain has at least one letter or digit, and beside them only `-`, `_` and `.`"
+
+
+@pytest.mark.parametrize(
+    ("name", "message"),
+    [
+        *((name, None) for name in ("c", "two-words", "v1.5_b", "é", "7", "x" * 200)),
+        *((name, CHAIN) for name in ("", "-", "x\n", " x", "chain:q", "a b", "a/b", "a\x07b", "..")),
+        ("x" * 201, "The name of a chain has 200 characters at most"),
+    ],
+)
+def test_what_a_chain_may_be_called(name: str, message: str | None) -> None:
+    found = wrong_chain(name)
+    assert (found and found.partition(" → ")[0]) == message
+
+
+@pytest.mark.parametrize(
+    ("name", "message"),
+    [
+        *((name, None) for name in ("a", "qwen3:8b", "vendor/big", "two words", "chained", "x" * 200)),
+        *((name, "A short name must have letters, and no blanks around them") for name in ("", "  ", " a", "x\n")),
+        *(
+            (name, "A short name has no signs that nobody can see or type")
+            for name in ("a\x07b", "a\u2028b", "a\u200db")
+        ),
+        *((name, "`chain:` begins the name of a chain, so no short name can") for name in ("chain:q", "chain")),
+        ("x" * 201, "A short name has 200 characters at most"),
+    ],
+)
+def test_what_a_short_name_may_be(name: str, message: str | None) -> None:
+    found = wrong_alias(name)
+    assert (found and found.partition(" → ")[0]) == message
+
+
+@pytest.mark.parametrize(
+    ("text", "line", "message"),
+    [
+        ('[chains]\nx = ["m"]\n"x\\n" = ["m"]\n', 3, f"[chains] {CHAIN}: 'x\\n'."),
+        ('[chains]\n"x\\u000a" = ["m"]\ny = ["m"]\n', 2, f"[chains] {CHAIN}: 'x\\n'."),
+        ('[chains."chain:q"]\ntargets = ["m"]\n', 1, f"[chains] {CHAIN}: 'chain:q'."),
+        ('chains."a b" = ["m"]\n', 1, f"[chains] {CHAIN}: 'a b'."),
+        ('[aliases]\nb = "m"\n"chain:q" = "m"\n', 3, "[aliases] `chain:` begins the name of a chain"),
+        ('[aliases]\nb = "m"\n" c" = "m"\n', 3, "no blanks around them: ' c'."),
+    ],
+)
+def test_a_name_that_nobody_could_use_is_told_on_its_line(text: str, line: int, message: str) -> None:
+    catalogue = parse([Layer("0.toml", text)], DIALECTS)
+    (problem,) = catalogue.problems
+    assert (problem.line, problem.hint) == (line, "Choose another.")
+    assert message in problem.message
+    assert not {"x\n", "chain:q", "a b", " c"} & {*catalogue.chains, *catalogue.aliases}, "only that one is left out"
+
+
+def test_a_line_that_only_looks_like_a_key_is_passed_over() -> None:
+    text = '[aliases]\na = """\nb \\\\ c = 1\n"""\n"x\\n" = "m"\n'
+    (problem,) = parse([Layer("0.toml", text)], DIALECTS).problems
+    assert problem.line == 5

@@ -356,6 +356,8 @@ async def test_a_table_of_its_own_stays_one(home: Home) -> None:
         ({"chain": "c", "targets": ["chain:there"]}, "ConfigError"),
         ({"chain": "c", "targets": []}, "InvalidParams"),
         ({"chain": "", "targets": ["echo"]}, "InvalidParams"),
+        ({"chain": "x\n", "targets": ["echo"]}, "ConfigError"),
+        ({"chain": "chain:q", "targets": ["echo"]}, "ConfigError"),
         ({"chain": "c", "targets": ["echo"], "strategy": "luckiest"}, "InvalidParams"),
         ({"chain": "c", "targets": ["echo"], "ifRevision": "another"}, "ConfigConflict"),
     ],

@@ -16,6 +16,8 @@ LOCKED = (
 )
 ASKED: dict[str, Any] = {"messages": [{"role": "user", "content": "Hello!"}], "options": {"seed": 7}}
 
+TOOL: dict[str, Any] = {"name": "look", "parameters": {"type": "object"}}
+
 
 async def explained(editor: Editor, **params: Any) -> dict[str, Any]:
     answer: dict[str, Any] = await editor.call("pointsman/explainRoute", params)
@@ -55,6 +57,8 @@ async def test_without_a_name_it_is_the_selection(lasting_home: Home) -> None:
         ({"model": "ecko"}, "UnknownModel"),
         ({"model": "chain:none"}, "UnknownChain"),
         ({"model": "echo:echo", "messages": [{"role": "tool", "content": "x"}]}, "BadRequest"),
+        ({"model": "echo:echo", **ASKED, "tools": [TOOL], "toolChoice": {"name": "other"}}, "BadRequest"),
+        ({"model": "echo:echo", **ASKED, "tools": [TOOL, TOOL]}, "BadRequest"),
     ],
 )
 async def test_what_a_chat_would_refuse_is_refused(lasting_home: Home, params: dict[str, Any], code: str) -> None:

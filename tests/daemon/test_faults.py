@@ -34,6 +34,8 @@ AT_ONCE = 20
 PLACES = ("first", "middle", "last")
 SSE = {"content-type": "text/event-stream"}
 WORD = b'data: {"choices":[{"index":0,"delta":{"content":"0 "}}]}\n\n'
+WHOLE = b'data: {"choices":[{"index":0,"delta":{"content":"0 1 2 "},"finish_reason":"stop"}]}\n\n'
+ODD = b'data: {"choices":[],"usage":{"prompt_tokens":9223372036854775808,"completion_tokens":[],"cost":-0.4}}\n\n'
 FIRST_EVENT = 1.5
 
 
@@ -83,7 +85,8 @@ FAULTS: dict[str, Fault] = {
     ),
     "404 in HTML": Fault("target", "BadReply", says(404, HTML, content_type="text/html")),
     "408": Fault("retry", "Overloaded", says(408)),
-    "413, too long": Fault("target", "ContextTooLong", says(400, '{"error": {"code": "context_length_exceeded"}}')),
+    "400, too long": Fault("target", "ContextTooLong", says(400, '{"error": {"code": "context_length_exceeded"}}')),
+    "413 in HTML": Fault("target", "ContextTooLong", says(413, HTML, content_type="text/html")),
     "429": Fault("limit", "RateLimited", says(429)),
     "429 in seconds": Fault("limit", "RateLimited", says(429, retry_after="1"), waits=1),
     "429 in milliseconds": Fault("limit", "RateLimited", says(429, retry_after_ms="1200"), waits=1.2),
@@ -126,6 +129,10 @@ FAULTS: dict[str, Fault] = {
     "a refusal after the first word": Fault(
         "broken", "BadRequest", stream(WORD, broken_off({"message": "m", "code": 400}))
     ),
+    "odd counts after the end": Fault("fine", reply=stream(WHOLE, ODD)),
+    "wrong JSON after the end": Fault("fine", reply=stream(WHOLE, b"data: {oops\n\n")),
+    "an error after the end": Fault("fine", reply=stream(WHOLE, broken_off({"message": "m", "code": 502}))),
+    "comments alone": Fault("retry", "Interrupted", stream(b": busy\n\n")),
     "a stall": Fault("retry", "TimedOut", model="stall"),
     "a stall after the first word": Fault("broken", "TimedOut", model="drip:3:30"),
     "a slow drip": Fault("fine", model="drip:4:0.3"),

@@ -136,3 +136,16 @@ async def test_a_quota_for_days_is_told_once_when_it_runs_out_and_once_when_it_i
     await editor.told("window/showMessage", lambda each: "has quota again" in each["message"])
     told = [each["message"] for each in editor.notifications("window/showMessage")]
     assert ["is spent" in each for each in told] == [True, False]
+
+
+async def test_a_spent_quota_is_told_to_those_whose_key_it_is(home: Home, upstream: Upstream) -> None:
+    home.configure(provider("up", upstream.base_url, 'auth = { scheme = "bearer", env = "UP_KEY" }'))
+    refused = Reply(b'{"error": {"code": "insufficient_quota", "message": "Nothing is left."}}', 429)
+    upstream.script("/v1/chat/completions", refused)
+    mine = await home.connect(variables={"UP_KEY": "fake-key-of-mine"})
+    yours = await home.connect(variables={"UP_KEY": "fake-key-of-yours"})
+    both = await home.connect(variables={"UP_KEY": "fake-key-of-mine"})
+    await fails(mine, "up:m")
+    for editor in (mine, both):
+        await editor.told("window/showMessage", lambda each: "is spent" in each["message"])
+    assert yours.notifications("window/showMessage") == []

@@ -172,6 +172,25 @@ async def test_a_port_that_is_taken_is_told_and_another_holds_at_once(home: Home
             await asyncio.to_thread(get, port)
 
 
+async def test_a_port_that_becomes_free_is_had_without_a_save(home: Home) -> None:
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        port = taken.getsockname()[1]
+        home.configure(f"metrics.port = {port}\n")
+        await home.serve("pointsman.service.metrics.ASK_EVERY = 0.05")
+        editor = await home.connect()
+        assert (await said(editor)).keys() == {"problem"}
+        other = free_port()
+        home.configure(f"metrics.port = {other}\n")
+        await editor.status(lambda status: "page" in status.get("metrics", {}))
+        home.configure(f"metrics.port = {port}\n")
+        await editor.status(lambda status: "problem" in status.get("metrics", {}))
+    await editor.status(lambda status: status["metrics"] == {"page": f"http://127.0.0.1:{port}/metrics"})
+    assert value(await read(port), "llm_chats_running") == 0
+    assert listening(home.pid) == {f"127.0.0.1:{port}"}
+
+
 async def test_the_file_holds_the_same(home: Home, tmp_path: Path) -> None:
     file = tmp_path / "pointsman.prom"
     home.configure(f"metrics.textfile = {json.dumps(str(file))}\n")

@@ -139,13 +139,15 @@ async def test_aliases_and_the_default(home: Home, editor: Editor) -> None:
         '+quick = "up:count:2"',
     ]
     assert text_of(await editor.chat(None).answer()) == "0 1 2 "
-    for method, params in (
-        ("setAlias", {"alias": "odd", "model": "nobody:nothing"}),
-        ("setDefault", {"model": "no-such-model"}),
+    for method, params, code in (
+        ("setAlias", {"alias": "odd", "model": "nobody:nothing"}, "UnknownModel"),
+        ("setAlias", {"alias": "odd\n", "model": "up:count:2"}, "ConfigError"),
+        ("setAlias", {"alias": "chain:odd", "model": "up:count:2"}, "ConfigError"),
+        ("setDefault", {"model": "no-such-model"}, "UnknownModel"),
     ):
         with pytest.raises(Refused) as caught:
             await editor.call(f"pointsman/{method}", params)
-        assert caught.value.code in {"UnknownProvider", "UnknownModel"}
+        assert caught.value.code == code
     await editor.call("pointsman/setAlias", {"alias": "quick", "model": None})
     await editor.call("pointsman/setDefault", {"model": None})
     assert different(before, home.file.read_text()) == ['-default = "up:count:1"   # until spring']

@@ -302,6 +302,37 @@ async def test_a_workspace_has_a_budget_of_its_own(home: Home, upstream: Upstrea
     }
 
 
+async def test_a_budget_of_a_folder_holds_whichever_way_leads_there(home: Home, upstream: Upstream) -> None:
+    link = home.folder / "link"
+    link.symlink_to(home.workspace)
+    home.configure(f'{paid(upstream, PRICES)}[budgets.workspaces]\n"{link}/" = {{ month = 1 }}\n')
+    upstream.script(PAID, answer(usage(1_000_000, 0)))
+    editors = [await home.connect(), await home.connect(workspace=link)]
+    await editors[0].chat("paid:m").answer()
+    for editor in editors:
+        told = await editor.told("window/showMessage")
+        assert told["message"].startswith(f"The budget of {home.workspace} for this month is spent ($3.00 of $1.00).")
+        with pytest.raises(Refused) as caught:
+            await editor.chat("paid:m").answer()
+        assert caught.value.code == "BudgetReached"
+
+
+async def test_a_budget_that_is_lowered_below_what_is_spent_is_told_at_once(home: Home, upstream: Upstream) -> None:
+    before = paid(upstream, PRICES) + "[budgets]\nall.day = 50\n"
+    home.configure(before)
+    upstream.script(PAID, answer(usage(1_000_000, 0)))
+    editor = await home.connect()
+    await editor.chat("paid:m").answer()
+    await by_renaming(home.file, before.replace("50", "2"))
+    told = await editor.told("window/showMessage")
+    assert told["message"].startswith("The budget of all providers for this day is spent ($3.00 of $2.00). Until ")
+    await by_renaming(home.file, before.replace("50", "2") + "all.month = 100\n")
+    async with asyncio.timeout(10):
+        while len((await asked(editor))["budgets"]) != 2:
+            pass
+    assert len(editor.notifications("window/showMessage")) == 1
+
+
 async def test_nothing_is_recorded(home: Home, upstream: Upstream) -> None:
     home.configure(paid(upstream, PRICES) + "[ledger]\nrecord = false\n[budgets]\nall.day = 1\n")
     upstream.script(PAID, answer(usage(1_000_000, 0), "canary-of-an-answer"))

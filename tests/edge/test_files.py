@@ -10,7 +10,7 @@ import pytest
 from pointsman.core.configuration import parse
 from pointsman.core.layers import Layer
 from pointsman.edge import files
-from pointsman.edge.files import layer
+from pointsman.edge.files import layer, real_path
 from pointsman.wire import QUIRKS
 
 
@@ -82,3 +82,20 @@ def test_a_file_that_is_too_large_is_not_read(tmp_path: Path, monkeypatch: pytes
     assert layer(path) == Layer(str(path), "# 34567890")
     path.write_text("# 345678901")
     check_unreadable(path, "it has more than 1 MiB")
+
+
+def test_where_a_path_really_leads(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HOME", str(tmp_path))
+    (tmp_path / "real").mkdir()
+    (tmp_path / "link").symlink_to("real")
+    (tmp_path / "round").symlink_to("round")
+    real = str(tmp_path / "real")
+    for path in (real, f"{real}/", f"{tmp_path}//real/.", f"{tmp_path}/link/", "~/link", "~/none/../real"):
+        assert real_path(path) == real, path
+    assert real_path(f"{tmp_path}/none/") == f"{tmp_path}/none"
+    assert real_path("~/") == real_path("~") == str(tmp_path)
+    assert real_path("/") == "/"
+    assert real_path(f"{tmp_path}/round/x") == f"{tmp_path}/round/x"
+    assert real_path(f"/{'x' * 5000}") == f"/{'x' * 5000}"
+    assert real_path("/a\0b/") == "/a\0b/", "what can be no path leads nowhere else"
+    assert real_path("~nobody/x").endswith("/~nobody/x"), "only one's own home is meant by `~`"

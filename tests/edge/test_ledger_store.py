@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import math
 import random
 from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import get_args
 
 import pytest
+from msgspec.structs import replace
 
 from pointsman.core.chat import Usage
 from pointsman.core.ledger import BROKEN, By, Entry, Outcome, bounds, summed
@@ -30,12 +32,17 @@ BARE = Entry(
 
 
 @pytest.fixture
-async def ledger(tmp_path: Path) -> AsyncIterator[LedgerStore]:
-    store = Store(tmp_path / "state.db")
+async def store(tmp_path: Path) -> AsyncIterator[Store]:
+    made = Store(tmp_path / "state.db")
     try:
-        yield LedgerStore(store.database)
+        yield made
     finally:
-        await store.close()
+        await made.close()
+
+
+@pytest.fixture
+def ledger(store: Store) -> LedgerStore:
+    return LedgerStore(store.database)
 
 
 async def entries(ledger: LedgerStore, since: float = 0.0, until: float = 1e11) -> list[Entry]:
@@ -152,6 +159,38 @@ async def test_sums_are_those_that_one_makes_by_hand(ledger: LedgerStore, by: By
             assert total.against_usd is None
         else:
             assert total.against_usd == pytest.approx(sum(cost(used(entry), price).usd for entry in mine))
+
+
+MOST = 2**63 - 1
+
+
+@pytest.mark.parametrize("usd", [math.inf, -math.inf, 1e308, -5.0])
+async def test_a_cost_that_nobody_can_have_paid_is_unknown(ledger: LedgerStore, usd: float) -> None:
+    """Rows from before such a cost was refused, or from whoever wrote into the file."""
+    for entry in (FULL, replace(FULL, usd=usd, failed_usd=usd), replace(FULL, usd=usd, at=NOON + 1)):
+        ledger.add(entry, "2027-01-15")
+    (total,) = summed(await ledger.sums("provider", 0.0, 1e11))
+    assert (total.usd, total.chats, total.unpriced) == (0.125, 3, 2)
+    assert [(entry.usd, entry.failed_usd) for entry in await entries(ledger)] == [
+        (0.125, 0.025),
+        (None, None),
+        (None, 0.025),
+    ]
+    assert ledger.spending("2027-01-01") == [("2027-01-15", "p", "/w", 0.125)]
+    assert await ledger.recent("2027-01-15", "2027-01-01") == [("p", NOON + 1, 2, 2)]
+
+
+async def test_counts_that_nothing_can_have_come_to_are_bounded(ledger: LedgerStore) -> None:
+    huge = replace(FULL, input_tokens=MOST, output_tokens=MOST, cached_input_tokens=MOST, cache_write_tokens=MOST)
+    for entry in (huge, huge, replace(huge, reasoning_tokens=MOST), replace(FULL, input_tokens=-MOST, usd=None)):
+        ledger.add(entry, "2027-01-15")
+    (total,) = summed(await ledger.sums("provider", 0.0, 1e11), Price(2.0, 10.0, "test"))
+    assert (total.chats, total.usd, total.unpriced) == (4, 0.375, 1)
+    assert 0 < total.input_tokens < 2**53
+    assert 0 < total.output_tokens < 2**53
+    assert total.against_usd is not None
+    assert math.isfinite(total.against_usd)
+    assert all(0 <= entry.input_tokens < 2**53 for entry in await entries(ledger))
 
 
 async def test_of_nothing_there_are_no_sums(ledger: LedgerStore) -> None:

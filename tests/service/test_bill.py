@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 
 import pytest
@@ -15,7 +16,11 @@ from pointsman.core.receipt import Attempt, ChatResult, Timing
 from pointsman.service.bill import Asked, Bill, Ended, charged
 
 MILLION = Usage(1_000_000, 0, True)
-PRICES: Mapping[str, Price] = {"paid": Price(3.0, 15.0, "configuration"), "gold": Price(50.0, 50.0, "gold")}
+PRICES: Mapping[str, Price] = {
+    "paid": Price(3.0, 15.0, "configuration"),
+    "gold": Price(50.0, 50.0, "gold"),
+    "absurd": Price(1.1e9, 1.0, "absurd"),
+}
 ENDED = Ended(1_800_000_000.0, "editor", "/w")
 SKIPPED = Attempt("m", "p", "skipped", reason="no key")
 
@@ -24,7 +29,7 @@ def asked(id: str, kind: Kind = "custom", account: str = "") -> Asked:
     return Asked(Provider(id=id, base_url=f"http://{id}.example", kind=kind), "m", account)
 
 
-PAID, GOLD, UNKNOWN = asked("paid", account="a1"), asked("gold"), asked("unknown")
+PAID, GOLD, UNKNOWN, ABSURD = asked("paid", account="a1"), asked("gold"), asked("unknown"), asked("absurd")
 LOCAL, PLAN = asked("local", "local"), asked("plan", "plan-based")
 
 
@@ -57,6 +62,12 @@ REPORTED = Cost(0.5, True, "paid")
         (PAID, REPORTED, 0.5, "paid"),
         (PAID, None, 3.0, "configuration"),
         (UNKNOWN, REPORTED, 0.5, "paid"),
+        (PAID, Cost(math.inf, True, "paid"), 3.0, "configuration"),
+        (PAID, Cost(math.nan, True, "paid"), 3.0, "configuration"),
+        (PAID, Cost(1e308, True, "paid"), 3.0, "configuration"),
+        (PAID, Cost(-0.5, True, "paid"), 3.0, "configuration"),
+        (UNKNOWN, Cost(math.inf, True, "paid"), None, None),
+        (ABSURD, None, None, None),
         (UNKNOWN, None, None, None),
         (LOCAL, None, 0.0, "local"),
         (PLAN, REPORTED, 0.0, "plan"),  # what it says is what it would have cost elsewhere

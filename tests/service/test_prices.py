@@ -12,18 +12,22 @@ import msgspec
 import pytest
 
 from pointsman.core.catalogue import Provider
+from pointsman.core.chat import Conversation, ImagePart, Message
 from pointsman.core.environment import Environment
 from pointsman.core.models import Facts, Model
 from pointsman.core.pricing import Price
 from pointsman.core.receipt import ChatResult
+from pointsman.core.routing import Route, Target
 from pointsman.edge.prices import Found, Wanted
 from pointsman.edge.store import Store
 from pointsman.edge.transport import Transports
 from pointsman.service import models as lists
 from pointsman.service import prices as module
 from pointsman.service.credentials import Credentials
+from pointsman.service.health import Health
 from pointsman.service.models import Models
 from pointsman.service.prices import Prices
+from pointsman.service.reasons import Reasons
 from tests.service.bench import Bench, NoLists, Play, Scripted, catalogue, events, provider, refuses, says
 
 PRICE = Price(2.0, 10.0, "genai-prices")
@@ -54,13 +58,13 @@ async def test_all_that_is_wanted_at_once_is_looked_up_at_once() -> None:
     book = Book()
     prices = Prices(book)
     other = Provider(id="other", base_url="https://other.example")
-    assert prices.want(UP, ["a", "b"])
-    assert prices.want(other, ["a"])
+    assert prices.want(UP, ("a", "b"))
+    assert prices.want(other, ("a",))
     assert prices.of(UP, "a") is None
     await prices.settled()
     assert book.wanted == [{URL: ["a", "b"], "https://other.example": ["a"]}]
     assert prices.of(UP, "a") == FACTS
-    assert not prices.want(UP, ["a", "b"])
+    assert not prices.want(UP, ("a", "b"))
     await prices.settled()
     assert len(book.wanted) == 1
 
@@ -69,7 +73,7 @@ async def test_a_gateway_has_the_prices_of_whom_it_passes_on_to() -> None:
     book = Book()
     prices = Prices(book)
     gateway = Provider(id="gateway", base_url="http://127.0.0.1:9/v1", kind="direct-api", prices_at=URL)
-    assert prices.want(gateway, ["a"])
+    assert prices.want(gateway, ("a",))
     await prices.settled()
     assert book.wanted == [{URL: ["a"]}]
     assert prices.of(gateway, "a") == FACTS
@@ -78,21 +82,21 @@ async def test_a_gateway_has_the_prices_of_whom_it_passes_on_to() -> None:
 async def test_what_is_not_found_is_not_looked_up_again() -> None:
     book = Book()
     prices = Prices(book)
-    assert prices.want(UP, ["odd"])
+    assert prices.want(UP, ("odd",))
     await prices.settled()
     assert prices.of(UP, "odd") is None
-    assert not prices.want(UP, ["odd"])
+    assert not prices.want(UP, ("odd",))
     assert len(book.wanted) == 1
 
 
 async def test_old_facts_are_looked_up_again_and_used_meanwhile(monkeypatch: pytest.MonkeyPatch) -> None:
     book = Book()
     prices = Prices(book)
-    prices.want(UP, ["a"])
+    prices.want(UP, ("a",))
     await prices.settled()
     monkeypatch.setattr(module, "FRESH_FOR", -1.0)
     book.broken = True
-    assert not prices.want(UP, ["a"]), "nobody has to wait"
+    assert not prices.want(UP, ("a",)), "nobody has to wait"
     await prices.settled()
     assert len(book.wanted) == 2
     assert prices.of(UP, "a") == FACTS, "what was known stays known"
@@ -102,10 +106,10 @@ async def test_a_price_is_not_waited_for_for_long(monkeypatch: pytest.MonkeyPatc
     monkeypatch.setattr(module, "WORTH_WAITING", 0.01)
     book = Book(slow=True)
     prices = Prices(book)
-    assert prices.want(UP, ["a"])
+    assert prices.want(UP, ("a",))
     await asyncio.wait_for(prices.settled(), 5)
     assert prices.of(UP, "a") is None
-    assert prices.want(UP, ["b"]), "it is wanted while the first is looked up"
+    assert prices.want(UP, ("b",)), "it is wanted while the first is looked up"
     book.hold.set()
     await prices.settled()
     assert (prices.of(UP, "a"), prices.of(UP, "b")) == (FACTS, FACTS)
@@ -124,7 +128,7 @@ async def test_a_price_is_not_waited_for_for_long(monkeypatch: pytest.MonkeyPatc
 async def test_for_whom_no_price_is_looked_up(nobody: Provider) -> None:
     book = Book()
     prices = Prices(book)
-    assert not prices.want(nobody, ["a"])
+    assert not prices.want(nobody, ("a",))
     await prices.settled()
     assert book.wanted == []
 
@@ -164,6 +168,17 @@ async def test_a_list_says_what_a_model_costs_and_who_says_so() -> None:
     assert book.wanted == [{URL: ["a", "m", "odd"]}], "who says all himself is not looked up"
     assert await lists.all() == found
     assert len(book.wanted) == 1
+
+
+async def test_a_model_whose_list_says_that_it_reads_text_alone_is_left_out_for_a_picture() -> None:
+    lists = Lists(Book(), listing({"id": "text", "input_modalities": ["text"]}, {"id": "eyes"}))
+    await lists.all()
+    picture = Conversation((Message("user", (ImagePart(media_type="image/png", data="AAAA"),)),))
+    chain = Route("chain:x", (Target("up", "text"), Target("up", "eyes")), "chain x")
+    reasons = Reasons(Credentials(), Health(), lists.models, lists.catalogue, Environment({"UP_API_KEY": "k"}))
+    plan = reasons.plan(chain, picture)
+    assert plan.skipped == ((Target("up", "text"), "it cannot carry images"),)
+    assert plan.targets == (Target("up", "eyes"),)
 
 
 async def test_a_list_is_put_together_once() -> None:

@@ -13,6 +13,7 @@ import pytest
 from pointsman.core.accounting import Recording
 from pointsman.core.budget import EVERYTHING, Budget, Budgets, Spent
 from pointsman.core.ledger import Entry
+from pointsman.edge.files import real_path
 from pointsman.edge.ledger_store import LedgerStore
 from pointsman.edge.store import Store
 from pointsman.service.periods import beginning, end
@@ -299,6 +300,52 @@ async def test_what_was_told_before_a_restart_is_not_told_again(store: Store) ->
     assert heard == []
     again.note(entry(clock, 0.4), budgets=ALL)
     assert len(heard) == 1, "but that it is spent now"
+
+
+def test_a_budget_that_is_lowered_below_what_is_spent_is_told_at_once_and_once() -> None:
+    clock = Clock(at(NOON))
+    usage = Usage(clock=clock)
+    heard = told(usage)
+    usage.note(entry(clock, 2.0, workspace="/w"), budgets=ALL)
+    usage.budgets_changed(ALL)
+    assert heard == []
+    lowered = Budgets(all_=Budget(day=1.0), workspaces={"/w": Budget(month=2.5)})
+    for _ in range(2):
+        usage.budgets_changed(lowered)
+        usage.note(entry(clock, 0.0), budgets=lowered)
+    assert heard == [
+        "all: The budget of all providers for this day is spent ($2.00 of $1.00). Until 16 Nov 00:00, chats that "
+        "would cost are refused.",
+        "workspace: The budget of /w for this month is spent to 80% ($2.00 of $2.50). Once it is spent, chats that "
+        "would cost are refused.",
+    ]
+
+
+def test_a_budget_of_a_folder_holds_however_the_folder_is_written(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("HOME", str(tmp_path))
+    clock, folder, heard = Clock(at(NOON)), str(tmp_path / "ws"), list[str]()
+    (tmp_path / "ws").mkdir()
+    (tmp_path / "link").symlink_to("ws")
+    for written in (folder, f"{folder}/", f"{tmp_path}/./other/..//ws", str(tmp_path / "link"), "~/link/", "~/ws"):
+        usage, budgets = Usage(clock=clock, place=real_path), Budgets(workspaces={written: Budget(day=1.0)})
+        usage.tell = lambda about, text: heard.append(about[1])
+        usage.note(entry(clock, 1.0, workspace=folder), budgets=budgets)
+        limit = usage.hindrance(budgets, "p", folder, priced=True)
+        assert limit, written
+        assert (limit.about, limit.reached, heard.pop()) == (folder, True, folder)
+        assert [each.name for each in usage.standing(budgets, folder)] == [folder]
+
+
+def test_a_folder_that_becomes_a_link_is_found_when_somebody_comes(tmp_path: Path) -> None:
+    clock, link, folder = Clock(at(NOON)), tmp_path / "link", str(tmp_path / "ws")
+    usage, budgets = Usage(clock=clock, place=real_path), Budgets(workspaces={str(link): Budget(day=1.0)})
+    usage.note(entry(clock, 1.0, workspace=folder), budgets=budgets)
+    assert usage.hindrance(budgets, "p", folder, priced=True) is None
+    link.symlink_to("ws")
+    usage.look_anew()
+    assert usage.hindrance(budgets, "p", folder, priced=True)
 
 
 def test_how_budgets_stand() -> None:

@@ -126,6 +126,8 @@ def says(message: str, **more: Any) -> dict[str, Any]:
         (405, says("m"), BadRequest),
         (408, says("m"), Overloaded),
         (409, says("m"), Overloaded),
+        (413, says("m"), ContextTooLong),
+        (413, says("m", type="invalid_request_error"), ContextTooLong),
         (422, says("m"), BadRequest),
         (429, says("m"), RateLimited),
         (500, says("m"), Overloaded),
@@ -162,7 +164,9 @@ def test_what_a_refusal_means(status: int, body: Any, kind: type[PointsmanError]
 
 
 @pytest.mark.parametrize("body", [b"", b"<html>502</html>", b"\xff\xfe", b"null", b"[]", b"3", b"{}"])
-@pytest.mark.parametrize(("status", "kind"), [(400, BadRequest), (401, InvalidKey), (502, Overloaded)])
+@pytest.mark.parametrize(
+    ("status", "kind"), [(400, BadRequest), (401, InvalidKey), (413, ContextTooLong), (502, Overloaded)]
+)
 def test_a_refusal_without_words(body: bytes, status: int, kind: type[PointsmanError]) -> None:
     error = refusal(status, body)
     assert type(error) is kind

@@ -108,6 +108,11 @@ def test_signatures_stand_where_they_go_back_from(transcripts: Path) -> None:
 
 # What was not recorded
 
+
+def left_out(what: str) -> Notice:
+    return Notice("answer", f"Acme also sent what has no place here and was left out: {what}.")
+
+
 USED = {"promptTokenCount": 5, "candidatesTokenCount": 2, "totalTokenCount": 7}
 REPORT = UsageReport(Usage(input_tokens=5, output_tokens=2, exact=True))
 STOP = said(finishReason="STOP")
@@ -162,6 +167,20 @@ STREAMS: dict[str, tuple[list[Any], list[Reading]]] = {
         [said({"inlineData": {"mimeType": "image/png", "data": "AA=="}}), STOP],
         [
             Notice("answer", "The model answered with image/png, which can't be shown; it was left out."),
+            StopSeen("end"),
+        ],
+    ),
+    "what has no place": (
+        [
+            said({"executableCode": {"language": "PYTHON", "code": "1"}}, {"text": "a"}),
+            said({"executableCode": {}}, {"codeExecutionResult": {"output": "1"}}, {"fileData": {"fileUri": "u"}}),
+            STOP,
+        ],
+        [
+            left_out("executable code"),
+            TextDelta("a"),
+            left_out("code execution result"),
+            left_out("file data"),
             StopSeen("end"),
         ],
     ),

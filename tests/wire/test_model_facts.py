@@ -110,6 +110,26 @@ def test_what_a_list_says(
 
 
 @pytest.mark.parametrize(
+    ("item", "lacks"),
+    [
+        ({}, ()),
+        ({"input_modalities": ["text"]}, ("images", "files")),
+        ({"architecture": {"input_modalities": ["text", "image"]}}, ("files",)),
+        ({"supported_input_modalities": ["text", "image", "file"]}, ()),
+        ({"supported_parameters": ["max_tokens", "temperature"]}, ("tools",)),
+        ({"supported_parameters": ["tools"]}, ()),
+        ({"supported_parameters": [], "input_modalities": "text", "capabilities": ["completion"]}, ()),
+        ({"supported_parameters": ["seed"], "capabilities": {"function_calling": True, "vision": False}}, ("images",)),
+        ({"supports_tools": False, "supports_image_input": None, "supports_seed": False}, ("tools",)),
+    ],
+)
+def test_what_a_list_says_that_a_model_has_not_got(item: dict[str, Any], lacks: tuple[str, ...]) -> None:
+    model = listed(UP, {"id": "m"} | item)
+    assert model is not None
+    assert model.lacks == lacks
+
+
+@pytest.mark.parametrize(
     "pricing",
     [
         None, 3, {}, {"prompt": "1"}, {"prompt": "-1", "completion": "-1"}, {"prompt": "x", "completion": "1"},

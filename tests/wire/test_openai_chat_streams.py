@@ -327,7 +327,7 @@ CASES: dict[str, tuple[list[bytes], list[Reading]]] = {
         [END, Seal(opaque=[{"type": "reasoning.encrypted", "data": "e"}])],
     ),
     "names that nobody knows": (
-        [b": busy\n\n", b"event: odd\nid: 7\n", delta(content="a", audio={"id": 1}), chunk(object="odd"), STOP],
+        [b": busy\n\n", b"event: odd\nid: 7\n", delta(content="a", odd={"id": 1}), chunk(object="odd"), STOP],
         [T("a"), END],
     ),
 }

@@ -209,6 +209,7 @@ CASES: dict[str, tuple[list[bytes], list[Reading]]] = {
     ),
     "the length": ([ended("incomplete", incomplete_details={"reason": "max_output_tokens"})], [StopSeen("length")]),
     "the filter": ([ended("incomplete", incomplete_details={"reason": "content_filter"})], [StopSeen("contentFilter")]),
+    "a reason in another form": ([ended("incomplete", incomplete_details=["odd"])], [StopSeen("length")]),
     "a reason of tomorrow": ([ended("incomplete", incomplete_details={"reason": "odd"})], [StopSeen("interrupted")]),
     "no reason": ([ended("incomplete", incomplete_details=None)], [StopSeen("length")]),
     "completed, yet incomplete": ([ended(status="incomplete")], [StopSeen("length")]),

@@ -214,11 +214,15 @@ RESPONDED = often(
     | st.sampled_from(["output_item.added", "output_item.done", "completed", "incomplete", "failed"]).map(
         "response.{}".format
     )
+    | st.sampled_from(["output_text.done", "refusal.done", "reasoning_text.done"]).map("response.{}".format)
     | st.just("error"),
     output_index=st.integers(0, 2),
+    content_index=st.integers(0, 2),
+    text=st.text(max_size=2),
+    refusal=st.text(max_size=2),
     delta=st.text(max_size=2),
     item=ITEM,
-    response=often(usage=JSON, error=JSON, incomplete_details=JSON),
+    response=often(usage=JSON, error=JSON, incomplete_details=JSON, output=st.lists(ITEM, max_size=3)),
     error=JSON,
 )
 PRINTED = often(

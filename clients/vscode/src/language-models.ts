@@ -219,7 +219,10 @@ function modelInformation(model: Model, provider: Provider | undefined): Informa
     version: "1",
     detail: provider?.name ?? model.provider,
     tooltip: `${model.model}\n${factsOf(model, provider, Date.now())}`,
-    capabilities: { toolCalling: able.length === 0 || able.includes("tools"), imageInput: able.includes("images") },
+    capabilities: {
+      toolCalling: able.includes("tools") || (able.length === 0 && !model.lacks?.includes("tools")),
+      imageInput: able.includes("images"),
+    },
   };
 }
 

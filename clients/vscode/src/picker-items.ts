@@ -118,5 +118,6 @@ export function factsOf(model: Model, provider: Provider | undefined, now: numbe
 
 /** What a model can do; where nobody says, what its provider can. */
 export function capabilitiesOf(model: Model | undefined, provider: Provider | undefined): readonly string[] {
-  return model?.capabilities.length ? model.capabilities : (provider?.features ?? []);
+  const able = model?.capabilities.length ? model.capabilities : (provider?.features ?? []);
+  return able.filter((each) => !model?.lacks?.includes(each));
 }

@@ -1026,7 +1026,8 @@ export interface MetricsInfo {
  * `source` says who names it: `config` (the provider's definition), or `live` (the provider's own list).
  * `listedAt` is when the provider listed it, RFC 3339 in UTC: so old is what the provider says of it.
  * `contextSource` says who else told the context window, `price.source` who told the price.
- * `capabilities` are named as a provider's `features`; none are named where nobody says.
+ * `capabilities` are named as a provider's `features`; none are named where nobody says. `lacks` are those of which
+ * its provider says that it has not got them.
  */
 export interface Model {
   model: string;
@@ -1040,6 +1041,8 @@ export interface Model {
   price?: Price;
   contextSource?: string;
   listedAt?: string;
+  /** absent: none */
+  lacks?: string[];
 }
 
 /** A tool choice that names the one tool to call. */
@@ -1545,9 +1548,9 @@ export interface StatusParams {
  * The daemon and what it is doing. `memory` is its resident set in bytes; `plugins` are those of other packages.
  *
  * `dashboard` has the providers, the active one first. `spentToday` and `spentMonth` are US dollars as far as prices
- * are known, which they are not for `unpricedToday` chats; days and months are those of the daemon's time zone.
- * `waitingChats` are kept by a limit. `plans` are those of which anything is known. `metrics` says where they can be
- * read, if anybody wants them.
+ * are known, which they are not for `unpricedToday` and `unpricedMonth` chats; days and months are those of the
+ * daemon's time zone. `waitingChats` are kept by a limit. `plans` are those of which anything is known. `metrics` says
+ * where they can be read, if anybody wants them.
  */
 export interface StatusResult {
   version: string;
@@ -1571,6 +1574,7 @@ export interface StatusResult {
   spentToday: number;
   spentMonth: number;
   unpricedToday: number;
+  unpricedMonth: number;
   /** absent: none */
   budgets?: BudgetState[];
   /** absent: none */

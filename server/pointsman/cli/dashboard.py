@@ -62,9 +62,9 @@ def _daemon(status: Mapping[str, Any], selection: Mapping[str, Any]) -> Iterator
 
 
 def _money(status: Mapping[str, Any]) -> Iterator[str]:
-    unpriced = status["unpricedToday"]
-    besides = f", and {_chats(unpriced)} of unknown price" if unpriced else ""
-    yield f"Spent      {_dollars(status['spentToday'])} today{besides}; {_dollars(status['spentMonth'])} this month"
+    today = f"{_dollars(status['spentToday'])} today{_left_out(status['unpricedToday'])}"
+    month = f"{_dollars(status['spentMonth'])} this month{_left_out(status.get('unpricedMonth', 0))}"
+    yield from _field("Spent", f"{today}; {month}")
     for budget in status.get("budgets", ()):
         if budget["spent"] >= NEARLY * budget["budget"]:
             of = budget.get("name", "all providers")
@@ -72,6 +72,11 @@ def _money(status: Mapping[str, Any]) -> Iterator[str]:
             share = "spent" if budget["reached"] else f"spent to {budget['spent'] / budget['budget']:.0%}"
             state = f"{share} ({sums})" if budget["budget"] else "$0, and what costs is not asked"
             yield from _field("Budget", f"that of {of} for this {budget['period']} is {state}")
+
+
+def _left_out(unpriced: int) -> str:
+    """What a sum leaves out."""
+    return f", and {_chats(unpriced)} of unknown price" if unpriced else ""
 
 
 def _providers(dashboard: Sequence[Mapping[str, Any]], now: datetime) -> Iterator[str]:

@@ -21,6 +21,7 @@ from pointsman.core.chat import (
     UsageReport,
 )
 from pointsman.core.errors import UNREADABLE
+from pointsman.core.pricing import credible
 
 BYTES_PER_TOKEN = 4
 """The usual rule of thumb for an estimate (https://help.openai.com, "What are tokens and how to count them")."""
@@ -49,7 +50,7 @@ class Answer:
             case Seal():
                 self._seal(event)
             case UsageReport(usage, cost):
-                self._usage, self.cost = usage, cost or self.cost
+                self._usage, self.cost = usage, credible(cost) or self.cost
             case _:
                 pass
 

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Annotated as Says
 from typing import Literal
 
 from msgspec import Meta, Struct
+from msgspec.structs import replace
+
+from pointsman.core.accounting import Dollars
 
 Period = Literal["day", "month"]
 Action = Literal["refuse", "next"]
-Dollars = Says[float, Meta(ge=0)]
 WARN_AT = 0.8
 """The part of a budget from which on its owner is told."""
 
@@ -42,13 +44,34 @@ class Budgets(Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=Tru
     all_: Says[Budget, Meta(description="over everything")] = Budget()
     providers: Says[dict[str, Budget], Meta(description="by the id of a provider")] = {}
     workspaces: Says[
-        dict[Says[str, Meta(pattern="^/")], Budget], Meta(description="by the absolute path of a folder")
+        dict[Says[str, Meta(pattern="^(/|~/)")], Budget],
+        Meta(description="by the path of a folder, absolute or in your home (`~/…`)"),
     ] = {}
 
 
 About = tuple[Literal["all", "provider", "workspace"], str]
 """What a budget is about: everything, a provider by its id, or a workspace by its path."""
 EVERYTHING: About = ("all", "")
+
+
+def placed(budgets: Budgets, place: Callable[[str], str]) -> Budgets:
+    """The same, with each folder where it really is, as `place` says; for one that is written down in several ways,
+    whatever is strictest holds.
+    """
+    found: dict[str, Budget] = {}
+    for path, own in budgets.workspaces.items():
+        where = place(path)
+        found[where] = _strictest(found[where], own) if where in found else own
+    return replace(budgets, workspaces=found)
+
+
+def _strictest(one: Budget, other: Budget) -> Budget:
+    both = [each for each in (one, other) if each.is_set]
+    return Budget(
+        day=min((each.day for each in both if each.day is not None), default=None),
+        month=min((each.month for each in both if each.month is not None), default=None),
+        when_reached="refuse" if any(each.when_reached == "refuse" for each in both) else "next",
+    )
 
 
 def budget_of(budgets: Budgets, about: About) -> Budget | None:

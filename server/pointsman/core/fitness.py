@@ -43,13 +43,17 @@ def needs(conversation: Conversation) -> Needs:
     return Needs(frozenset(name for name, wanted_so in wanted.items() if wanted_so), tokens)
 
 
-def unfit(need: Needs, capabilities: Sequence[str], features: Sequence[str], window: int | None) -> str | None:
+def unfit(
+    need: Needs, capabilities: Sequence[str], lacks: Sequence[str], features: Sequence[str], window: int | None
+) -> str | None:
     """Why a model can't take it on; None when nothing is known against it.
 
-    `capabilities` are the model's own, `features` those of its provider: each is silent where it is empty.
+    `capabilities` are the model's own, `features` those of its provider: each is silent where it is empty. `lacks` is
+    what the model is known not to have.
     """
     said = capabilities or features
-    if said and (lacking := sorted(need.features - set(said))):
+    known_of = need.features if said else frozenset()
+    if lacking := sorted((known_of - set(said)) | (need.features & set(lacks))):
         return f"it cannot carry {' and '.join(lacking)}"
     if window is not None and need.tokens > window * SURELY:
         return f"about {need.tokens:,} tokens do not fit into its context window of {window:,}"

@@ -18,13 +18,16 @@ from msgspec import Struct
 from pointsman.core.accounting import Recording
 from pointsman.core.budget import Budget, Budgets
 from pointsman.core.catalogue import Chain, Daemon, MetricsSettings, OverallLimits, Problem
-from pointsman.core.mistakes import line_of, misfit, syntax
+from pointsman.core.mistakes import HINT, line_of, misfit, syntax
 from pointsman.core.network import Network
 from pointsman.core.parameters import Parameter
 from pointsman.core.variables import KEY, prefix
+from pointsman.core.well_formed import wrong_alias, wrong_chain
 
 SHIPPED = "shipped:"
 LayerKind = Literal["shipped", "dropped", "user", "project"]
+MOST_QUOTED = 40
+"""Characters of a name that is wrong."""
 CHOICES = {"default", "aliases", "chains"}
 """All that a project file may say: it chooses, and never redirects."""
 
@@ -61,6 +64,10 @@ _TABLES: dict[str, type[Struct]] = {
     "ledger": Recording,
 }
 """What the tables of the top level must fit."""
+
+
+_NAMES = {"aliases": wrong_alias, "chains": wrong_chain}
+"""Tables whose entries people name, and what is wrong with a name."""
 
 
 @dataclass(frozen=True)
@@ -206,6 +213,9 @@ def _fitting(layer: Layer, table: dict[str, Any]) -> tuple[dict[str, Any], list[
     for key, value in table.items():
         entries = [{name: inner} for name, inner in value.items()] if isinstance(value, dict) and value else [value]
         for entry in entries:
+            if misnamed := _misnamed(layer, key, entry):
+                problems.append(misnamed)
+                continue
             try:
                 if wrong := msgspec.convert({key: entry}, File).network.mistake:
                     raise msgspec.ValidationError(f"{wrong[1]} - at `$.network.{wrong[0]}`")
@@ -222,6 +232,16 @@ def _fitting(layer: Layer, table: dict[str, Any]) -> tuple[dict[str, Any], list[
                 else:
                     fitting[key] = entry
     return fitting, problems
+
+
+def _misnamed(layer: Layer, key: str, entry: Any) -> Problem | None:
+    """An entry that nobody could name."""
+    for name in entry if isinstance(entry, dict) and key in _NAMES else ():
+        if wrong := _NAMES[key](name):
+            text, _, hint = wrong.partition(HINT)
+            line = line_of(layer.text, f"{key}.{name}")
+            return Problem(layer.origin, f"[{key}] {text}: {name[:MOST_QUOTED]!r}.", hint, line)
+    return None
 
 
 def merge(into: dict[str, Any], own: Mapping[str, Any], prefix: str, origin: str, origins: dict[str, str]) -> None:

@@ -18,6 +18,8 @@ By = Literal["day", "provider", "model", "account", "workspace", "client"]
 Outcome = StopReason | Literal["error"]
 BROKEN: tuple[Outcome, ...] = ("cancelled", "interrupted", "error")
 """How chats end that do not come to their end."""
+MOST_TOKENS = 10**12
+"""Tokens of one kind that a chat is taken to have had at most, whatever was written down."""
 PLAN, LOCAL = "plan", "local"
 """Sources of a cost that is nothing by the kind of the provider."""
 

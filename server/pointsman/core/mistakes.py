@@ -6,7 +6,10 @@ Must never decide what is wrong.
 from __future__ import annotations
 
 import re
+import tomllib
 from collections.abc import Collection, Container, Iterator, Mapping
+from contextlib import suppress
+from typing import Any
 
 import msgspec
 from msgspec import Struct
@@ -72,14 +75,14 @@ def budgets_of_nobody(catalogue: Catalogue, defined: Container[str], texts: Mapp
 
 def line_of(text: str, path: str) -> int | None:
     """The line of a value, else that of what holds it: found by text alone, and good enough to jump to."""
-    wanted = _names(path)
+    wanted = path.split(".")
     header: list[str] = []
     best, depth = None, 0
     for number, line in enumerate(text.splitlines(), 1):
         if found := re.match(r"\s*\[+([^\]]+)\]", line):
-            here = header = _names(found[1])
+            here = header = _keys(found[1])
         elif found := re.match(r"\s*([^=#]+)=", line):
-            here = header + _names(found[1])
+            here = header + _keys(found[1])
         else:
             continue
         shorter = min(len(here), len(wanted))
@@ -88,5 +91,16 @@ def line_of(text: str, path: str) -> int | None:
     return best
 
 
-def _names(path: str) -> list[str]:
-    return [name.strip().strip("\"'") for name in path.split(".")]
+def _keys(text: str) -> list[str]:
+    """The names of a key as somebody has written it, with quotes and escapes."""
+    if "\\" in text:
+        with suppress(ValueError):
+            return list(_path(tomllib.loads(f"{text.strip()} = 0")))
+    return [name.strip().strip("\"'") for name in text.split(".")]
+
+
+def _path(table: Any) -> Iterator[str]:
+    """The names that lead to the only value of a table."""
+    while isinstance(table, dict):
+        ((name, table),) = table.items()
+        yield from name.split(".")

@@ -21,7 +21,8 @@ class Model(Struct, frozen=True, rename="camel", omit_defaults=True):
     `source` says who names it: `config` (the provider's definition), or `live` (the provider's own list).
     `listedAt` is when the provider listed it, RFC 3339 in UTC: so old is what the provider says of it.
     `contextSource` says who else told the context window, `price.source` who told the price.
-    `capabilities` are named as a provider's `features`; none are named where nobody says.
+    `capabilities` are named as a provider's `features`; none are named where nobody says. `lacks` are those of which
+    its provider says that it has not got them.
     """
 
     model: str
@@ -35,6 +36,7 @@ class Model(Struct, frozen=True, rename="camel", omit_defaults=True):
     price: Price | None = None
     context_source: str | None = None
     listed_at: str | None = None
+    lacks: tuple[str, ...] = ()
 
 
 class Facts(Struct, frozen=True, omit_defaults=True):
@@ -70,6 +72,7 @@ def completed(model: Model, live: Model | None, facts: Facts | None, priced: boo
         model = replace(
             model,
             capabilities=live.capabilities,
+            lacks=live.lacks,
             context_window=live.context_window,
             max_output_tokens=live.max_output_tokens,
             price=live.price,

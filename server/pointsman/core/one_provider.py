@@ -42,7 +42,8 @@ def one_provider(id: str, table: dict[str, Any], quirks: Mapping[str, type[Struc
         raise msgspec.ValidationError(wrong)
     if "id" in table:
         raise msgspec.ValidationError("The name of the table is the id; leave it out here - at `$.id`")
-    _check_parameters(table.get("parameters"))
+    _check_each(table, "parameters", Parameter)
+    _check_each(table, "prices", WrittenPrice)
     provider = msgspec.convert({"id": id, **table}, Provider)
     if provider.wire not in quirks:
         raise msgspec.ValidationError(f"{unknown('wire', provider.wire, quirks)} - at `$.wire`")
@@ -83,14 +84,15 @@ def _check_parts(provider: Provider) -> None:
             raise msgspec.ValidationError(f"{words} - at `$.{name}`")
 
 
-def _check_parameters(raw: Any) -> None:
-    """Tries each on its own, since msgspec does not say in which of them it found a mistake."""
-    for name, own in raw.items() if isinstance(raw, dict) else ():
+def _check_each(table: Mapping[str, Any], key: str, kind: type[Struct]) -> None:
+    """Tries each entry on its own, since msgspec does not say in which of them it found a mistake."""
+    entries = table.get(key)
+    for name, own in entries.items() if isinstance(entries, dict) else ():
         try:
-            msgspec.convert(own, Parameter)
+            msgspec.convert(own, kind)
         except msgspec.ValidationError as error:
             message, _, path = str(error).partition(" - at `$")
-            raise msgspec.ValidationError(f"{message} - at `$.parameters.{name}{path or '`'}") from None
+            raise msgspec.ValidationError(f"{message} - at `$.{key}.{name}{path or '`'}") from None
 
 
 def _is_of(base_url: str, url: str) -> bool:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from msgspec import Struct
 
+from pointsman.core.accounting import MOST_DOLLARS
 from pointsman.core.catalogue import Provider
 from pointsman.core.chat import Cost, Usage
 
@@ -75,6 +76,11 @@ def cost(usage: Usage, price: Price) -> Cost:
         + thought * _or(rates.reasoning_usd_per_million, rates.output_usd_per_million)
     )
     return Cost(usd=round(usd / MILLION + (price.usd_per_request or 0.0), 12), exact=False, source=price.source)
+
+
+def credible(found: Cost | None) -> Cost | None:
+    """A cost, unless nobody can have paid it: then nobody knows what it was."""
+    return found if found is not None and 0 <= found.usd <= MOST_DOLLARS else None
 
 
 def _rates(price: Price | PriceTier) -> tuple[float | None, ...]:

@@ -16,7 +16,8 @@ UNITS = {"d": 86400.0, "h": 3600.0, "m": 60.0, "s": 1.0, "ms": 1e-3, "us": 1e-6,
 _DURATION = re.compile(r"(\d+(?:\.\d+)?)(ms|us|µs|ns|d|h|m|s)", re.ASCII)
 _NUMBER = re.compile(r"\d+(?:\.\d*)?|\.\d+", re.ASCII)
 _AGAIN = re.compile(
-    r"\b(?:(?:try again|retry) (?:in|after|at)|wait(?: (?:for|until))?) (?:at least |about |approximately )?",
+    r"\b(?:(?:try again|retry) (?:in|after|at)"
+    r"|(?:(?<![a-z] )|(?<=please )|(?<=must )|(?<=to ))wait(?: (?:for|until))?) (?:at least |about |approximately )?",
     re.IGNORECASE,
 )
 _ENDS = re.compile(r"\b(?:resets?|available again) (?:in|after|at|on) (?:about |approximately )?", re.IGNORECASE)

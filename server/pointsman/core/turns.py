@@ -9,11 +9,12 @@ from __future__ import annotations
 
 import msgspec
 
-from pointsman.core.chat import Conversation, Message, Notice, TextPart, ToolCallPart, ToolResultPart
+from pointsman.core.chat import Conversation, Message, Notice, Part, TextPart, ToolCallPart, ToolResultPart
 
 NO_RESULT = "There is no result: the tool was not called."
 MOVED = Notice("toolResult", "A result was moved up to the tool call that it answers.")
 MISSING = Notice("toolCall", "A tool call without a result was given one that says so.")
+LOOSE = Notice("toolResult", "A result whose tool call is not in the conversation was carried as words of the user.")
 GO_ON = (
     "Your answer was cut off at this point. Go on with it exactly where it ends, from the very next character: repeat "
     "nothing of it, and say nothing about the break."
@@ -34,7 +35,8 @@ def going_on(conversation: Conversation, text: str) -> Conversation:
 def settled(conversation: Conversation) -> tuple[Conversation, list[Notice]]:
     """The conversation with a result behind each call, moved up or made up, and what to tell of that.
 
-    Results that answer no call stay where they are.
+    A result that answers no call, as where somebody has cut the beginning off, becomes words of the user: no provider
+    takes it as what it is.
     """
     turns, told = list(conversation.messages), dict[Notice, None]()
     for number in reversed(range(len(turns))):
@@ -46,6 +48,8 @@ def settled(conversation: Conversation) -> tuple[Conversation, list[Notice]]:
         told |= {MISSING if result is None else MOVED: None for result in results}
         made = [result or ToolResultPart(id, NO_RESULT, True) for id, result in zip(unanswered, results, strict=True)]
         turns.insert(number + 1, Message("tool", tuple(made)))
+    if (worded := _worded(turns)) is not turns:
+        turns, told = worded, told | {LOOSE: None}
     return (msgspec.structs.replace(conversation, messages=tuple(turns)), list(told)) if told else (conversation, [])
 
 
@@ -72,3 +76,47 @@ def _taken(turns: list[Message], start: int, id: str) -> ToolResultPart | None:
                 turns[number : number + 1] = [msgspec.structs.replace(turns[number], content=rest)] if rest else []
                 return part
     return None
+
+
+def _worded(turns: list[Message]) -> list[Message]:
+    """The turns with results that answer no call in words: in their place, or behind the results that stand with them.
+
+    The very same list where there are none.
+    """
+    found, waiting, due = list[Message](), list[Part](), set[str]()
+    for turn in turns:
+        sorted_out = [(part, _is_loose(part, due)) for part in turn.parts]
+        words = [word for part, loose in sorted_out if loose for word in _words(part)]
+        if any(isinstance(part, ToolResultPart) and not loose for part, loose in sorted_out):
+            found.append(msgspec.structs.replace(turn, content=tuple(part for part, loose in sorted_out if not loose)))
+            waiting += words
+            continue
+        if waiting:
+            found.append(Message("user", tuple(waiting)))
+            waiting = []
+        inline = tuple(each for part, loose in sorted_out for each in (_words(part) if loose else (part,)))
+        found.append(msgspec.structs.replace(turn, role="user", content=inline) if words else turn)
+    if waiting:
+        found.append(Message("user", tuple(waiting)))
+    return found if found != turns else turns
+
+
+def _is_loose(part: Part, due: set[str]) -> bool:
+    """Whether it is a result of no call that is `due`; who is, is noted there."""
+    if isinstance(part, ToolCallPart):
+        due.add(part.id)
+    if not isinstance(part, ToolResultPart):
+        return False
+    loose = part.tool_call_id not in due
+    due.discard(part.tool_call_id)
+    return loose
+
+
+def _words(part: Part) -> tuple[Part, ...]:
+    """A result as a user would tell it."""
+    assert isinstance(part, ToolResultPart)
+    head = f"The result of a tool call ({part.tool_call_id}) that is not part of this conversation"
+    head += ", an error:" if part.is_error else ":"
+    if isinstance(part.content, str):
+        return (TextPart(f"{head}\n{part.content}"),)
+    return (TextPart(head), *part.content)

@@ -1,4 +1,4 @@
-"""What a provider's name, its address and its headers may be made of, so that each can be sent and none can hide.
+"""What names, and a provider's address and headers, may be made of, so that each can be sent and none can hide.
 
 Must never quote a value: what was written wrongly may hold a key. Each function gives what is wrong and what to do as
 one message that `mistakes.misfit` takes apart, or None.
@@ -11,12 +11,15 @@ from collections.abc import Mapping
 from urllib.parse import SplitResult, urlsplit
 
 from pointsman.core.mistakes import HINT
+from pointsman.core.routing import CHAIN
 
 HTTP = {"http", "https"}
 SPOKEN = HTTP | {"program", "echo"}
 """The schemes of addresses that anything here can ask."""
 ABSOLUTE = "Expected an absolute http(s) URL"
 LARGEST_PORT = 65535
+LONGEST = 200
+"""Characters of a short name, or of a chain's."""
 _PORT = re.compile(r":(\d+)$")
 _HEADER = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
 _VALUE = re.compile(r"[\t\x20-\x7e]*")
@@ -25,10 +28,38 @@ _VALUE = re.compile(r"[\t\x20-\x7e]*")
 
 def wrong_id(id: str) -> str | None:
     """What is wrong with a provider's name."""
-    if id and ":" not in id and all(sign.isalnum() or sign in "-_." for sign in id) and any(map(str.isalnum, id)):
+    if _is_word(id):
         return None
     text = "A provider's name has at least one letter or digit, no colon, and beside them only `-`, `_` and `.`"
     return f"{text}{HINT}Give it another name; `name` may say whatever people should read."
+
+
+def wrong_chain(name: str) -> str | None:
+    """What is wrong with the name of a chain."""
+    if len(name) > LONGEST:
+        return f"The name of a chain has {LONGEST} characters at most{HINT}Choose a shorter one."
+    if _is_word(name):
+        return None
+    text = "The name of a chain has at least one letter or digit, and beside them only `-`, `_` and `.`"
+    return f"{text}{HINT}Choose another."
+
+
+def wrong_alias(name: str) -> str | None:
+    """What is wrong with a short name for a model."""
+    if not name.strip() or name != name.strip():
+        return f"A short name must have letters, and no blanks around them{HINT}Choose another."
+    if len(name) > LONGEST:
+        return f"A short name has {LONGEST} characters at most{HINT}Choose a shorter one."
+    if not name.isprintable():
+        return f"A short name has no signs that nobody can see or type{HINT}Choose another."
+    if f"{name}:".startswith(CHAIN):
+        return f"`chain:` begins the name of a chain, so no short name can{HINT}Choose another."
+    return None
+
+
+def _is_word(name: str) -> bool:
+    """Letters and digits of any script, and what may stand beside them."""
+    return all(sign.isalnum() or sign in "-_." for sign in name) and any(map(str.isalnum, name))
 
 
 def wrong_url(url: str) -> str | None:

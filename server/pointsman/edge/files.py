@@ -41,6 +41,14 @@ def stamp(path: str) -> Stamp | None:
     return found.st_mtime_ns, found.st_size, found.st_ino
 
 
+def real_path(path: str) -> str:
+    """Where a path leads, behind links; `~/` is the home of whoever runs this. What can be no path stays as it is."""
+    try:
+        return os.path.realpath(os.path.expanduser(path) if path == "~" or path.startswith("~/") else path)  # noqa: PTH111
+    except (OSError, ValueError):
+        return path
+
+
 def read_regular(path: Path, most: int) -> bytes:
     """Up to `most` bytes of a file. Raises OSError, also for what is no plain file.
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from typing import Any
 from urllib.parse import unquote, urlsplit
 
@@ -10,6 +9,7 @@ import msgspec
 from msgspec import Struct
 
 from pointsman.core.errors import UNREADABLE
+from pointsman.edge.files import real_path
 from pointsman.rpc.language import Introduction
 from pointsman.rpc.types import EditorOptions
 from pointsman.service.clients import Client, Clients
@@ -55,4 +55,4 @@ def _workspace(introduction: Introduction) -> str | None:
         path = unquote(parts.path) if parts.scheme == "file" else None
     if not path or "\0" in path:
         return None
-    return os.path.realpath(path)
+    return real_path(path)

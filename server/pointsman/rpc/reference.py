@@ -216,7 +216,8 @@ coding = ["openrouter:claude-sonnet-4", "openai:gpt-4", "lmstudio:local-model"]
 talk = { targets = ["openrouter", "deepseek"], strategy = "sticky", on_break = "continue" }
 ```
 
-`pointsman chain` writes them, too."""
+`pointsman chain` writes them, too. The name of a chain has letters and digits, and beside them only `-`, `_` and `.`;
+an alias has no blanks around it, no signs that can't be seen, and does not begin with `chain:`."""
 
 FALLBACK = """\
 ## default and fallback

@@ -48,9 +48,9 @@ class StatusResult(Struct, rename="camel", omit_defaults=True, kw_only=True):
     """The daemon and what it is doing. `memory` is its resident set in bytes; `plugins` are those of other packages.
 
     `dashboard` has the providers, the active one first. `spentToday` and `spentMonth` are US dollars as far as prices
-    are known, which they are not for `unpricedToday` chats; days and months are those of the daemon's time zone.
-    `waitingChats` are kept by a limit. `plans` are those of which anything is known. `metrics` says where they can be
-    read, if anybody wants them.
+    are known, which they are not for `unpricedToday` and `unpricedMonth` chats; days and months are those of the
+    daemon's time zone. `waitingChats` are kept by a limit. `plans` are those of which anything is known. `metrics` says
+    where they can be read, if anybody wants them.
     """
 
     version: str
@@ -74,6 +74,7 @@ class StatusResult(Struct, rename="camel", omit_defaults=True, kw_only=True):
     spent_today: float
     spent_month: float
     unpriced_today: int
+    unpriced_month: int
     budgets: list[BudgetState] = []
     plans: list[PlanInfo] = []
     metrics: MetricsInfo | None = None

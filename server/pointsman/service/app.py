@@ -19,6 +19,7 @@ from pointsman.core.errors import BadRequest, ShuttingDown
 from pointsman.core.selection import Selection
 from pointsman.core.session import Then
 from pointsman.core.stored import Record
+from pointsman.edge.files import real_path
 from pointsman.edge.health_store import HealthStore
 from pointsman.edge.ledger_store import LedgerStore
 from pointsman.edge.master_key import FILE, MasterKeys, key_given
@@ -135,6 +136,7 @@ class App:
         others = {other.workspace for other in self.clients if other is not client}
         if client.workspace and client.workspace not in others:
             self.catalogues.look_anew(client.workspace)
+            self.usage.look_anew()
 
     def remarks(self, client: Client) -> Iterator[str]:
         """What people should know of this daemon's start, once in each kind of client."""
@@ -168,6 +170,7 @@ class App:
         self.catalogues.forget()
         self.limits.apply(self.catalogues.base)
         self.usage.tidy(self.catalogues.base.ledger)
+        self.usage.budgets_changed(self.catalogues.base.budgets)
         self._watchers.spawn(self.observing.expose(lambda: self.catalogues.base, self.clients), "metrics")
         for problems in changed:
             self._tell_problems(problems)
@@ -270,14 +273,23 @@ class App:
 
     def standings(self, client: Client, active: str | None) -> Callable[[Provider], Standing]:
         """How each provider stands for a client now; its selection leads to the one that is `active`."""
-        catalogue = self.catalogues.of(client)
-        reasons = Reasons(self.credentials, self.health, self.models, catalogue, client.environment)
+        reasons = self._reasons(client)
         return lambda each: standing(each, reasons, self.neighbours, self.plans, active=each.id == active)
 
+    def _reasons(self, client: Client) -> Reasons:
+        catalogue = self.catalogues.of(client)
+        return Reasons(self.credentials, self.health, self.models, catalogue, client.environment)
+
     def _tell_of_quota(self, news: QuotaNews) -> None:
-        for client in self.clients:
-            if client.ready and news.provider.id in self.catalogues.of(client).providers:
-                client.line.show(news.text, warning=not news.back)
+        """Tells those who use that account; where it came with one chat alone, nobody else has it, so all."""
+        id = news.provider.id
+        there = [each for each in self.clients if each.ready and id in self.catalogues.of(each).providers]
+        its_own = [each for each in there if news.holder in self._accounts(each, id)]
+        for client in its_own or there:
+            client.line.show(news.text, warning=not news.back)
+
+    def _accounts(self, client: Client, id: str) -> list[str]:
+        return self._reasons(client).accounts(self.catalogues.of(client).providers[id])
 
     async def _watch_files(self) -> None:
         wanted, folder = (lambda: self.catalogues.files(self._workspaces())), self.catalogues.folder
@@ -350,7 +362,7 @@ def build(where: Places) -> App:
     credentials = Credentials(plugins.schemes, trials, vault, accounts, audit)
     schemes = SCHEMES | plugins.schemes.keys()
     catalogues = Catalogues(Path(where.config_file), store, quirks_of(plugins.wires), schemes, trials)
-    limits, base, usage = Limits(), catalogues.base, Usage(LedgerStore(store.database))
+    limits, base, usage = Limits(), catalogues.base, Usage(LedgerStore(store.database), place=real_path)
     usage.begin(base.budgets)
     usage.tidy(base.ledger)
     limits.apply(base)

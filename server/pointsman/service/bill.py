@@ -12,7 +12,7 @@ from pointsman.core.catalogue import Provider
 from pointsman.core.chat import Cost, Usage
 from pointsman.core.errors import PointsmanError
 from pointsman.core.ledger import LOCAL, PLAN, Entry, Outcome
-from pointsman.core.pricing import Price, cost
+from pointsman.core.pricing import Price, cost, credible
 from pointsman.core.receipt import ChatResult
 from pointsman.core.windows import UNREACHED
 
@@ -130,13 +130,13 @@ class Bill:
 
 
 def charged(asked: Asked, usage: Usage, reported: Cost | None, prices: Prices) -> Cost | None:
-    """What tokens cost: as the provider says, else by a price; None where nobody knows.
+    """What tokens cost: as the provider says, else by a price; None where nobody knows, or where it can't be.
 
     Nothing by a plan or on this machine, unless the user has put a price on it.
     """
     free = FREE.get(asked.provider.kind)
-    if reported is not None and free is None:
-        return reported
+    if free is None and (said := credible(reported)) is not None:
+        return said
     if (price := prices(asked.provider, asked.model)) is not None:
-        return cost(usage, price)
+        return credible(cost(usage, price))
     return Cost(0.0, True, free) if free else None

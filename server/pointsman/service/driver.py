@@ -35,7 +35,7 @@ from pointsman.core.errors import (
 from pointsman.core.fitness import needs
 from pointsman.core.health import NOBODY
 from pointsman.core.ledger import Outcome
-from pointsman.core.pricing import cost
+from pointsman.core.pricing import cost, credible
 from pointsman.core.receipt import Attempt, ChatResult, Timing, route_taken
 from pointsman.core.routing import STANDS_IN, Target
 from pointsman.core.windows import was_asked
@@ -308,7 +308,7 @@ class _Run:
         if self._chat.started is None:
             return None
         price = self._tools.models.price(self._provider, self._aim.target.model)
-        return cost(usage, price) if price else None
+        return credible(cost(usage, price)) if price else None
 
     @property
     def log_fields(self) -> dict[str, object]:

@@ -117,9 +117,13 @@ class Condition:
 
 @dataclass(frozen=True)
 class QuotaNews:
-    """The quota of an account is spent, perhaps for one `model` alone, or there is some again (`back`)."""
+    """The quota of an account is spent, perhaps for one `model` alone, or there is some again (`back`).
+
+    `holder` is what `Health.account` calls the account, `account` what people may see of it.
+    """
 
     provider: Provider
+    holder: str
     account: str | None
     back: bool
     resets_at: float | None = None
@@ -254,7 +258,7 @@ class Health:
         self._put(key, mark)
         if mark.code == QuotaExhausted.__name__ and (before is None or before.code != mark.code):
             resets = mark.ceiling or (mark.until if mark.told else None)
-            self.on_quota(QuotaNews(asked.provider, asked.shown, False, resets, key[2] or None))
+            self.on_quota(QuotaNews(asked.provider, asked.account, asked.shown, False, resets, key[2] or None))
 
     def heard(self, asked: Asked) -> None:
         """Something visible came: the provider was reached and took the account, whatever becomes of the answer."""
@@ -368,7 +372,7 @@ class Health:
                 continue
             self._put(key, None)
             if mark.code == QuotaExhausted.__name__:
-                self.on_quota(QuotaNews(asked.provider, asked.shown, back=True, model=key[2] or None))
+                self.on_quota(QuotaNews(asked.provider, asked.account, asked.shown, back=True, model=key[2] or None))
 
     def _put(self, key: Subject, mark: Mark | None) -> None:
         where, account, model = key

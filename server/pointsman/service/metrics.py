@@ -7,12 +7,13 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from contextlib import suppress
 from pathlib import Path
 
 from msgspec import Struct
 
 from pointsman.core.catalogue import MetricsSettings
-from pointsman.core.errors import PointsmanError
+from pointsman.core.errors import PointsmanError, StorageError
 from pointsman.core.ledger import Entry
 from pointsman.core.metrics import measured
 from pointsman.core.receipt import ChatResult
@@ -25,6 +26,8 @@ log = logging.getLogger(__name__)
 PATH = "/metrics"
 WRITE_EVERY = 15.0
 """Seconds between two states of the file: how often Prometheus usually looks."""
+ASK_EVERY = 5.0
+"""Seconds between two tries to have a port that another program holds."""
 NOWHERE = MetricsSettings()
 
 
@@ -71,12 +74,11 @@ class Metrics:
                 if self._collected is None:
                     self._collected = await asyncio.to_thread(Collected, self._gauges)
                 if settings.port is not None:
-                    page = Page(PATH, CONTENT_TYPE, self._collected.text)
-                    await page.open(settings.port)
-                    self._page = page
-                    log.info("metrics stand at %s", page.url)
+                    await self._open(settings.port, self._collected)
             except PointsmanError as error:
                 self._tell("page", error)
+                if settings.port is not None and self._collected is not None:
+                    self._tasks.spawn(self._open_later(settings.port, self._collected), "page of metrics")
             if settings.textfile is not None and self._collected is not None:
                 self._writing = self._tasks.spawn(self._write(_file(settings.textfile), self._collected), "metrics")
             return " ".join(self._problems.values()) or None
@@ -102,6 +104,22 @@ class Metrics:
             self._page = None
         self._writing = None
         await self._tasks.close()
+
+    async def _open(self, port: int, collected: Collected) -> None:
+        """Raises StorageError."""
+        page = Page(PATH, CONTENT_TYPE, collected.text)
+        await page.open(port)
+        self._page = page
+        self._problems.pop("page", None)
+        log.info("metrics stand at %s", page.url)
+
+    async def _open_later(self, port: int, collected: Collected) -> None:
+        """Tries again until the port can be had. It is ended only while it waits, so that nothing is left half open."""
+        while self._page is None:
+            await asyncio.sleep(ASK_EVERY)
+            async with self._one_at_a_time:
+                with suppress(StorageError):
+                    await self._open(port, collected)
 
     async def _write(self, file: Path, collected: Collected) -> None:
         while True:

@@ -61,6 +61,15 @@ class _List:
     at: float
 
 
+@dataclass(frozen=True)
+class _Merged:
+    """All models of a provider, and the ids of those of which it does not say all itself, when so much was known."""
+
+    state: tuple[int, int]
+    models: list[Model]
+    unsure: tuple[str, ...]
+
+
 class Models:
     """Lists models. A provider is asked at most once at a time for its list, which then holds for everybody."""
 
@@ -80,7 +89,7 @@ class Models:
         self._prices = prices or Prices()
         self._revision = 0
         self._known: tuple[Catalogue, Known] | None = None
-        self._merged: Bounded[bytes, tuple[tuple[int, int], list[Model]]] = Bounded(MOST_MERGED)
+        self._merged: Bounded[bytes, _Merged] = Bounded(MOST_MERGED)
         self._at_once = asyncio.Semaphore(AT_ONCE)
         self._tried: dict[tuple[str, str], float] = {}
         self._tasks = Tasks()
@@ -105,9 +114,9 @@ class Models:
         wanted = [provider] if provider else [p for p in providers if p.configured_by_user and p.auto_detect]
         asked = [p for p in wanted if refresh or not self._is_fresh(p)]
         failures = await asyncio.gather(*(self.ask(p, environment) for p in asked))
-        if [p for p in providers if self._prices.want(p, self._unsure(p))]:
+        if [p for p in providers if self._prices.want(p, self._all(p).unsure)]:
             await self._prices.settled()
-        models = [model for p in providers for model in self._all(p)]
+        models = [model for p in providers for model in self._all(p).models]
         return models, [failure for failure in failures if failure is not None]
 
     async def keep_fresh(self, wanted: Callable[[], Iterable[tuple[Provider, Environment]]]) -> None:
@@ -158,11 +167,11 @@ class Models:
     def want_price(self, provider: Provider, id: str) -> None:
         """Has the price of a model looked up in the background, for when it is needed."""
         if self.price(provider, id) is None:
-            self._prices.want(provider, [id])
+            self._prices.want(provider, (id,))
 
     async def price_known(self, provider: Provider, id: str) -> Price | None:
         """What a model costs, if need be once that was looked up, which is not waited for for long."""
-        if self._prices.want(provider, [] if self.price(provider, id) else [id]):
+        if self._prices.want(provider, () if self.price(provider, id) else (id,)):
             await self._prices.settled()
         return self.price(provider, id)
 
@@ -231,14 +240,14 @@ class Models:
         with suppress(StorageError):  # it is only a cache, and the log has it
             await self._store.put_model_list(provider.id, provider.base_url, at, encoded)
 
-    def _all(self, provider: Provider) -> list[Model]:
+    def _all(self, provider: Provider) -> _Merged:
         """All models of a provider with all that is known of them; put together once, until more is known."""
         definition, state = msgspec.json.encode(provider), (self._revision, self._prices.revision)
         kept = self._merged.get(definition)
-        if kept is None or kept[0] != state:
+        if kept is None or kept.state != state:
             self._merged.pop(definition, None)  # as a new one, it is the last to go
-            kept = self._merged[definition] = state, self._merge(provider)
-        return kept[1]
+            kept = self._merged[definition] = _Merged(state, self._merge(provider), self._unsure(provider))
+        return kept
 
     def _merge(self, provider: Provider) -> list[Model]:
         """The definition's names first, then what the provider lists beyond them."""
@@ -257,11 +266,11 @@ class Models:
             return found
         return [msgspec.structs.replace(each, price=configured(provider, each.id) or each.price) for each in found]
 
-    def _unsure(self, provider: Provider) -> list[str]:
+    def _unsure(self, provider: Provider) -> tuple[str, ...]:
         """The ids of those models of which the provider does not say all itself."""
         listed = self._listed_by(provider)
         ids = dict.fromkeys([*_own_names(provider).values(), *listed])
-        return [id for id in ids if not ((live := listed.get(id)) and live.price and live.context_window)]
+        return tuple(id for id in ids if not ((live := listed.get(id)) and live.price and live.context_window))
 
     def _listed_by(self, provider: Provider) -> Mapping[str, Model]:
         found = self._lists.get(_place(provider)) or self._lists.get((provider.id, provider.base_url))

@@ -13,6 +13,7 @@ from pointsman.core.catalogue import Catalogue
 from pointsman.core.chat import Conversation
 from pointsman.core.errors import BadRequest, NoTargetLeft, PointsmanError
 from pointsman.core.routing import Plan, Target
+from pointsman.core.sendable import unsendable
 from pointsman.core.spending import within
 from pointsman.service.catalogues import Catalogues
 from pointsman.service.clients import Client
@@ -79,6 +80,8 @@ class Planning:
 
         Raises RouteError, UnknownSession, BadRequest.
         """
+        if conversation is not None and (mistake := unsendable(conversation)):
+            raise mistake
         self.trials.end_what_is_over()
         route, catalogue = self.selections.route(client, model), self.catalogues.of(client)
         if terms.session is not None:

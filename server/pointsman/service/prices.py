@@ -7,8 +7,9 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Awaitable, Callable, Iterable
+from collections.abc import Awaitable, Callable
 
+from pointsman.core.bounded import Bounded
 from pointsman.core.catalogue import Provider
 from pointsman.core.models import Facts
 from pointsman.edge.prices import Found, Wanted, look_up
@@ -18,6 +19,9 @@ FRESH_FOR = 3600.0
 """Seconds after which a fact is looked up again: some prices hold for hours of the day."""
 WORTH_WAITING = 3.0
 """Seconds that somebody waits for a fact that is not known yet."""
+
+MOST_SETTLED = 64
+"""Lists of models that are not looked through again while all is known of them."""
 
 Key = tuple[str, str]
 Looks = Callable[[Wanted], Awaitable[Found | None]]
@@ -37,6 +41,8 @@ class Prices:
         self._looks = looks
         self._known: dict[Key, tuple[Facts | None, float]] = {}
         self._wanted: set[Key] = set()
+        self._settled: Bounded[tuple[str, tuple[str, ...]], float] = Bounded(MOST_SETTLED)
+        """Since when all was known of what was asked for together."""
         self._looking: asyncio.Task[None] | None = None
         self._tasks = Tasks()
 
@@ -44,16 +50,21 @@ class Prices:
         """What is known of a model so far."""
         return self._known.get((provider.sold_at, id), (None, 0.0))[0]
 
-    def want(self, provider: Provider, ids: Iterable[str]) -> bool:
+    def want(self, provider: Provider, ids: tuple[str, ...]) -> bool:
         """Has facts looked up in the background; tells whether there are some that nobody has looked up yet."""
         if not (sells_tokens(provider) and provider.sold_at.startswith("https://")):  # no others are of public fame
             return False
+        old, together = time.monotonic() - FRESH_FOR, (provider.sold_at, ids)
+        if self._settled.get(together, old) > old:
+            return False
         keys = {(provider.sold_at, id) for id in ids}
-        old = time.monotonic() - FRESH_FOR
         self._wanted |= {key for key in keys if key not in self._known or self._known[key][1] < old}
         if self._wanted and self._looking is None:
             self._looking = self._tasks.spawn(self._look(), "prices")
-        return any(key not in self._known for key in keys)
+        if any(key not in self._known for key in keys):
+            return True
+        self._settled[together] = min((self._known[key][1] for key in keys), default=old)
+        return False
 
     async def settled(self) -> None:
         """Waits for what is being looked up, but not for long."""

@@ -81,7 +81,7 @@ class Reasons:
             return None
         provider = self.catalogue.providers[target.provider]
         model = self.models.facts(provider, target.model)
-        return unfit(need, model.capabilities, provider.features, model.context_window)
+        return unfit(need, model.capabilities, model.lacks, provider.features, model.context_window)
 
     def held(self, target: Target) -> str | None:
         """What happened before that keeps it back for a while."""

@@ -25,6 +25,7 @@ from pointsman.core.budget import (
     budget_of,
     every,
     limits,
+    placed,
     title,
 )
 from pointsman.core.errors import BudgetReached
@@ -70,11 +71,20 @@ class Query:
 
 
 class Usage:
-    """The ledger; without a store, only for as long as this lives. `tell` is told what a budget's owner should know."""
+    """The ledger; without a store, only for as long as this lives. `tell` is told what a budget's owner should know.
 
-    def __init__(self, store: LedgerStore | None = None, clock: Callable[[], float] = time.time) -> None:
+    `place` says where a folder really is: budgets name it as people do, and clients by where it is.
+    """
+
+    def __init__(
+        self,
+        store: LedgerStore | None = None,
+        clock: Callable[[], float] = time.time,
+        place: Callable[[str], str] = lambda path: path,
+    ) -> None:
         """Raises StorageError."""
-        self._store, self.clock = store, clock
+        self._store, self.clock, self._place = store, clock, place
+        self._places: dict[str, str] = {}
         self._sums: dict[str, dict[About, float]] = {}
         self._told: dict[tuple[About, Period], tuple[str, float, bool]] = {}
         self._titles: dict[tuple[str, str], str] = {}
@@ -86,9 +96,21 @@ class Usage:
 
     def begin(self, budgets: Budgets) -> None:
         """Takes it that of budgets which are nearly spent at the start, people have been told."""
+        budgets = self._placed(budgets)
         for about, _ in every(budgets):
             for _ in self._news(budgets, about):
                 pass
+
+    def budgets_changed(self, budgets: Budgets) -> None:
+        """Tells of budgets that are nearly spent, or spent, since they have become smaller."""
+        self.look_anew()
+        budgets = self._placed(budgets)
+        for about, _ in every(budgets):
+            self._tell_news(budgets, about)
+
+    def look_anew(self) -> None:
+        """Has folders looked up again: a path may lead elsewhere by now."""
+        self._places.clear()
 
     def tidy(self, recording: Recording) -> None:
         """Has the ledger forget what is older than is wanted."""
@@ -118,9 +140,9 @@ class Usage:
         if not entry.usd:
             return
         self._count(day, entry.provider, entry.workspace, entry.usd)
+        budgets = self._placed(budgets)
         for about in _abouts(entry.provider, entry.workspace):
-            for text in self._news(budgets, about):
-                self.tell(about, text)
+            self._tell_news(budgets, about)
 
     def spent(self, about: About = EVERYTHING) -> Spent:
         """US dollars of this day and this month, as far as they are known."""
@@ -138,6 +160,7 @@ class Usage:
         """
         if not priced:
             return None
+        budgets = self._placed(budgets)
         reached = [
             limit
             for about in _abouts(provider, workspace)
@@ -172,7 +195,7 @@ class Usage:
     def standing(self, budgets: Budgets, workspace: str | None = None) -> list[BudgetState]:
         """How much of each budget is spent; of those of workspaces only that of this one, if one is named."""
         found = []
-        for about, budget in every(budgets):
+        for about, budget in every(self._placed(budgets)):
             kind, name = about
             if kind == "workspace" and workspace is not None and name != workspace:
                 continue
@@ -244,6 +267,19 @@ class Usage:
                 sums[about] = round(sums.get(about, 0.0) + usd, 12)
         while len(self._sums) > PERIODS_KEPT:
             del self._sums[min(self._sums)]
+
+    def _placed(self, budgets: Budgets) -> Budgets:
+        """The budgets with their folders where those really are."""
+        return placed(budgets, self._where) if budgets.workspaces else budgets
+
+    def _where(self, path: str) -> str:
+        if (found := self._places.get(path)) is None:
+            found = self._places[path] = self._place(path)
+        return found
+
+    def _tell_news(self, budgets: Budgets, about: About) -> None:
+        for text in self._news(budgets, about):
+            self.tell(about, text)
 
     def _news(self, budgets: Budgets, about: About) -> Iterator[str]:
         """What is to be told of a budget, and has not been in its period."""

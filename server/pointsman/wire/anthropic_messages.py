@@ -12,18 +12,16 @@ from typing import Any
 from urllib.parse import urlencode
 
 import msgspec
-from msgspec import Struct
+from msgspec import Raw, Struct
 
 from pointsman.core.catalogue import Provider
 from pointsman.core.chat import (
     Conversation,
-    ErrorSeen,
     Notice,
     Reading,
     ReasoningDelta,
     Seal,
     StopReason,
-    StopSeen,
     TextDelta,
     ToolCallDelta,
     Usage,
@@ -32,7 +30,7 @@ from pointsman.core.chat import (
 from pointsman.core.errors import UNREADABLE, BadReply, PointsmanError
 from pointsman.core.http import Head, Request
 from pointsman.core.models import Model, ModelPage
-from pointsman.wire import anthropic_requests, error_bodies
+from pointsman.wire import anthropic_requests, error_bodies, loose
 from pointsman.wire.event_reader import EventReader
 from pointsman.wire.model_facts import fitting
 
@@ -71,6 +69,8 @@ CAPABILITIES = {
     "thinking": "reasoning",
     "structured_outputs": "json",
 }
+ASKED = ("input_tokens", "cache_read_input_tokens", "cache_creation_input_tokens")
+"""What the input is counted in: what was read from a cache and what was written to it are no part of the rest."""
 EVENTS = {
     "message_start",
     "content_block_start",
@@ -114,20 +114,8 @@ class _Delta(Struct):
     stop_details: _StopDetails | None = None
 
 
-class _OutputDetails(Struct):
-    thinking_tokens: int | None = None
-
-
-class _Usage(Struct):
-    input_tokens: int | None = None
-    output_tokens: int | None = None
-    cache_read_input_tokens: int | None = None
-    cache_creation_input_tokens: int | None = None
-    output_tokens_details: _OutputDetails | None = None
-
-
 class _Message(Struct):
-    usage: _Usage | None = None
+    usage: Raw = Raw()
 
 
 class _Event(Struct):
@@ -136,7 +124,7 @@ class _Event(Struct):
     message: _Message | None = None
     content_block: _Block | None = None
     delta: _Delta | None = None
-    usage: _Usage | None = None
+    usage: Raw = Raw()
     error: Any = None
 
 
@@ -167,28 +155,26 @@ class Reader(EventReader):
 
     def __init__(self, provider: Provider) -> None:
         super().__init__(provider)
-        self._stopped = False
         self._calls: dict[int, _Call] = {}
         self._signature = ""
-        self._usage = _Usage()
+        self._usage: Any = None
         self._reported = False
         self._reason = ""
-        self._left_out: set[str] = set()
 
     @property
     def linger(self) -> float | None:
         """Nothing follows `message_stop` but the end of the body."""
-        return AFTER_STOP if self._stopped else None
+        return AFTER_STOP if self.stopped else None
 
     def ended(self, readings: list[Reading]) -> None:
         """Only what was said to be complete is."""
-        if not self._stopped:
+        if not self.stopped:
             self._say_what_it_took(readings)
-            readings.append(ErrorSeen(self.broken_off()))
+            self.end(readings)
 
     def read(self, event: bytes, readings: list[Reading]) -> None:
         """Adds what one event says, of those before `message_stop`."""
-        if self._stopped:
+        if self.stopped:
             return
         try:
             known = _EVENT.decode(event)
@@ -198,13 +184,13 @@ class Reader(EventReader):
             raise
         if known.error is not None:
             self._say_what_it_took(readings)
-            readings.append(ErrorSeen(error_bodies.in_stream(self.provider, _with_status(known.error))))
+            self.fail(error_bodies.in_stream(self.provider, _with_status(known.error)), readings)
         self._take(known, readings)
 
     def _take(self, event: _Event, readings: list[Reading]) -> None:
         match event:
-            case _Event("message_start", message=_Message(usage=_Usage() as usage)):
-                self._usage = usage
+            case _Event("message_start", message=_Message(usage)):
+                self._usage = loose.value(usage)
             case _Event("content_block_start", index, content_block=_Block() as block):
                 self._begin(index, block, readings)
             case _Event("content_block_delta", index, delta=_Delta() as delta):
@@ -214,8 +200,7 @@ class Reader(EventReader):
             case _Event("message_delta"):
                 self._say_why(event, readings)
             case _Event("message_stop"):
-                self._stopped = True
-                readings.append(StopSeen(STOP_REASONS.get(self._reason, "end")))
+                self.stop(STOP_REASONS.get(self._reason, "end"), readings)
             case _:
                 pass  # `ping`, and what is not known yet: the API asks for both to be passed over
 
@@ -230,7 +215,7 @@ class Reader(EventReader):
                 call = self._calls[index] = _Call(len(self._calls), block.input)
                 readings.append(ToolCallDelta(call.number, "", block.id, block.name))
             case kind:
-                self._leave_out(kind, readings)
+                self.leave_out(kind, readings)
 
     def _go_on(self, index: int, delta: _Delta, readings: list[Reading]) -> None:
         match delta.type:
@@ -243,7 +228,7 @@ class Reader(EventReader):
                     call.whole = None
                     readings.append(ToolCallDelta(call.number, delta.partial_json))
             case kind:
-                self._leave_out(kind, readings)
+                self.leave_out(kind, readings)
 
     def _end(self, index: int, readings: list[Reading]) -> None:
         if self._signature:
@@ -261,13 +246,13 @@ class Reader(EventReader):
             readings.append(Notice("answer", text))
         if delta.stop_details is not None and delta.stop_details.explanation:
             readings.append(Notice("answer", delta.stop_details.explanation[:LONGEST_QUOTE]))
-        if event.usage is not None and (report := _report(self._usage, event.usage)):
+        if report := reported(self._usage, loose.value(event.usage)):
             self._reported = True
             readings.append(report)
 
     def _say_what_it_took(self, readings: list[Reading]) -> None:
         """Usage of an answer that breaks off: its input is known, and its output only so far as it was at the start."""
-        if not self._reported and (report := _report(self._usage, _Usage(), exact=False)):
+        if not self._reported and (report := reported(self._usage, {}, exact=False)):
             self._reported = True
             readings.append(report)
 
@@ -276,12 +261,6 @@ class Reader(EventReader):
             readings.append(ReasoningDelta(thinking))
         if text:
             readings.append(TextDelta(text))
-
-    def _leave_out(self, kind: str, readings: list[Reading]) -> None:
-        if kind not in self._left_out:
-            self._left_out.add(kind)
-            text = f"{self.provider.title} also sent what has no place here and was left out"
-            readings.append(Notice("answer", f"{text}: {kind[:50] or 'something without a name'}."))
 
 
 def _is_of_tomorrow(text: bytes) -> bool:
@@ -298,30 +277,27 @@ def _with_status(error: Any) -> Any:
     return error
 
 
-def _report(first: _Usage, last: _Usage, exact: bool = True) -> UsageReport | None:
+def reported(first: Any, last: Any, exact: bool = True) -> UsageReport | None:
     """Usage in our terms: theirs counts what was read from the cache and written to it beside the input.
 
     The counts at the end are those of the whole; what they leave out was said at the start. Where nobody has counted
-    the input, the whole is not exact.
+    the input, the whole is not exact. None where nobody has counted the output.
     """
-
-    def known(name: str) -> int | None:
-        value: int | None = getattr(last, name)
-        return getattr(first, name) if value is None else value
-
-    cached, written = known("cache_read_input_tokens"), known("cache_creation_input_tokens")
-    output = known("output_tokens")
+    if not isinstance(last, dict):
+        return None
+    start = first if isinstance(first, dict) else {}
+    said = start | {name: value for name, value in last.items() if value is not None}
+    output, asked = loose.count(said, "output_tokens"), loose.total(said, *ASKED)
     if output is None:
         return None
-    details, counted = last.output_tokens_details or _OutputDetails(), known("input_tokens")
     return UsageReport(
         Usage(
-            input_tokens=(counted or 0) + (cached or 0) + (written or 0),
+            input_tokens=asked or 0,
             output_tokens=output,
-            exact=exact and counted is not None,
-            cached_input_tokens=cached,
-            cache_write_tokens=written,
-            reasoning_tokens=details.thinking_tokens,
+            exact=exact and asked is not None and said.get("input_tokens") is not None,
+            cached_input_tokens=loose.count(said, "cache_read_input_tokens"),
+            cache_write_tokens=loose.count(said, "cache_creation_input_tokens"),
+            reasoning_tokens=loose.count(last, "output_tokens_details", "thinking_tokens"),
         )
     )
 

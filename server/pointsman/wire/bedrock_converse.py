@@ -9,31 +9,31 @@ from __future__ import annotations
 
 import base64
 from collections.abc import Sequence
+from typing import Any
 
 import msgspec
-from msgspec import Struct
+from msgspec import Raw, Struct
 
 from pointsman.core.catalogue import Provider
 from pointsman.core.chat import (
     Conversation,
-    ErrorSeen,
     Notice,
     Reading,
     ReasoningDelta,
     Seal,
     StopReason,
-    StopSeen,
     TextDelta,
     ToolCallDelta,
     Usage,
     UsageReport,
 )
-from pointsman.core.errors import UNREADABLE, BadReply, Interrupted, PointsmanError
+from pointsman.core.errors import UNREADABLE, BadReply, PointsmanError
 from pointsman.core.event_stream import EventStreamSplitter, Frame
 from pointsman.core.http import Head, Request
 from pointsman.core.models import ModelPage
-from pointsman.wire import bedrock_requests, error_bodies
+from pointsman.wire import bedrock_requests, error_bodies, loose
 from pointsman.wire.bedrock_turns import REDACTED
+from pointsman.wire.event_reader import AnswerReader
 
 AFTER_STOP, AFTER_USAGE = 3.0, 0.2
 """Seconds that more is worth waiting for after the reason to stop, and after the usage that follows it."""
@@ -49,6 +49,7 @@ STOP_REASONS: dict[str, StopReason] = {
 }
 FAILURES = {"malformed_model_output", "malformed_tool_use"}
 """Reasons that mean that the model has failed at the answer."""
+CACHED, WRITTEN = "cacheReadInputTokens", "cacheWriteInputTokens"
 
 Quirks = bedrock_requests.Quirks
 
@@ -83,13 +84,6 @@ class _Delta(Struct, rename="camel"):
     reasoning_content: _Reasoning | None = None
 
 
-class _Tokens(Struct, rename="camel"):
-    input_tokens: int
-    output_tokens: int
-    cache_read_input_tokens: int | None = None
-    cache_write_input_tokens: int | None = None
-
-
 class _Event(Struct, rename="camel"):
     """Any event's payload; its header says which, and so which fields it has."""
 
@@ -97,7 +91,7 @@ class _Event(Struct, rename="camel"):
     start: _Start | None = None
     delta: _Delta | None = None
     stop_reason: str | None = None
-    usage: _Tokens | None = None
+    usage: Raw = Raw()
 
 
 class _Exception(Struct):
@@ -112,14 +106,14 @@ def reader(provider: Provider) -> Reader:
     return Reader(provider)
 
 
-class Reader:
+class Reader(AnswerReader):
     """Frames in, readings out."""
 
     def __init__(self, provider: Provider) -> None:
-        self._provider = provider
+        super().__init__(provider)
         self._frames = EventStreamSplitter()
         self._bytes = 0
-        self._seen = self._stopped = self._counted = self._failed = False
+        self._seen = self._counted = self._failed = False
         self._calls: dict[int, int] = {}
         self._signature = ""
         self._redacted = b""
@@ -133,35 +127,36 @@ class Reader:
             self._read(frame, readings)
         if self._frames.broken is not None and not self._failed:
             what = "sent a frame that can't be read" if self._seen else "did not answer with an event stream"
-            self._fail(f"{what} ({self._frames.broken})", readings)
+            self._give_up(f"{what} ({self._frames.broken})", readings)
+        if not self._spoke:
+            self.listen(readings)
         return readings
 
     @property
     def linger(self) -> float | None:
         """Usage follows the reason to stop; nothing follows that but the end of the body."""
-        return AFTER_USAGE if self._stopped and self._counted else AFTER_STOP if self._stopped else None
+        return AFTER_USAGE if self.stopped and self._counted else AFTER_STOP if self.stopped else None
 
     def close(self) -> list[Reading]:
         """What the end of the body completes."""
         readings: list[Reading] = []
         if self._bytes and not self._seen and not self._failed:
-            self._fail("did not answer with an event stream", readings)
-        elif not self._stopped and not self._failed:
-            text = f"{self._provider.title} closed the stream before the answer was complete."
-            readings.append(ErrorSeen(Interrupted(text, provider=self._provider.id)))
+            self._give_up("did not answer with an event stream", readings)
+        elif not self._failed:
+            self.end(readings)
         return readings
 
     def _read(self, frame: Frame, readings: list[Reading]) -> None:
         if frame.headers.get(":message-type") in {"exception", "error"}:
             self._failed = True
-            readings.append(ErrorSeen(error_bodies.in_stream(self._provider, _exception(frame))))
+            self.fail(error_bodies.in_stream(self.provider, _exception(frame)), readings)
             return
         try:
             event = _EVENT.decode(frame.payload or b"{}")
             redacted = event.delta and event.delta.reasoning_content and event.delta.reasoning_content.redacted_content
             self._redacted += base64.b64decode(redacted or "", validate=True)
         except (*UNREADABLE, ValueError) as error:
-            self._fail(f"sent an event that can't be read ({error})", readings)
+            self._give_up(f"sent an event that can't be read ({error})", readings)
             return
         match frame.headers.get(":event-type"):
             case "contentBlockStart" if event.start is not None and event.start.tool_use is not None:
@@ -174,9 +169,10 @@ class Reader:
             case "messageStop":
                 self._seal(readings)
                 self._stop(event.stop_reason or "", readings)
-            case "metadata" if event.usage is not None:
+            case "metadata" if event.usage:
                 self._counted = True
-                readings.append(_usage(event.usage))
+                if report := _usage(loose.value(event.usage)):
+                    readings.append(report)
             case _:
                 pass
 
@@ -202,17 +198,16 @@ class Reader:
         self._signature, self._redacted = "", b""
 
     def _stop(self, reason: str, readings: list[Reading]) -> None:
-        if self._stopped or self._failed:
+        if self.stopped or self._failed:
             return
         if reason in FAILURES:
-            self._fail(f"says that the model failed at the answer: {reason}", readings)
+            self._give_up(f"says that the model failed at the answer: {reason}", readings)
             return
-        self._stopped = True
-        readings.append(StopSeen(STOP_REASONS.get(reason, "end")))
+        self.stop(STOP_REASONS.get(reason, "end"), readings)
 
-    def _fail(self, what: str, readings: list[Reading]) -> None:
+    def _give_up(self, what: str, readings: list[Reading]) -> None:
         self._failed = True
-        readings.append(ErrorSeen(BadReply(f"{self._provider.title} {what}.", provider=self._provider.id)))
+        self.fail(BadReply(f"{self.provider.title} {what}.", provider=self.provider.id), readings)
 
 
 def _exception(frame: Frame) -> dict[str, str]:
@@ -225,16 +220,18 @@ def _exception(frame: Frame) -> dict[str, str]:
     return {"type": name, "message": message or name}
 
 
-def _usage(tokens: _Tokens) -> UsageReport:
+def _usage(said: Any) -> UsageReport | None:
     """Usage in our terms: what was read from a cache or written to it is counted beside the input there."""
-    cached, written = tokens.cache_read_input_tokens, tokens.cache_write_input_tokens
+    asked, output = loose.total(said, "inputTokens", CACHED, WRITTEN), loose.count(said, "outputTokens")
+    if asked is None or output is None or loose.count(said, "inputTokens") is None:
+        return None
     return UsageReport(
         Usage(
-            input_tokens=tokens.input_tokens + (cached or 0) + (written or 0),
-            output_tokens=tokens.output_tokens,
+            input_tokens=asked,
+            output_tokens=output,
             exact=True,
-            cached_input_tokens=cached,
-            cache_write_tokens=written,
+            cached_input_tokens=loose.count(said, CACHED),
+            cache_write_tokens=loose.count(said, WRITTEN),
         )
     )
 

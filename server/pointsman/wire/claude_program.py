@@ -19,12 +19,10 @@ from pointsman.core.catalogue import Provider
 from pointsman.core.chat import (
     Conversation,
     Cost,
-    ErrorSeen,
     Notice,
     Reading,
     StopSeen,
     TextDelta,
-    Usage,
     UsageReport,
     WindowsSeen,
 )
@@ -35,9 +33,10 @@ from pointsman.core.program import Run, program_of
 from pointsman.core.stream import LineSplitter
 from pointsman.core.trial import Check
 from pointsman.core.windows import HOUR, WEEK, Window, of_provider
-from pointsman.wire import anthropic_messages, error_bodies
+from pointsman.wire import anthropic_messages, error_bodies, loose
 from pointsman.wire.carrying import once, options_left_out
 from pointsman.wire.claude_prompt import folded
+from pointsman.wire.event_reader import AnswerReader
 
 ARGUMENTS = (
     *("-p", "--output-format", "stream-json", "--verbose", "--include-partial-messages"),
@@ -138,13 +137,6 @@ class _Share(Struct, rename="camel"):
     resets_at: float | None = None
 
 
-class _Usage(Struct):
-    input_tokens: int = 0
-    output_tokens: int = 0
-    cache_read_input_tokens: int | None = None
-    cache_creation_input_tokens: int | None = None
-
-
 class _Line(Struct):
     type: str = ""
     subtype: str = ""
@@ -154,8 +146,8 @@ class _Line(Struct):
     is_error: bool = False
     api_error_status: int | None = None
     result: str | None = None
-    usage: _Usage | None = None
-    total_cost_usd: float | None = None
+    usage: Raw = Raw()
+    total_cost_usd: Raw = Raw()
     rate_limit_info: _RateLimit | None = None
     api_key_source: str | None = msgspec.field(default=None, name="apiKeySource")
 
@@ -166,15 +158,15 @@ class _Kind(Struct):
 
 _LINE = msgspec.json.Decoder(_Line)
 _KIND = msgspec.json.Decoder(_Kind)
-READ = {"stream_event", "assistant", "result", "rate_limit_event"}
-"""The kinds of lines that say something; others are passed over, as are those that are not known yet."""
+NEEDED = {"stream_event", "result"}
+"""The kinds of lines that an answer is made of; others that can't be read are passed over, known or not."""
 
 
-class Reader:
+class Reader(AnswerReader):
     """Lines of JSON in, readings out. An answer is complete at the line `result`, and not before."""
 
     def __init__(self, provider: Provider) -> None:
-        self._provider = provider
+        super().__init__(provider)
         self._lines = LineSplitter()
         self._unread = 0
         self._messages = anthropic_messages.reader(provider)
@@ -183,7 +175,6 @@ class Reader:
         self._error_word: str | None = None
         self._key_in_use = False
         self._limit = _RateLimit()
-        self._over = False
 
     def feed(self, chunk: bytes) -> list[Reading]:
         """What this chunk completes."""
@@ -194,33 +185,36 @@ class Reader:
         if readings:
             self._unread = 0
         elif self._unread > LONGEST_SILENCE:
-            readings.append(ErrorSeen(self._bad("prints on and on, and nothing of it is an answer")))
+            self.fail(self._bad("prints on and on, and nothing of it is an answer"), readings)
+        self.listen(readings)
         return readings
 
     @property
     def linger(self) -> float | None:
         """The program ends soon after its result."""
-        return AFTER_RESULT if self._over else None
+        return AFTER_RESULT if self.stopped else None
 
     def close(self) -> list[Reading]:
         """What the end of its output completes."""
         readings: list[Reading] = []
         for line in self._lines.close():
             self._read(line, readings)
-        if not self._over:
-            text = f"{self._provider.title} ended before the answer was complete."
-            readings.append(ErrorSeen(Interrupted(text, provider=self._provider.id)))
+        self.end(readings)
         return readings
 
+    def broken_off(self) -> PointsmanError:
+        """The error for a program that ends before the answer does."""
+        return Interrupted(f"{self.provider.title} ended before the answer was complete.", provider=self.provider.id)
+
     def _read(self, encoded: bytes, readings: list[Reading]) -> None:
-        if self._over:
+        if self.stopped:
             return
         try:
             line = _LINE.decode(encoded)
             self._take(line, readings)
         except UNREADABLE as error:
             if not _is_passed_over(encoded):
-                readings.append(ErrorSeen(self._bad(f"printed a line that can't be read ({error})")))
+                self.fail(self._bad(f"printed a line that can't be read ({error})"), readings)
 
     def _take(self, line: _Line, readings: list[Reading]) -> None:
         match line.type:
@@ -235,15 +229,15 @@ class Reader:
                 if windows := _windows(line.rate_limit_info):
                     readings.append(WindowsSeen(windows))
             case "result":
-                self._over = True
                 self._end(line, readings)
+                self.stopped = True
             case _:
                 pass
 
     def _event(self, event: bytes, readings: list[Reading]) -> None:
         """One event of the Messages API; an answer may take several messages, of which the last says why it ended."""
         if self._stop is not None:
-            self._messages, self._stop = anthropic_messages.reader(self._provider), None
+            self._messages, self._stop = anthropic_messages.reader(self.provider), None
         found: list[Reading] = []
         self._messages.read(event, found)
         for reading in found:
@@ -254,13 +248,13 @@ class Reader:
                 readings.append(reading)
 
     def _end(self, line: _Line, readings: list[Reading]) -> None:
-        cost = None
-        if line.total_cost_usd:
-            cost = Cost(line.total_cost_usd, False, f"{self._provider.title}, by the prices of the API")
-        if line.usage is not None and line.usage.output_tokens:
-            readings.append(UsageReport(_counted(line.usage), cost))
+        report, cost = anthropic_messages.reported({}, loose.value(line.usage)), None
+        if usd := loose.dollars(loose.value(line.total_cost_usd)):
+            cost = Cost(usd, False, f"{self.provider.title}, by the prices of the API")
+        if report is not None and report.usage.output_tokens:
+            readings.append(UsageReport(report.usage, cost))
         if line.is_error or line.subtype.startswith("error"):
-            readings.append(ErrorSeen(self._error(line)))
+            self.fail(self._error(line), readings)
             return
         if line.result and not self._said:  # nothing came piece by piece
             readings.append(TextDelta(line.result))
@@ -268,7 +262,7 @@ class Reader:
 
     def _error(self, line: _Line) -> PointsmanError:
         """What a result means that is an error: by the program's own word for it, its status, and what it says."""
-        provider, text = self._provider, (line.result or line.subtype)[:LONGEST_QUOTE]
+        provider, text = self.provider, (line.result or line.subtype)[:LONGEST_QUOTE]
         word = self._error_word or ""
         if word == "authentication_failed" and not self._key_in_use:
             return _sign_in(provider, text, line.api_error_status)
@@ -283,7 +277,7 @@ class Reader:
         return error_bodies.in_stream(provider, detail)
 
     def _bad(self, what: str) -> PointsmanError:
-        return BadReply(f"{self._provider.title} {what}.", provider=self._provider.id)
+        return BadReply(f"{self.provider.title} {what}.", provider=self.provider.id)
 
 
 def error(provider: Provider, head: Head, body: bytes) -> PointsmanError:
@@ -364,21 +358,9 @@ def _windows(limit: _RateLimit) -> tuple[Window, ...]:
     )
 
 
-def _counted(usage: _Usage) -> Usage:
-    """Usage in our terms: theirs counts what was read from the cache and written to it beside the input."""
-    cached, written = usage.cache_read_input_tokens, usage.cache_creation_input_tokens
-    return Usage(
-        input_tokens=usage.input_tokens + (cached or 0) + (written or 0),
-        output_tokens=usage.output_tokens,
-        exact=True,
-        cached_input_tokens=cached,
-        cache_write_tokens=written,
-    )
-
-
 def _is_passed_over(line: bytes) -> bool:
-    """Whether a line is of a kind that says nothing here, whatever its shape."""
+    """Whether a line is of a kind that is no part of an answer, whatever its shape."""
     try:
-        return _KIND.decode(line).type not in READ
+        return _KIND.decode(line).type not in NEEDED
     except UNREADABLE:
         return False

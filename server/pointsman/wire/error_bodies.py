@@ -39,6 +39,7 @@ BY_STATUS: dict[int, type[ProviderError]] = {
     404: ModelNotFound,
     408: Overloaded,
     409: Overloaded,
+    413: ContextTooLong,
     424: Overloaded,
     429: RateLimited,
     498: InvalidKey,

@@ -11,7 +11,7 @@ from typing import Any
 from urllib.parse import urlencode
 
 import msgspec
-from msgspec import Struct
+from msgspec import Raw, Struct
 
 from pointsman.core.catalogue import Provider
 from pointsman.core.chat import (
@@ -31,7 +31,7 @@ from pointsman.core.chat import (
 from pointsman.core.errors import UNREADABLE, BadReply, PointsmanError
 from pointsman.core.http import Head, Request
 from pointsman.core.models import Model, ModelPage
-from pointsman.wire import error_bodies, gemini_requests
+from pointsman.wire import error_bodies, gemini_requests, loose
 from pointsman.wire.event_reader import LONGEST_EVENT, EventReader
 from pointsman.wire.gemini_contents import THOUGHT
 from pointsman.wire.model_facts import fitting
@@ -62,6 +62,8 @@ FAILURES = {
     "MISSING_THOUGHT_SIGNATURE",
 }
 """Reasons that mean that the model has failed at the answer."""
+LEFT_OUT = ("executable_code", "code_execution_result", "file_data")
+"""Parts of an answer that have no place in ours."""
 
 Quirks = gemini_requests.Quirks
 
@@ -87,6 +89,9 @@ class _Part(Struct, rename="camel"):
     thought_signature: str | None = None
     function_call: _Call | None = None
     inline_data: _Blob | None = None
+    executable_code: Any = None
+    code_execution_result: Any = None
+    file_data: Any = None
 
 
 class _Content(Struct):
@@ -104,18 +109,10 @@ class _Feedback(Struct, rename="camel"):
     block_reason: str | None = None
 
 
-class _Usage(Struct, rename="camel"):
-    prompt_token_count: int | None = None
-    tool_use_prompt_token_count: int | None = None
-    candidates_token_count: int | None = None
-    thoughts_token_count: int | None = None
-    cached_content_token_count: int | None = None
-
-
 class _Chunk(Struct, rename="camel"):
     candidates: list[_Candidate] | None = None
     prompt_feedback: _Feedback | None = None
-    usage_metadata: _Usage | None = None
+    usage_metadata: Raw = Raw()
     response_id: str | None = None
     error: Any = None
 
@@ -134,9 +131,9 @@ class Reader(EventReader):
     def __init__(self, provider: Provider) -> None:
         super().__init__(provider)
         self._list: bytearray | None = None
-        self._usage: UsageReport | None = None
+        self._used = Raw()
+        """Usage so far, as it was told last: it comes with every chunk, and only the last counts."""
         self._calls = 0
-        self._stopped = False
 
     def feed(self, chunk: bytes) -> list[Reading]:
         """What this chunk completes; of a list, nothing before its end."""
@@ -155,7 +152,7 @@ class Reader(EventReader):
     @property
     def linger(self) -> float | None:
         """Nothing follows the reason to stop but the end of the body."""
-        return AFTER_STOP if self._stopped else None
+        return AFTER_STOP if self.stopped else None
 
     def close(self) -> list[Reading]:
         """What the end of the body completes."""
@@ -166,7 +163,7 @@ class Reader(EventReader):
             for chunk in msgspec.json.decode(self._list, type=list[_Chunk]):
                 self._read_chunk(chunk, readings)
         except UNREADABLE as error:
-            readings.append(ErrorSeen(self.unreadable(f"sent a list that can't be read ({error})")))
+            self.fail(self.unreadable(f"sent a list that can't be read ({error})"), readings)
         self.ended(readings)
         return readings
 
@@ -176,23 +173,22 @@ class Reader(EventReader):
 
     def ended(self, readings: list[Reading]) -> None:
         """Adds what was used so far, and that the answer broke off, where no reason to stop has come."""
-        if not self._stopped:
-            readings += [self._usage] if self._usage else []
-            readings.append(ErrorSeen(self.broken_off()))
+        if not self.stopped:
+            self._report(readings)
+            self.end(readings)
 
     def _read_chunk(self, chunk: _Chunk, readings: list[Reading]) -> None:
-        if chunk.usage_metadata is not None:
-            usage = _usage(chunk.usage_metadata)
-            if self._stopped and usage != self._usage:  # some count only once they are done
-                readings.append(usage)
-            self._usage = usage
-        if chunk.error is not None and not self._stopped:
+        if chunk.usage_metadata:
+            before, self._used = self._used, chunk.usage_metadata
+            if self.stopped and self._used != before:  # some count only once they are done
+                self._report(readings)
+        if chunk.error is not None and not self.stopped:
             self._stop(ErrorSeen(error_bodies.in_stream(self.provider, chunk.error)), readings)
         candidate = next((one for one in chunk.candidates or () if not one.index), None)
         if candidate is not None and candidate.content is not None:
             for part in candidate.content.parts or ():
                 self._read_part(part, chunk.response_id, readings)
-        if self._stopped:
+        if self.stopped:
             return
         if chunk.prompt_feedback is not None and (blocked := chunk.prompt_feedback.block_reason):
             text = f"{self.provider.title} refused the prompt: {blocked}."
@@ -212,6 +208,9 @@ class Reader(EventReader):
         if part.inline_data is not None:
             text = f"The model answered with {part.inline_data.mime_type}, which can't be shown; it was left out."
             readings.append(Notice("answer", text))
+        for name in LEFT_OUT:
+            if getattr(part, name) is not None:
+                self.leave_out(name.replace("_", " "), readings)
         if call is None:
             return
         # Ids are not always given: this one is the same each time, and another one in each answer.
@@ -239,20 +238,29 @@ class Reader(EventReader):
             self._stop(StopSeen("toolCalls" if stop == "end" and self._calls else stop), readings)
 
     def _stop(self, stop: StopSeen | ErrorSeen, readings: list[Reading], notice: Notice | None = None) -> None:
-        self._stopped = True
-        readings += [reading for reading in (notice, self._usage) if reading is not None]
+        self.stopped = True
+        readings += [notice] if notice else []
+        self._report(readings)
         readings.append(stop)
 
+    def _report(self, readings: list[Reading]) -> None:
+        if report := _usage(loose.value(self._used)):
+            readings.append(report)
 
-def _usage(usage: _Usage) -> UsageReport:
-    """Usage so far in our terms: thoughts are counted beside the answer there."""
+
+def _usage(said: Any) -> UsageReport | None:
+    """Usage so far in our terms: thoughts are counted beside the answer there, and a count of 0 is left out."""
+    asked = loose.total(said, "promptTokenCount", "toolUsePromptTokenCount")
+    output = loose.total(said, "candidatesTokenCount", "thoughtsTokenCount")
+    if asked is None or output is None or loose.count(said, "promptTokenCount") is None:
+        return None
     return UsageReport(
         Usage(
-            input_tokens=(usage.prompt_token_count or 0) + (usage.tool_use_prompt_token_count or 0),
-            output_tokens=(usage.candidates_token_count or 0) + (usage.thoughts_token_count or 0),
+            input_tokens=asked,
+            output_tokens=output,
             exact=True,
-            cached_input_tokens=usage.cached_content_token_count,
-            reasoning_tokens=usage.thoughts_token_count,
+            cached_input_tokens=loose.count(said, "cachedContentTokenCount"),
+            reasoning_tokens=loose.count(said, "thoughtsTokenCount"),
         )
     )
 

@@ -51,6 +51,12 @@ WORDS = {
 }
 """Our names of capabilities for theirs, wherever they are said."""
 ORDER = tuple(dict.fromkeys(WORDS.values()))
+WHOLE = {
+    "supported_parameters": ("tools",),
+    "input_modalities": ("images", "files"),
+    "supported_input_modalities": ("images", "files"),
+}
+"""Lists that name all there is: what is not in one, of these, a model has not got."""
 BY_TOKEN = ("prompt", "completion", "input_cache_read", "input_cache_write")
 BY_MILLION = ("input", "output", "cached_input", "cache_write")
 
@@ -66,7 +72,8 @@ def listed(provider: Provider, item: dict[str, Any]) -> Model | None:
         provider=provider.id,
         id=id,
         name=name if isinstance(name, str) else id,
-        capabilities=capabilities(item),
+        capabilities=(able := capabilities(item)),
+        lacks=lacks(item, able),
         source="live",
         context_window=_count(item, CONTEXT),
         max_output_tokens=_count(item, OUTPUT),
@@ -96,6 +103,20 @@ def capabilities(item: dict[str, Any]) -> tuple[str, ...]:
     return tuple(name for name in ORDER if name in said)
 
 
+def lacks(item: dict[str, Any], able: Sequence[str]) -> tuple[str, ...]:
+    """What a model can't do, by a list of all that it can or by a plain no; `able` is what it can."""
+    said = {
+        name
+        for place in _places(item)
+        for whole, names in WHOLE.items()
+        if any(_words(place.get(whole)))
+        for name in names
+    }
+    denied = (place.get("capabilities") for place in _places(item))
+    said |= {WORDS[word] for place in (*denied, _supports(item)) for word in _words(place, False) if word in WORDS}
+    return tuple(name for name in ORDER if name in said and name not in able)
+
+
 def price(pricing: Any, source: str) -> Price | None:
     """A price by the token (`prompt`, `completion`) or by the million (`input`, `output`), in US dollars.
 
@@ -112,21 +133,29 @@ def price(pricing: Any, source: str) -> Price | None:
 
 def _said(item: dict[str, Any]) -> Iterator[str]:
     """The words in which a list says what a model can do."""
-    architecture = item.get("architecture")
-    places = [item, architecture if isinstance(architecture, dict) else {}]
-    for place in places:
-        for name in ("supported_parameters", "input_modalities", "supported_input_modalities", "capabilities"):
+    for place in _places(item):
+        for name in (*WHOLE, "capabilities"):
             yield from _words(place.get(name))
-    yield from _words({name: value for name, value in item.items() if name.startswith("supports_")})
+    yield from _words(_supports(item))
     routes = item.get("providers")
     for route in routes if isinstance(routes, list) else ():
         yield from _words(route)
 
 
-def _words(said: Any) -> Iterable[str]:
+def _places(item: dict[str, Any]) -> tuple[dict[str, Any], ...]:
+    architecture = item.get("architecture")
+    return item, architecture if isinstance(architecture, dict) else {}
+
+
+def _supports(item: dict[str, Any]) -> dict[str, Any]:
+    return {name: value for name, value in item.items() if name.startswith("supports_")}
+
+
+def _words(said: Any, holds: bool = True) -> Iterable[str]:
+    """Those that stand in a list, or for which an object says that it `holds`, or does not."""
     if isinstance(said, list):
-        return (word for word in said if isinstance(word, str))
-    return (word for word, holds in said.items() if holds is True) if isinstance(said, dict) else ()
+        return (word for word in said if isinstance(word, str) and holds)
+    return (word for word, found in said.items() if found is holds) if isinstance(said, dict) else ()
 
 
 def _count(item: dict[str, Any], names: tuple[str, ...]) -> int | None:

@@ -11,12 +11,11 @@ from fnmatch import fnmatchcase
 from typing import Any
 
 import msgspec
-from msgspec import Struct, UnsetType
+from msgspec import Raw, Struct, UnsetType
 
 from pointsman.core.catalogue import Provider
 from pointsman.core.chat import (
     Conversation,
-    ErrorSeen,
     ImagePart,
     Message,
     Notice,
@@ -26,7 +25,6 @@ from pointsman.core.chat import (
     ReasoningDelta,
     ReasoningPart,
     StopReason,
-    StopSeen,
     TextDelta,
     TextPart,
     ToolCallDelta,
@@ -35,11 +33,12 @@ from pointsman.core.chat import (
     Usage,
     UsageReport,
 )
-from pointsman.core.errors import UNREADABLE, BadReply, Interrupted, PointsmanError
+from pointsman.core.errors import UNREADABLE, BadReply, PointsmanError
 from pointsman.core.http import Head, Request
 from pointsman.core.models import Model, ModelPage
 from pointsman.core.stream import LineSplitter
-from pointsman.wire import carrying, error_bodies
+from pointsman.wire import carrying, error_bodies, loose
+from pointsman.wire.event_reader import AnswerReader
 from pointsman.wire.halves import Halves
 from pointsman.wire.model_facts import fitting
 
@@ -248,8 +247,8 @@ class _Line(Struct):
     message: _Said | None = None
     done: bool = False
     done_reason: str | None = None
-    prompt_eval_count: int | None = None
-    eval_count: int | None = None
+    prompt_eval_count: Raw = Raw()
+    eval_count: Raw = Raw()
     error: Any = None
 
 
@@ -261,15 +260,14 @@ def reader(provider: Provider) -> Reader:
     return Reader(provider)
 
 
-class Reader:
+class Reader(AnswerReader):
     """Lines of JSON in, readings out."""
 
     def __init__(self, provider: Provider) -> None:
-        self._provider = provider
+        super().__init__(provider)
         self._halves = Halves()
         self._lines = LineSplitter()
         self._calls = 0
-        self._stopped = False
 
     def feed(self, chunk: bytes) -> list[Reading]:
         """What this chunk completes."""
@@ -277,22 +275,23 @@ class Reader:
         for line in self._lines.feed(chunk):
             self._read(line, readings)
         if self._lines.pending > LONGEST_LINE:
-            readings.append(ErrorSeen(self._unreadable("sent a line of more than 16 MiB")))
+            self._lines = LineSplitter()
+            self.fail(self._unreadable("sent a line of more than 16 MiB"), readings)
+        if not self._spoke:
+            self.listen(readings)
         return readings
 
     @property
     def linger(self) -> float | None:
         """Nothing follows the line that is `done` but the end of the body."""
-        return AFTER_DONE if self._stopped else None
+        return AFTER_DONE if self.stopped else None
 
     def close(self) -> list[Reading]:
         """What the end of the body completes."""
         readings: list[Reading] = []
         for line in self._lines.close():
             self._read(line, readings)
-        if not self._stopped:
-            text = f"{self._provider.title} closed the stream before the answer was complete."
-            readings.append(ErrorSeen(Interrupted(text, provider=self._provider.id)))
+        self.end(readings)
         return readings
 
     def _read(self, text: bytes, readings: list[Reading]) -> None:
@@ -302,19 +301,18 @@ class Reader:
             except UNREADABLE:  # rare, so that only then it is looked for what can be mended
                 line = _LINE.decode(self._halves.mend(text))
         except UNREADABLE as error:
-            readings.append(ErrorSeen(self._unreadable(f"sent a line that can't be read ({error})")))
+            self.fail(self._unreadable(f"sent a line that can't be read ({error})"), readings)
             return
         if line.error is not None:
-            readings.append(ErrorSeen(error_bodies.in_stream(self._provider, line.error)))
+            self.fail(error_bodies.in_stream(self.provider, line.error), readings)
         if line.message is not None:
             self._read_message(line.message, readings)
-        if line.done and not self._stopped:
-            self._stopped = True
+        if line.done and not self.stopped:
+            asked, output = loose.count(loose.value(line.prompt_eval_count)), loose.count(loose.value(line.eval_count))
             # What was in the cache may not be counted at all: better an estimate than a prompt of nothing.
-            if line.eval_count is not None and line.prompt_eval_count is not None:
-                usage = Usage(input_tokens=line.prompt_eval_count, output_tokens=line.eval_count, exact=True)
-                readings.append(UsageReport(usage))
-            readings.append(StopSeen(self._stop_reason(line.done_reason)))
+            if asked is not None and output is not None:
+                readings.append(UsageReport(Usage(input_tokens=asked, output_tokens=output, exact=True)))
+            self.stop(self._stop_reason(line.done_reason), readings)
 
     def _read_message(self, said: _Said, readings: list[Reading]) -> None:
         if said.thinking:
@@ -335,7 +333,7 @@ class Reader:
         return "toolCalls" if self._calls else "end"
 
     def _unreadable(self, what: str) -> PointsmanError:
-        return BadReply(f"{self._provider.title} {what}.", provider=self._provider.id)
+        return BadReply(f"{self.provider.title} {what}.", provider=self.provider.id)
 
 
 def error(provider: Provider, head: Head, body: bytes) -> PointsmanError:

@@ -9,24 +9,22 @@ from __future__ import annotations
 from typing import Any
 
 import msgspec
-from msgspec import Struct
+from msgspec import Raw, Struct
 
 from pointsman.core.catalogue import Provider
 from pointsman.core.chat import (
     Cost,
-    ErrorSeen,
     Reading,
     ReasoningDelta,
     Seal,
     StopReason,
-    StopSeen,
     TextDelta,
     ToolCallDelta,
     Usage,
     UsageReport,
 )
 from pointsman.core.errors import Interrupted, Overloaded, PointsmanError, ProviderError
-from pointsman.wire import error_bodies
+from pointsman.wire import error_bodies, loose
 from pointsman.wire.event_reader import EventReader
 
 AFTER_STOP, AFTER_DONE = 3.0, 0.2
@@ -48,6 +46,9 @@ FAILURES: dict[str, type[ProviderError]] = {
     "insufficient_system_resource": Overloaded,
 }
 """Reasons to stop that are none: the answer is not complete. Others that nobody knows are taken for an end."""
+
+CACHED = (("prompt_tokens_details", "cached_tokens"), ("cached_tokens",), ("prompt_cache_hit_tokens",))
+"""Where it is said how much of the input was read from a cache."""
 
 
 class _Block(Struct):
@@ -74,39 +75,22 @@ class _Delta(Struct):
     reasoning_details: list[dict[str, Any]] | None = None
     refusal: str | None = None
     tool_calls: list[_ToolCall] | None = None
-
-
-class _InputDetails(Struct):
-    cached_tokens: int | None = None
-    cache_write_tokens: int | None = None
-
-
-class _OutputDetails(Struct):
-    reasoning_tokens: int | None = None
-
-
-class _Usage(Struct):
-    prompt_tokens: int | None = None
-    completion_tokens: int | None = None
-    total_tokens: int | None = None
-    prompt_tokens_details: _InputDetails | None = None
-    completion_tokens_details: _OutputDetails | None = None
-    cost: float | None = None
-    cached_tokens: int | None = None
-    prompt_cache_hit_tokens: int | None = None
+    function_call: Any = None
+    images: Any = None
+    audio: Any = None
 
 
 class _Choice(Struct):
     index: int = 0
     delta: _Delta | None = None
     finish_reason: str | None = None
-    usage: _Usage | None = None
+    usage: Raw = Raw()
 
 
 class _Chunk(Struct):
     object: Any = None
     choices: list[_Choice] | None = None
-    usage: _Usage | None = None
+    usage: Raw = Raw()
     error: Any = None
 
 
@@ -118,15 +102,14 @@ class Reader(EventReader):
 
     def __init__(self, provider: Provider) -> None:
         super().__init__(provider)
-        self._stopped = self._done = False
-        self._failed = self._said = False
+        self._done = self._failed = self._said = False
         self._details: list[dict[str, Any]] = []
         self._calls = _Calls()
 
     @property
     def linger(self) -> float | None:
         """Usage may follow the reason to stop; nothing follows `[DONE]` but the end of the body."""
-        return AFTER_DONE if self._done else AFTER_STOP if self._stopped else None
+        return AFTER_DONE if self._done else AFTER_STOP if self.stopped else None
 
     def read(self, event: bytes, readings: list[Reading]) -> None:
         """Adds what one chunk says."""
@@ -141,7 +124,7 @@ class Reader(EventReader):
             self._fail(error_bodies.in_stream(self.provider, chunk.error), readings)
         elif chunk.object == "error":
             self._fail(error_bodies.in_stream(self.provider, msgspec.json.decode(event)), readings)
-        usage = chunk.usage
+        usage = loose.value(chunk.usage) if len(chunk.usage) > loose.NOTHING else None
         for choice in chunk.choices or ():
             if choice.index:
                 continue
@@ -149,21 +132,21 @@ class Reader(EventReader):
                 before = len(readings)
                 self._read_delta(choice.delta, readings)
                 self._said = self._said or len(readings) > before or bool(self._details)
-            if choice.finish_reason and not self._stopped:
-                self._stopped = True
+            if choice.finish_reason and not self.stopped:
                 self._seal(readings)
                 self._stop(choice.finish_reason, readings)
-            usage = usage or choice.usage
-        if usage is not None and (report := _usage(usage, self.provider)):
+            if not usage and len(choice.usage) > loose.NOTHING:
+                usage = loose.value(choice.usage)
+        if usage and (report := _usage(usage, self.provider)):
             readings.append(report)
 
     def ended(self, readings: list[Reading]) -> None:
         """An answer that did not stop broke off; so did one that is done before a word of it came."""
         self._seal(readings)
-        if not self._stopped and self._done and self._said:  # some give no reason
+        if not self.stopped and self._done and self._said:  # some give no reason
             self._stop("stop", readings)
-        elif not self._stopped:
-            readings.append(ErrorSeen(self.broken_off()))
+        else:
+            self.end(readings)
 
     def _stop(self, reason: str, readings: list[Reading]) -> None:
         """Why the answer ends; some say of calls only that it does."""
@@ -171,13 +154,14 @@ class Reader(EventReader):
             if not self._failed:
                 text = f"{self.provider.title} broke the answer off, and says only `{reason}`."
                 self._fail(kind(text, provider=self.provider.id), readings)
+            self.stopped = True
             return
         stop = STOP_REASONS.get(reason, "end")
-        readings.append(StopSeen("toolCalls" if stop == "end" and self._calls else stop))
+        self.stop("toolCalls" if stop == "end" and self._calls else stop, readings)
 
     def _fail(self, error: PointsmanError, readings: list[Reading]) -> None:
         self._failed = True
-        readings.append(ErrorSeen(error))
+        self.fail(error, readings)
 
     def _read_delta(self, delta: _Delta, readings: list[Reading]) -> None:
         """What was thought comes first: its details are complete when words or calls follow."""
@@ -189,15 +173,29 @@ class Reader(EventReader):
         _read_content(delta.content, spoken)
         if delta.refusal:
             spoken.append(TextDelta(delta.refusal))
-        spoken += [self._calls.read(call) for call in delta.tool_calls or ()]
+        if delta.tool_calls:
+            spoken += map(self._calls.read, delta.tool_calls)
+        elif delta.function_call:
+            spoken += map(self._calls.read, _old_call(delta.function_call))
         if spoken:
             self._seal(readings)
         readings += spoken
+        if delta.images or delta.audio:
+            self.leave_out("images" if delta.images else "audio", readings)
 
     def _seal(self, readings: list[Reading]) -> None:
         if self._details:
             readings.append(Seal(opaque=self._details))
             self._details = []
+
+
+def _old_call(said: Any) -> list[_ToolCall]:
+    """A piece of the one call that there could be before there were several; some send an empty one with every word."""
+    try:
+        function = msgspec.convert(said, _Function)
+    except msgspec.ValidationError:
+        return []
+    return [_ToolCall(function=function)] if function.name or function.arguments else []
 
 
 def _collect(detail: dict[str, Any], details: list[dict[str, Any]]) -> None:
@@ -280,25 +278,24 @@ def _thinking(block: _Block) -> str:
     return block.thinking if isinstance(block.thinking, str) else "".join(inner.text for inner in block.thinking)
 
 
-def _usage(usage: _Usage, provider: Provider) -> UsageReport | None:
+def _usage(said: Any, provider: Provider) -> UsageReport | None:
     """Usage in our terms. Some count reasoning beside the output, not in it: then the total gives them away."""
-    if usage.prompt_tokens is None or usage.completion_tokens is None:
+    asked, output = loose.count(said, "prompt_tokens"), loose.count(said, "completion_tokens")
+    if asked is None or output is None:
         return None
-    reasoning = (usage.completion_tokens_details or _OutputDetails()).reasoning_tokens
-    output = usage.completion_tokens
-    if reasoning and usage.total_tokens == usage.prompt_tokens + output + reasoning:
+    reasoning = loose.count(said, "completion_tokens_details", "reasoning_tokens")
+    if reasoning and loose.count(said, "total_tokens") == asked + output + reasoning:
         output += reasoning
-    details = usage.prompt_tokens_details or _InputDetails()
-    told = details.cached_tokens, usage.cached_tokens, usage.prompt_cache_hit_tokens
-    cached = next((count for count in told if count is not None), None)
+    cached = (loose.count(said, *path) for path in CACHED)
+    usd = loose.dollars(said, "cost")
     return UsageReport(
         Usage(
-            input_tokens=usage.prompt_tokens,
+            input_tokens=asked,
             output_tokens=output,
             exact=True,
-            cached_input_tokens=cached,
-            cache_write_tokens=details.cache_write_tokens,
+            cached_input_tokens=next((count for count in cached if count is not None), None),
+            cache_write_tokens=loose.count(said, "prompt_tokens_details", "cache_write_tokens"),
             reasoning_tokens=reasoning,
         ),
-        None if usage.cost is None else Cost(usd=usage.cost, exact=True, source=provider.id),
+        None if usd is None else Cost(usd=usd, exact=True, source=provider.id),
     )

@@ -15,18 +15,16 @@ from msgspec import Raw, Struct
 from pointsman.core.catalogue import Provider
 from pointsman.core.chat import (
     Cost,
-    ErrorSeen,
     Reading,
     ReasoningDelta,
     Seal,
     StopReason,
-    StopSeen,
     TextDelta,
     ToolCallDelta,
     Usage,
     UsageReport,
 )
-from pointsman.wire import error_bodies
+from pointsman.wire import error_bodies, loose
 from pointsman.wire.event_reader import EventReader
 
 AFTER_END = 0.2
@@ -42,6 +40,8 @@ class _Event(Struct):
     type: str = ""
     output_index: int = 0
     delta: Raw = Raw()
+    text: Raw = Raw()
+    refusal: Raw = Raw()
     arguments: Raw = Raw()
     item: Raw = Raw()
     response: Raw = Raw()
@@ -64,33 +64,12 @@ class _Item(Struct):
     summary: list[_Block] | None = None
 
 
-class _InputDetails(Struct):
-    cached_tokens: int | None = None
-    cache_write_tokens: int | None = None
-
-
-class _OutputDetails(Struct):
-    reasoning_tokens: int | None = None
-
-
-class _Usage(Struct):
-    input_tokens: int | None = None
-    output_tokens: int | None = None
-    total_tokens: int | None = None
-    input_tokens_details: _InputDetails | None = None
-    output_tokens_details: _OutputDetails | None = None
-    cost: float | None = None
-
-
-class _Incomplete(Struct):
-    reason: str | None = None
-
-
 class _Response(Struct):
     status: Any = None
-    usage: _Usage | None = None
+    output: Raw = Raw()
+    usage: Raw = Raw()
     error: Any = None
-    incomplete_details: _Incomplete | None = None
+    incomplete_details: Any = None
 
 
 _EVENT = msgspec.json.Decoder(_Event)
@@ -98,12 +77,18 @@ _ITEM = msgspec.json.Decoder(_Item)
 _RESPONSE = msgspec.json.Decoder(_Response)
 _TEXT = msgspec.json.Decoder(str)
 
+Kind = type[TextDelta | ReasoningDelta]
+Place = tuple[Kind, int]
+"""What is said, and in which item."""
+SAID_IN: dict[str, Kind] = {"message": TextDelta, "reasoning": ReasoningDelta}
+
 
 class _Call:
     """A tool call on its way: which of them it is, and what of it was told already."""
 
     def __init__(self, index: int) -> None:
         self.index = index
+        self.id: str | None = None
         self.named = self.argued = False
 
 
@@ -113,17 +98,20 @@ class Reader(EventReader):
     def __init__(self, provider: Provider) -> None:
         super().__init__(provider)
         self._calls: dict[int, _Call] = {}
-        self._spoken: set[int] = set()
-        self._over = False
+        self._said: dict[Place, list[str]] = {}
+        """What was told so far."""
+        self._parts: dict[Place, str] = {}
+        """What came in parts that are whole."""
+        self._sealed = False
 
     @property
     def linger(self) -> float | None:
         """Nothing follows the last event but the end of the body."""
-        return AFTER_END if self._over else None
+        return AFTER_END if self.stopped else None
 
     def read(self, event: bytes, readings: list[Reading]) -> None:
         """Adds what one event says; those of unknown types say nothing."""
-        if self._over or event == b"[DONE]":
+        if self.stopped or event == b"[DONE]":
             return
         decoded = _EVENT.decode(event)
         if decoded.type == "error" or (not decoded.type and decoded.error is not None):
@@ -133,16 +121,23 @@ class Reader(EventReader):
 
     def ended(self, readings: list[Reading]) -> None:
         """An answer without its last event broke off."""
-        if not self._over:
-            readings.append(ErrorSeen(self.broken_off()))
+        self.end(readings)
 
     def say(self, event: _Event, readings: list[Reading]) -> None:
         """A piece of the answer, or of a refusal."""
-        self._tell(TextDelta, event, readings)
+        self._tell(TextDelta, event.output_index, _TEXT.decode(event.delta), readings)
 
     def think(self, event: _Event, readings: list[Reading]) -> None:
         """A piece of a thought, or of its summary."""
-        self._tell(ReasoningDelta, event, readings)
+        self._tell(ReasoningDelta, event.output_index, _TEXT.decode(event.delta), readings)
+
+    def said(self, event: _Event, readings: list[Reading]) -> None:
+        """A part of the answer, or of a refusal, as a whole."""
+        self._part(TextDelta, event, readings)
+
+    def thought(self, event: _Event, readings: list[Reading]) -> None:
+        """A part of a thought, or of its summary, as a whole."""
+        self._part(ReasoningDelta, event, readings)
 
     def argue(self, event: _Event, readings: list[Reading]) -> None:
         """A piece of a call's arguments."""
@@ -164,18 +159,14 @@ class Reader(EventReader):
     def finish(self, event: _Event, readings: list[Reading]) -> None:
         """An item is whole: what did not come in pieces is told now."""
         item = _ITEM.decode(event.item)
-        blocks = [*(item.summary or ()), *(item.content or ())]
-        whole = "" if event.output_index in self._spoken else "".join(b.text or b.refusal for b in blocks)
         match item.type:
             case "function_call":
-                call = self._call(event)
-                self._name(call, item, readings)
-                self._argue_whole(call, item.arguments or "", readings)
+                self._whole_call(self._call(event), item, readings)
             case "reasoning":
-                readings += [ReasoningDelta(whole)] if whole else []
-                readings.append(Seal(opaque=msgspec.json.decode(event.item)))
-            case "message" if whole:
-                readings.append(TextDelta(whole))
+                self._rest(ReasoningDelta, event.output_index, _words(item), readings)
+                self._seal(msgspec.json.decode(event.item), readings)
+            case "message":
+                self._rest(TextDelta, event.output_index, _words(item), readings)
 
     def complete(self, event: _Event, readings: list[Reading]) -> None:
         """The answer is over: as its status says, complete, or complete but for the calls that it asks for."""
@@ -183,47 +174,101 @@ class Reader(EventReader):
         if how := ENDS.get(str(response.status)):
             how(self, event, readings)
         else:
+            self._catch_up(loose.value(response.output), readings)
             self._stop(response, "toolCalls" if self._calls else "end", readings)
 
     def cut_short(self, event: _Event, readings: list[Reading]) -> None:
         """The answer ends before it is complete, and says why."""
         response = _RESPONSE.decode(event.response)
-        reason = (response.incomplete_details or _Incomplete()).reason or ""
-        self._stop(response, INCOMPLETE.get(reason, "interrupted"), readings)
+        self._catch_up(loose.value(response.output), readings)
+        details = response.incomplete_details
+        reason = (details.get("reason") if isinstance(details, dict) else None) or ""
+        self._stop(response, INCOMPLETE.get(str(reason), "interrupted"), readings)
 
-    def fail(self, event: _Event, readings: list[Reading]) -> None:
+    def failed(self, event: _Event, readings: list[Reading]) -> None:
         """The answer ends with an error."""
         response = _RESPONSE.decode(event.response)
         self._report(response, readings)
         self._fail(response.error or {}, readings)
 
     def _fail(self, detail: Any, readings: list[Reading]) -> None:
-        self._over = True
         if isinstance(detail, dict) and str(detail.get("code")).startswith(OUR_FAULT):
             detail = {"status_code": 400, **detail}
-        readings.append(ErrorSeen(error_bodies.in_stream(self.provider, detail)))
+        self.fail(error_bodies.in_stream(self.provider, detail), readings)
+        self.stopped = True
 
     def _stop(self, response: _Response, reason: StopReason, readings: list[Reading]) -> None:
-        self._over = True
         self._report(response, readings)
-        readings.append(StopSeen(reason))
+        self.stop(reason, readings)
 
     def _report(self, response: _Response, readings: list[Reading]) -> None:
-        if response.usage is not None and (report := _usage(response.usage, self.provider)):
+        if report := _usage(loose.value(response.usage), self.provider):
             readings.append(report)
 
-    def _tell(self, kind: type[TextDelta | ReasoningDelta], event: _Event, readings: list[Reading]) -> None:
-        if text := _TEXT.decode(event.delta):
-            self._spoken.add(event.output_index)
+    def _catch_up(self, output: Any, readings: list[Reading]) -> None:
+        """The answer as a whole, at its end: what no event before has brought is told now.
+
+        Where an item stands is no help: not all count them alike. A seal is told only where nothing was that would then
+        stand before it.
+        """
+        unsealed = not (self._sealed or self._calls or self._told(TextDelta))
+        whole: dict[Kind, str] = {TextDelta: "", ReasoningDelta: ""}
+        for said in output if isinstance(output, list) else ():
+            item = _item(said)
+            kind = SAID_IN.get(item.type)
+            if item.type == "function_call" and item.call_id and item.name:
+                self._whole_call(self._same(item.call_id), item, readings)
+            elif kind is TextDelta or (kind is ReasoningDelta and unsealed):
+                whole[kind] += _words(item)
+                self._rest(kind, None, whole[kind], readings)
+                if kind is ReasoningDelta:
+                    self._seal(said, readings)
+
+    def _same(self, id: str) -> _Call:
+        """The call of this id, else the first of which nobody has said one, else another one."""
+        calls = list(self._calls.values())
+        known = [call for call in calls if call.id == id] or [call for call in calls if call.id is None]
+        return known[0] if known else self._calls.setdefault(~len(calls), _Call(len(calls)))
+
+    def _tell(self, kind: Kind, index: int, text: str, readings: list[Reading]) -> None:
+        if text:
+            if pieces := self._said.get((kind, index)):
+                pieces.append(text)
+            else:
+                self._said[kind, index] = [text]
             readings.append(kind(text))
+
+    def _part(self, kind: Kind, event: _Event, readings: list[Reading]) -> None:
+        """A part as a whole. Its words are in the event, or there is nothing to do."""
+        place, words = (kind, event.output_index), loose.value(event.text) or loose.value(event.refusal)
+        self._parts[place] = self._parts.get(place, "") + (words if isinstance(words, str) else "")
+        self._rest(kind, event.output_index, self._parts[place], readings)
+
+    def _rest(self, kind: Kind, index: int | None, whole: str, readings: list[Reading]) -> None:
+        """What is whole now, of an item or of all, but for what of it was told already."""
+        told = self._told(kind, index)
+        if whole.startswith(told):
+            self._tell(kind, -1 if index is None else index, whole[len(told) :], readings)
+
+    def _told(self, kind: Kind, index: int | None = None) -> str:
+        places = self._said if index is None else [(kind, index)]
+        return "".join("".join(self._said.get(place, ())) for place in places if place[0] is kind)
 
     def _call(self, event: _Event) -> _Call:
         return self._calls.setdefault(event.output_index, _Call(len(self._calls)))
 
     def _name(self, call: _Call, item: _Item, readings: list[Reading]) -> None:
         if not call.named and item.call_id and item.name:
-            call.named = True
+            call.named, call.id = True, item.call_id
             readings.append(ToolCallDelta(call.index, "", item.call_id, item.name))
+
+    def _whole_call(self, call: _Call, item: _Item, readings: list[Reading]) -> None:
+        self._name(call, item, readings)
+        self._argue_whole(call, item.arguments or "", readings)
+
+    def _seal(self, item: Any, readings: list[Reading]) -> None:
+        self._sealed = True
+        readings.append(Seal(opaque=item))
 
     def _argue_whole(self, call: _Call, arguments: str, readings: list[Reading]) -> None:
         if arguments and not call.argued:
@@ -233,43 +278,60 @@ class Reader(EventReader):
 
 ENDS: dict[str, Callable[[Reader, _Event, list[Reading]], None]] = {
     "incomplete": Reader.cut_short,
-    "failed": Reader.fail,
-    "cancelled": Reader.fail,
+    "failed": Reader.failed,
+    "cancelled": Reader.failed,
 }
 """What a status means that contradicts an event that says `completed`; the official SDK believes the status, too."""
 
 HANDLERS: dict[str, Callable[[Reader, _Event, list[Reading]], None]] = {
     "response.output_text.delta": Reader.say,
     "response.refusal.delta": Reader.say,
+    "response.output_text.done": Reader.said,
+    "response.refusal.done": Reader.said,
     "response.reasoning_summary_text.delta": Reader.think,
     "response.reasoning_text.delta": Reader.think,
+    "response.reasoning_summary_text.done": Reader.thought,
+    "response.reasoning_text.done": Reader.thought,
     "response.function_call_arguments.delta": Reader.argue,
     "response.function_call_arguments.done": Reader.argued,
     "response.output_item.added": Reader.begin,
     "response.output_item.done": Reader.finish,
     "response.completed": Reader.complete,
     "response.incomplete": Reader.cut_short,
-    "response.failed": Reader.fail,
+    "response.failed": Reader.failed,
 }
 
 
-def _usage(usage: _Usage, provider: Provider) -> UsageReport | None:
+def _item(said: Any) -> _Item:
+    """One item of the whole; one that can't be read says nothing."""
+    try:
+        return msgspec.convert(said, _Item)
+    except msgspec.ValidationError:
+        return _Item()
+
+
+def _words(item: _Item) -> str:
+    """All that an item says."""
+    return "".join(block.text or block.refusal for block in [*(item.summary or ()), *(item.content or ())])
+
+
+def _usage(said: Any, provider: Provider) -> UsageReport | None:
     """Usage in our terms. Should reasoning be counted beside the output, not in it, then the total gives that away."""
-    if usage.input_tokens is None or usage.output_tokens is None:
+    asked, output = loose.count(said, "input_tokens"), loose.count(said, "output_tokens")
+    if asked is None or output is None:
         return None
-    reasoning = (usage.output_tokens_details or _OutputDetails()).reasoning_tokens
-    output = usage.output_tokens
-    if reasoning and usage.total_tokens == usage.input_tokens + output + reasoning:
+    reasoning = loose.count(said, "output_tokens_details", "reasoning_tokens")
+    if reasoning and loose.count(said, "total_tokens") == asked + output + reasoning:
         output += reasoning
-    details = usage.input_tokens_details or _InputDetails()
+    usd = loose.dollars(said, "cost")
     return UsageReport(
         Usage(
-            input_tokens=usage.input_tokens,
+            input_tokens=asked,
             output_tokens=output,
             exact=True,
-            cached_input_tokens=details.cached_tokens,
-            cache_write_tokens=details.cache_write_tokens,
+            cached_input_tokens=loose.count(said, "input_tokens_details", "cached_tokens"),
+            cache_write_tokens=loose.count(said, "input_tokens_details", "cache_write_tokens"),
             reasoning_tokens=reasoning,
         ),
-        None if usage.cost is None else Cost(usd=usage.cost, exact=True, source=provider.id),
+        None if usd is None else Cost(usd=usd, exact=True, source=provider.id),
     )

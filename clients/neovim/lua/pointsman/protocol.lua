@@ -550,7 +550,8 @@
 ---`source` says who names it: `config` (the provider's definition), or `live` (the provider's own list).
 ---`listedAt` is when the provider listed it, RFC 3339 in UTC: so old is what the provider says of it.
 ---`contextSource` says who else told the context window, `price.source` who told the price.
----`capabilities` are named as a provider's `features`; none are named where nobody says.
+---`capabilities` are named as a provider's `features`; none are named where nobody says. `lacks` are those of which
+---its provider says that it has not got them.
 ---@class pointsman.Model
 ---@field model string
 ---@field provider string
@@ -563,6 +564,7 @@
 ---@field price? pointsman.Price
 ---@field contextSource? string
 ---@field listedAt? string
+---@field lacks? string[] absent: none
 
 ---A tool choice that names the one tool to call.
 ---@class pointsman.NamedTool
@@ -950,9 +952,9 @@
 ---The daemon and what it is doing. `memory` is its resident set in bytes; `plugins` are those of other packages.
 ---
 ---`dashboard` has the providers, the active one first. `spentToday` and `spentMonth` are US dollars as far as prices
----are known, which they are not for `unpricedToday` chats; days and months are those of the daemon's time zone.
----`waitingChats` are kept by a limit. `plans` are those of which anything is known. `metrics` says where they can be
----read, if anybody wants them.
+---are known, which they are not for `unpricedToday` and `unpricedMonth` chats; days and months are those of the
+---daemon's time zone. `waitingChats` are kept by a limit. `plans` are those of which anything is known. `metrics` says
+---where they can be read, if anybody wants them.
 ---@class pointsman.StatusResult
 ---@field version string
 ---@field protocol integer
@@ -975,6 +977,7 @@
 ---@field spentToday number
 ---@field spentMonth number
 ---@field unpricedToday integer
+---@field unpricedMonth integer
 ---@field budgets? pointsman.BudgetState[] absent: none
 ---@field plans? pointsman.PlanInfo[] absent: none
 ---@field metrics? pointsman.MetricsInfo

@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { type Line, pickerLines } from "../../src/picker-items";
+import { capabilitiesOf, type Line, pickerLines } from "../../src/picker-items";
 import { model, NOW, provider, selection, view } from "./views";
 
 const VIEW = view({
@@ -50,6 +50,12 @@ test("a line tells window, price, state and capabilities", () => {
     detail: "200K context · $3 in, $15 out per million · ready · tools",
     action: { does: "choose", model: "zeta:one" },
   });
+});
+
+test("what a model lacks is not among what its provider can", () => {
+  const able = provider("zeta", { features: ["streaming", "tools", "images"] });
+  expect(capabilitiesOf(model("zeta:one", { lacks: ["images"] }), able)).toEqual(["streaming", "tools"]);
+  expect(capabilitiesOf(undefined, able)).toEqual(["streaming", "tools", "images"]);
 });
 
 test("an unknown price is called unknown", () => {

@@ -106,6 +106,7 @@ REQUESTS: Mapping[str, tuple[Any, Any]] = {
             "spentToday": 0.42,
             "spentMonth": 7.5,
             "unpricedToday": 1,
+            "unpricedMonth": 4,
             "budgets": [
                 {
                     "about": "all",

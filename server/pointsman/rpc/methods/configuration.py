@@ -12,10 +12,12 @@ import msgspec
 from pointsman.core.catalogue import COMPUTED, Chain, Provider
 from pointsman.core.configuration import provider_from
 from pointsman.core.errors import ConfigError
+from pointsman.core.mistakes import HINT
 from pointsman.core.network import without_secrets
 from pointsman.core.routing import CHAIN, resolve
 from pointsman.core.secret import hide_within
 from pointsman.core.sources import Plain, sources
+from pointsman.core.well_formed import wrong_alias, wrong_chain
 from pointsman.rpc.methods.models import provider_named
 from pointsman.rpc.table import Context, method
 from pointsman.rpc.types import (
@@ -110,6 +112,7 @@ async def set_alias(ctx: Context, params: SetAliasParams) -> ConfigResult:
     """Writes an alias into the user's file; a null model removes it."""
     catalogue = ctx.app.catalogues.of(ctx.client)
     if params.model is not None:
+        _must_be_a_name(wrong_alias(params.alias))
         resolve(catalogue, params.model)
         resolve(replace(catalogue, aliases={**catalogue.aliases, params.alias: params.model}), params.alias)
     elif params.alias not in ctx.app.catalogues.base.aliases and params.alias in catalogue.aliases:
@@ -129,6 +132,7 @@ async def set_chain(ctx: Context, params: SetChainParams) -> ConfigResult:
     catalogue, base, name = ctx.app.catalogues.of(ctx.client), ctx.app.catalogues.base, params.chain
     value: list[str] | dict[str, Any] | None = None
     if params.targets is not None:
+        _must_be_a_name(wrong_chain(name))
         before = base.chains.get(name, Chain(()))
         chain = Chain(params.targets, params.strategy or before.strategy, params.on_break or before.on_break)
         known = ctx.app.models.known(catalogue)
@@ -188,6 +192,13 @@ def _shown(written: Any) -> Any:
         return {"command": [*written["command"][:1], *["…" for _ in written["command"][1:]]]}
     found = sources([written])
     return found[0].key.mask() if found and isinstance(found[0], Plain) else written
+
+
+def _must_be_a_name(wrong: str | None) -> None:
+    """Refuses what the file's reader would refuse, too."""
+    if wrong:
+        text, _, hint = wrong.partition(HINT)
+        raise ConfigError(f"{text}.", hint)
 
 
 def _must_be_in_the_users_file(ctx: Context, id: str) -> None:

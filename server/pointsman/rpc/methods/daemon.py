@@ -45,6 +45,7 @@ async def status(ctx: Context, params: StatusParams) -> StatusResult:
         spent_today=round(spent.day, 6),
         spent_month=round(spent.month, 6),
         unpriced_today=sum(app.observing.recent.unpriced.values()),
+        unpriced_month=app.observing.recent.unpriced_month,
         budgets=app.usage.standing(catalogue.budgets, ctx.client.workspace or ""),
         plans=[
             PlanInfo(provider.id, provider.title, list(plan.windows), plan.left, plan.resets_at)
