@@ -92,6 +92,14 @@ def test_a_refused_key_is_out_for_all_models_and_a_refused_model_for_itself() ->
     assert subject(InvalidKey("No.", status_code=401), "p", NOBODY, "m")[0] == ("p", NOBODY, "m")  # type: ignore[index]
 
 
+@pytest.mark.parametrize("kind", [Overloaded, ConnectFailed, BadReply, InvalidKey])
+def test_what_concerns_the_account_alone_is_held_against_it(kind: type[PointsmanError]) -> None:
+    error = kind("Its token could not be renewed.")
+    error.of_account = True
+    assert subject(error, *WHO) == (("p", "a", ""), subject(kind("It failed."), *WHO)[1])  # type: ignore[index]
+    assert subject(error, "p", NOBODY, "m") == subject(kind("It failed."), "p", NOBODY, "m")
+
+
 @pytest.mark.parametrize("kind", [BadRequest, ModelNotFound, PluginFailed, ConfigError])
 def test_what_says_nothing_about_who_was_asked_is_held_against_nobody(kind: type[PointsmanError]) -> None:
     assert subject(kind("It failed."), *WHO) is None

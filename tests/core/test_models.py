@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from msgspec.structs import replace
 
-from pointsman.core.models import Facts, Model, completed
+from pointsman.core.models import Facts, Model, completed, without_secrets
 from pointsman.core.pricing import Price
+from pointsman.core.secret import Secret
 
 NAMED = Model("up:short", "up", "long", "short", (), "config")
 OWN, OTHER = Price(1.0, 2.0, "up"), Price(3.0, 4.0, "genai-prices")
@@ -34,3 +35,12 @@ def test_others_fill_in_what_the_provider_does_not_say() -> None:
 def test_what_runs_on_this_machine_has_no_price() -> None:
     assert completed(LIVE, None, FACTS, False) == replace(LIVE, price=None)
     assert completed(NAMED, None, FACTS, False).price is None
+
+
+def test_a_model_that_is_called_by_a_secret_is_left_out() -> None:
+    key, other = Secret("sk-a-fake-key"), Secret("sk-another-fake-key")
+    found = [LIVE, *(replace(LIVE, id=id) for id in ("sk-a-fake-key", "m/sk%2Da-fake-key", "sk-another-fake-key"))]
+    named = replace(LIVE, name="of sk-a-fake-key")
+    assert without_secrets([*found, named], [key]) == [LIVE, found[3]]
+    assert without_secrets([*found, named], []) == [*found, named]
+    assert other

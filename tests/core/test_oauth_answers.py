@@ -146,6 +146,7 @@ def test_a_refresh_takes_what_it_can_of_a_sloppy_answer() -> None:
         (b'{"error": {"type": "server_error"}}', Refusal("server_error", "")),
         (b'{"error": {"code": 5}}', None),
         (b'{"error": ""}', None),
+        (b'{"error": "none", "access_token": "access-2"}', None),
         (b'{"error": 5}', None),
         (b"[1]", None),
         (b"<html>", None),

@@ -6,8 +6,10 @@ import copy
 import json
 import pickle
 import traceback
+from base64 import b64encode, urlsafe_b64encode
 from collections.abc import Callable
 from typing import Any
+from urllib.parse import quote
 
 import msgspec
 import pytest
@@ -15,10 +17,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pointsman.core.environment import Environment
-from pointsman.core.secret import SHORTEST, SHOWN, Secret, alive, hide, hide_key_like, hide_within
+from pointsman.core.secret import SHORTEST, SHOWN, Secret, alive, hide, hide_key_like, hide_whole_or_cut, hide_within
 
 VALUE = "sk-proj-0123456789abcdef"
 SECRET = Secret(VALUE)
+
+HELD = {"_value", "_forms"}
+"""Where it is, and what it reads as when it is encoded: its own, and known to no other file."""
 
 SHOWS: dict[str, Callable[[Any], str]] = {
     "repr": repr,
@@ -29,7 +34,7 @@ SHOWS: dict[str, Callable[[Any], str]] = {
     "in a list": lambda secret: str([secret]),
     "in a dict": lambda secret: repr({"key": secret, secret: 1}),
     "of an error": lambda secret: "".join(traceback.format_exception_only(ValueError(secret))),
-    "dir": lambda secret: str({name: getattr(secret, name) for name in dir(secret) if name != "_value"}),
+    "dir": lambda secret: str({name: getattr(secret, name) for name in dir(secret) if name not in HELD}),
 }
 
 REFUSES: dict[str, Callable[[Any], object]] = {
@@ -168,6 +173,74 @@ def test_of_one_within_another_nothing_is_left() -> None:
 def test_those_that_are_given_are_hidden_alone() -> None:
     held, other = Secret("one-that-is-held"), Secret("one-that-is-given")
     assert hide(f"{held.reveal()} {other.reveal()}", [other]) == "one-that-is-held one-that…"
+
+
+ODD = "k+y/w1th=signs+of/base64=="
+"""A key of which each encoding makes something else."""
+
+
+def basic(text: str) -> str:
+    return b64encode(text.encode()).decode()
+
+
+@pytest.mark.parametrize(
+    "quoted",
+    [
+        quote(ODD),
+        quote(ODD, safe=""),
+        quote(ODD, safe="+="),
+        quote(ODD, safe="").replace("%2B", "%2b").replace("%2F", "%2f"),
+        quote(quote(ODD, safe=""), safe=""),
+        "".join(f"%{ord(letter):02x}" for letter in ODD),
+        basic(ODD),
+        basic(ODD).rstrip("="),
+        urlsafe_b64encode(ODD.encode()).decode(),
+        quote(basic(ODD), safe=""),
+        *(basic(f"{user}:{ODD}") for user in ("", "u", "us", "usr", "a name")),
+        basic(f"{ODD}:"),
+    ],
+)
+@pytest.mark.parametrize("around", ["{}", "no such place: /v1/{}/models (é, 100 %) {} x", "Basic {}"])
+def test_one_is_hidden_however_it_is_encoded(quoted: str, around: str) -> None:
+    held = Secret(ODD)
+    shown = hide(around.format(quoted, quoted))
+    for form in (ODD, quoted, quoted.rstrip("="), quote(ODD), *held.forms()[1]):
+        assert form not in shown
+    assert shown.count(held.mask()) == around.count("{}")
+    before, _, behind = around.partition("{}")
+    assert shown.startswith(before)
+    assert shown.endswith(behind.rpartition("}")[2])
+    assert hide_whole_or_cut(around.format(quoted, quoted), held) == shown
+
+
+def test_what_stands_around_an_encoded_one_stays_as_it_was() -> None:
+    held = Secret("a+key/of=signs")
+    assert hide("%41é%C3%A9 <a%2Bkey%2Fof%3dsigns> 100 % %zz%2") == f"%41é%C3%A9 <{held.mask()}> 100 % %zz%2"
+
+
+def test_one_that_is_written_with_percent_signs_is_hidden_as_it_is() -> None:
+    held = Secret("http://me:pass%2Fword@proxy.example")
+    assert hide(f"at {held.reveal()}") == f"at {held.mask()}"
+    assert hide(f"at {quote(held.reveal(), safe='')}") == f"at {held.mask()}"
+
+
+@pytest.mark.parametrize("value", ["sëcret-of-ümlauts", "lone-\udcff-surrogate"])
+def test_one_beyond_ascii_does_no_harm(value: str) -> None:
+    held = Secret(value)
+    assert hide(f"{value} and %41") == f"{held.mask()} and %41"
+
+
+def test_a_short_one_is_not_looked_for_in_base64() -> None:
+    assert Secret("abc").forms() == ("abc", ())
+    assert hide_whole_or_cut("abc, YWJj and %61bc", Secret("abc")) == "a…, YWJj and a…"
+    assert hide_whole_or_cut("abc", Secret("")) == "abc"
+
+
+@pytest.mark.parametrize("quoted", [ODD, quote(ODD, safe="")])
+def test_one_that_is_cut_off_at_the_end_is_hidden(quoted: str) -> None:
+    held = Secret(ODD)
+    assert hide_whole_or_cut(f"you sent {quoted[:-3]}", held) == f"you sent {held.mask()}"
+    assert hide_whole_or_cut(f"you sent {quoted[:2]}", held) == f"you sent {quoted[:2]}"
 
 
 def test_what_looks_like_a_key_is_hidden_whosever_it_is() -> None:

@@ -11,6 +11,7 @@ const AS_IT_CAME = {
   fail: 0, // so many calls of the token endpoint fail from now on …
   status: 503, // … with this status …
   error: 'temporarily_unavailable', // … and this code,
+  retryAfter: 1, // … asking for a wait of so many seconds,
   wait: 0, // … after so many milliseconds,
   drop: false, // … or by a connection that is closed before anything was done
   dropAfter: 0, // so many calls are done, and their answers never arrive
@@ -124,7 +125,7 @@ provider.use(async (ctx, next) => {
     if (how.wait) await new Promise((over) => setTimeout(over, how.wait));
     if (how.drop) return hangUp(ctx, { dropped: 'before' });
     ctx.status = how.status;
-    ctx.set('retry-after', '1');
+    ctx.set('retry-after', String(how.retryAfter));
     ctx.body = { error: how.error };
     log.push({ path: ctx.path, status: ctx.status, injected: true, at: Date.now() });
     return;

@@ -156,6 +156,8 @@ def answers(key: str) -> list[Reply]:
         Reply(told(f"No model; {key}"), 404),
         Reply(b"", 307, {"location": f"https://elsewhere.test/v1?key={key}"}),
         Reply(told(f"bad {{'authorization': 'Bearer {key}'}}"), 400),
+        Reply(told(f"bad /v1/{key.replace('-', '%2D')} and {key.replace('-', '%252d')}"), 400),
+        Reply(told(f"bad {b64encode(key.encode()).decode()}, Basic {b64encode(f'me:{key}'.encode()).decode()}"), 400),
         Reply(piece + f'data: {{"{key}": nonsense\n\n'.encode(), 200, stream),
         Reply(
             piece + b'data: {"error": ' + json.dumps({"message": quoting, "code": 401}).encode() + b"}\n\n", 200, stream
@@ -169,9 +171,11 @@ def answers(key: str) -> list[Reply]:
 
 def script(upstream: Upstream, canary: Canary) -> int:
     """Lets the provider of a canary answer in every way; gives how many there are."""
-    scripted = answers(canary.key)
+    moved = {"location": f"https://elsewhere.test/v1/{canary.key.replace('-', '%2D')}/models"}
+    scripted = [Reply(b"", 307, moved), *answers(canary.key)]
     upstream.script(f"/{canary.name}/chat/completions", *scripted)
-    upstream.script(f"/{canary.name}/models", *[reply for reply in scripted if reply.cut is None])
+    listed = Reply(json.dumps({"data": [{"id": "m"}, {"id": canary.key}, {"id": f"of/{canary.key}"}]}).encode())
+    upstream.script(f"/{canary.name}/models", listed, *[reply for reply in scripted if reply.cut is None], listed)
     return len(scripted)
 
 

@@ -34,10 +34,17 @@ async def test_a_key_of_one_chat_is_used_for_that_chat_and_its_provider_alone(ho
     assert upstream.request(2).header("authorization") == f"Bearer {KEY}"
     await editor.chat("other:count:1", credentials={"given": KEY}).answer()
     assert upstream.request(3).header("authorization") == f"Bearer {CONFIGURED}"
-    with pytest.raises(Refused) as refused:
-        await editor.chat("given:count:1").answer()
-    assert refused.value.code == "MissingKey"
-    assert "`credentials`" in refused.value.data["advice"]
+    for credentials in ({}, {"given": ""}, {"given": " \n"}):
+        with pytest.raises(Refused) as refused:
+            await editor.chat("given:count:1", credentials=credentials).answer()
+        assert refused.value.code == "MissingKey"
+        assert "`credentials`" in refused.value.data["advice"]
+    await editor.chat("given:count:1", credentials={"given": f"{KEY}\r\n"}).answer()
+    assert upstream.request(4).header("authorization") == f"Bearer {KEY}"
+    with pytest.raises(Refused, match="What came for 'given' is no key: one is a single line") as refused:
+        await editor.chat("given:count:1", credentials={"given": f"{KEY}\n{KEY}"}).answer()
+    assert refused.value.code == "CredentialError"
+    assert len(upstream.requests) == 5
     await watcher.call("pointsman/listChats")
     shown = [*editor.heard, *watcher.heard, *await home.whole_log()]
     assert not any(KEY in json.dumps(each) or CONFIGURED in json.dumps(each) for each in shown)

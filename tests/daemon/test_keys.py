@@ -116,6 +116,19 @@ async def test_a_wrong_key_is_not_stored_unless_wanted(home: Home, upstream: Ups
     await shows_nothing(home, editor)
 
 
+async def test_a_key_that_is_too_long_is_told_its_length(home: Home, upstream: Upstream) -> None:
+    home.configure(provider("corp", upstream.base_url, *BEARER))
+    editor = await home.connect()
+    wrong = await refused(editor, SET, provider="corp", key="k" * 30_000)
+    assert (wrong.code, "it has 30,000 characters, and a key has 16,384 at most" in wrong.message) == (
+        "CredentialError",
+        True,
+    )
+    wrong = await refused(editor, SET, provider="corp", key=f"{ONE}\n{TWO}")
+    assert "a single line" in wrong.message
+    assert upstream.requests == []
+
+
 NO_KEYS = {
     "none": "takes no key",
     "passthrough": "with the key that comes with each chat",

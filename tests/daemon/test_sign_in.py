@@ -72,6 +72,22 @@ async def test_a_sign_in_outlives_the_daemon(home: Home, oidc: Oidc) -> None:
     assert not any(b"eyJ" in file.read_bytes() for file in home.data.iterdir() if file.is_file())
 
 
+async def test_a_new_sign_in_lifts_what_was_held_against_the_former(home: Home, oidc: Oidc) -> None:
+    oidc.set(access=1)
+    home.configure(oidc.definition().replace("default_model", "max_retries = 0\ndefault_model"))
+    editor = await home.connect()
+    await signed_in(editor)
+    oidc.set(fail=1, retryAfter=3600, access=3600)
+    await asyncio.sleep(1)
+    for said in ("could not be renewed", "cooling until"):
+        with pytest.raises(Refused, match=said) as refused:
+            await editor.chat("corp").answer()
+        assert 250 < refused.value.data["retryAfter"] <= 300, "of a token endpoint, no longer wait is taken"
+    await signed_in(editor)
+    assert len((await editor.call("pointsman/listAccounts"))["accounts"]) == 1
+    assert text_of(await editor.chat("corp").answer()) == "hello alice"
+
+
 async def test_an_editor_that_can_opens_the_page_itself(home: Home, oidc: Oidc) -> None:
     home.configure(oidc.definition())
     editor = await home.connect(capabilities=OPENS)

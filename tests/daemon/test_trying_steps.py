@@ -10,13 +10,15 @@ from typing import Any
 
 import pytest
 
+from tests.counterparts import scripts
 from tests.counterparts.scripts import Reply
 from tests.counterparts.upstream import Upstream, serving
-from tests.daemon.client import Editor
+from tests.daemon.client import Editor, Refused
 from tests.living import Home, provider
 
 KEY = "canary-key-5f20"
 CORP = 'auth = { scheme = "bearer", env = "CORP_LLM_KEY" }'
+SAYS_YES = b'data: {"choices":[{"delta":{"content":"yes"},"finish_reason":"stop"}]}\n\ndata: [DONE]\n\n'
 LIST = Reply(b'{"data": [{"id": "count:2"}]}')
 
 
@@ -104,10 +106,26 @@ async def test_a_model_says_a_word(home: Home, upstream: Upstream) -> None:
     assert steps(answer)[-1] == ("authenticate", "failed")
 
 
+async def test_a_word_of_a_model_ends_what_was_held_against_it(home: Home, upstream: Upstream) -> None:
+    editor = await corp(home, upstream.base_url, "max_retries = 0", 'default_model = "count:1"')
+    upstream.script("/v1/chat/completions", scripts.error(503, "Full.", {"retry-after": "100"}))
+    with pytest.raises(Refused, match="Full"):
+        await editor.chat("corp:count:1").answer()
+    upstream.script("/v1/chat/completions", Reply(SAYS_YES, headers={"content-type": "text/event-stream"}))
+    assert (await tried(editor))["ok"]
+    with pytest.raises(Refused, match="cooling until"):
+        await editor.chat("corp:count:1").answer()
+    assert (await tried(editor, say=True))["ok"]
+    assert (await editor.chat("corp:count:1").answer())["stopReason"] == "end"
+
+
 async def test_the_first_listed_model_answers_where_none_is_configured(home: Home, upstream: Upstream) -> None:
     editor = await corp(home, upstream.base_url)
     upstream.script("/v1/models", LIST)
     assert (await tried(editor, say=True))["steps"][-1]["detail"] == "count:2: 0 1"
+    upstream.script("/v1/models", Reply(f'{{"data": [{{"id": "{KEY}"}}, {{"id": "count:1"}}]}}'.encode()))
+    answer = await tried(editor, say=True)
+    assert (answer["models"], answer["steps"][-1]["detail"]) == (1, "count:1: 0")
     upstream.script("/v1/models", Reply(b'{"data": []}'))
     answer = await tried(editor, say=True)
     assert (answer["error"]["code"], "lists none" in answer["error"]["message"]) == ("ConfigError", True)
@@ -116,7 +134,10 @@ async def test_the_first_listed_model_answers_where_none_is_configured(home: Hom
 async def test_keys_may_come_as_for_a_chat(home: Home, upstream: Upstream) -> None:
     editor = await corp(home, upstream.base_url)
     await tried(editor, credentials={"corp": "canary-given", "other": "canary-other"})
-    assert [request.header("authorization") for request in upstream.requests] == ["Bearer canary-given"]
+    await tried(editor, credentials={"corp": " canary-trimmed\n"})
+    await tried(editor, key=" \n", credentials={"corp": ""})
+    keys = [request.header("authorization") for request in upstream.requests]
+    assert keys == ["Bearer canary-given", "Bearer canary-trimmed", f"Bearer {KEY}"]
 
 
 # What is wrong, and what to do

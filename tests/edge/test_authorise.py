@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from base64 import b64encode
 from dataclasses import replace
 
 import pytest
@@ -69,6 +70,9 @@ async def test_a_way_makes_its_own_proof() -> None:
         ("sk-0123456789sk-0123456789", "sk-012…sk-012…"),
         ("Nothing of it.", "Nothing of it."),
         ("The end is cut: sk-01234567", "The end is cut: sk-012…"),
+        ("The end is cut: sk%2D01234567", "The end is cut: sk-012…"),
+        ("Not for /v1/sk%2d0123456789/x", "Not for /v1/sk-012…/x"),
+        ("Not for " + b64encode(b"me:sk-0123456789").decode(), "Not for bWU6sk-012…Q=="),
     ],
 )
 def test_a_key_is_taken_out_of_what_a_provider_says(said: str, told: str) -> None:

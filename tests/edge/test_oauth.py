@@ -174,6 +174,8 @@ OUTCOMES: list[tuple[Answer, type[Exception]]] = [
     ((200, {"access_token": 5}), Unanswered),
     ((200, {"refresh_token": "refresh-2"}), Unanswered),
     ((200, {**GRANT, "token_type": "mac"}), Unanswered),
+    ((200, {"error": "bad_refresh_token", "error_description": "It has expired."}), RefreshRefused),
+    ((200, {"error": "incorrect_client_credentials"}), SignInFailed),
     ((503, b"<html>busy"), Overloaded),
     ((429, {"error": "slow_down"}), Overloaded),
     ((400, {"error": "invalid_client", "error_description": f"who sent {REFRESH}?"}), SignInFailed),
@@ -275,6 +277,7 @@ class Watch:
 PENDING: Answer = (400, {"error": "authorization_pending"})
 POLLS: list[tuple[list[Answer], list[float]]] = [
     ([PENDING, PENDING, (200, GRANT)], [5, 5, 5]),
+    ([(200, {"error": "authorization_pending"}), (200, {"error": "slow_down"}), (200, GRANT)], [5, 5, 10]),
     ([PENDING, (400, {"error": "slow_down"}), (200, GRANT)], [5, 5, 10]),
     ([never_reached("Nothing listens."), (503, b""), (200, GRANT)], [5, 10, 20]),
 ]
@@ -311,6 +314,8 @@ async def test_a_device_that_does_not_get_in(answer: Answer, words: str, polls: 
 async def test_a_code_for_a_device_that_is_refused() -> None:
     with pytest.raises(SignInFailed, match="unauthorized_client"):
         await edge.ask_device(table(), Server((400, {"error": "unauthorized_client"})).fetch, NOW)
+    with pytest.raises(SignInFailed, match="refused: device_flow_disabled"):
+        await edge.ask_device(table(), Server((200, {"error": "device_flow_disabled"})).fetch, NOW)
 
 
 def chatgpt() -> OAuth:

@@ -19,6 +19,7 @@ from pointsman.core.errors import (
     StorageError,
     TimedOut,
 )
+from pointsman.core.refresh import LONGEST_REST
 from pointsman.core.secret import Secret
 from tests.counterparts.scripts import Reply
 from tests.service.accounts_bench import NOW, Bench, Cut, Late, bench, grants, holds, says, settle
@@ -73,6 +74,20 @@ async def test_a_longer_wait_than_anybody_wants_is_not_waited_for(bench: Bench) 
     assert len(bench.sent) == 1
 
 
+async def test_no_endpoint_shuts_an_account_for_an_hour(bench: Bench) -> None:
+    await bench.sign_in()
+    bench.script(says(503, "down", **{"retry-after": "3600"}), grants(1))
+    bench.now += 3600
+    for _ in range(2):
+        with pytest.raises(Overloaded) as told:
+            await bench.fresh()
+        assert (told.value.retry_after, told.value.of_account) == (LONGEST_REST, True)
+        assert told.value.advice.startswith("Try again in 300 s. ")
+    assert len(bench.sent) == 1
+    bench.accounts.entered("the-id")
+    assert await bench.fresh() == "fake-access-1"
+
+
 async def test_nobody_is_there(bench: Bench) -> None:
     await bench.sign_in()
     nowhere = "http://127.0.0.1:9"
@@ -92,6 +107,7 @@ async def test_nobody_is_there(bench: Bench) -> None:
     [
         (says(400, "invalid_client"), SignInFailed),
         (says(400, "unauthorized_client"), SignInFailed),
+        (says(200, "incorrect_client_credentials"), SignInFailed),
     ],
 )
 async def test_what_is_wrong_with_the_request_is_no_refusal_of_the_account(
@@ -105,6 +121,27 @@ async def test_what_is_wrong_with_the_request_is_no_refusal_of_the_account(
     assert len(bench.sent) == 1
     assert bench.held.refused is None
     assert bench.held.refresh_begun_at is None
+
+
+@pytest.mark.parametrize(
+    ("body", "why"),
+    [
+        (b"<html>", "answered with no token that can be used (The answer should be JSON and is a web page)"),
+        (b"", "answered with no token that can be used (The answer should be JSON and is nothing)"),
+        (b"{}", "answered with no token that can be used (The answer has no `access_token`)"),
+        (b'{"error": "bad_refresh_token"}', "the provider has ended the sign-in"),
+    ],
+)
+async def test_an_answer_that_brings_no_token_is_told_as_what_it_was(bench: Bench, body: bytes, why: str) -> None:
+    await bench.sign_in()
+    bench.script(Reply(body))
+    bench.now += 3600
+    for _ in range(2):
+        with pytest.raises(SignInNeeded) as told:
+            await bench.fresh()
+        assert why in told.value.message
+        assert "never arrived" not in told.value.message
+    assert len(bench.sent) == 1
 
 
 async def test_a_refused_account_is_told_once_and_keeps_everything(bench: Bench) -> None:
@@ -152,7 +189,7 @@ async def test_what_was_not_answered_is_never_sent_again(bench: Bench, reply: Re
     bench.script(reply)
     bench.now += 3600
     for _ in range(3):
-        with pytest.raises(SignInNeeded, match="never arrived"):
+        with pytest.raises(SignInNeeded, match=r"never arrived|with no token"):
             await bench.fresh()
     assert bench.sent == ["fake-refresh-0"]
     assert bench.held.refresh == Secret("fake-refresh-0")

@@ -156,6 +156,19 @@ def test_a_new_key_makes_a_refused_one_forgotten(health: Health) -> None:
     assert held(health, "b")
 
 
+def test_a_key_that_is_entered_anew_has_nothing_held_against_it(health: Health) -> None:
+    other = Provider(id="other", name="Other", base_url=ACME.base_url)
+    for account in ("a", "b"):
+        fails(health, LIMITED, account=account)
+    health.failed(asked(who=other), LIMITED)
+    fails(health, BUSY, 3, model="busy")
+    health.entered("acme", "a")
+    assert held(health) is None
+    assert held(health, "b")
+    assert held(health, model="busy"), "that is no matter of keys"
+    assert health.obstacle(other, "a", "m")
+
+
 def test_a_model_that_is_not_allowed_says_nothing_of_the_others(health: Health, clock: Clock) -> None:
     refused = NotAllowed("No access to the model.", status_code=403)
     fails(health, refused)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+from pathlib import Path
 from typing import cast
 
 import pytest
@@ -85,6 +86,20 @@ async def test_a_provider_is_asked_with_its_key() -> None:
     missing = Asked(provider("keyed", "env:K"), plays=[lists("x")])
     assert await missing.list("keyed") == (["keyed:m"], ["MissingKey"])
     assert missing.transport.requests == []
+
+
+async def test_what_a_provider_is_shown_and_lists_itself_is_kept_nowhere(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    table = provider("other", "sk-0123456789+/", models=["o"], headers={"authorization": "Bearer a-fake-token"})
+    asked = Asked(table, plays=[lists("x", "sk-0123456789+/", "y/sk-0123456789%2B%2f", "of-a-fake-token")])
+    store = Store(tmp_path / "state.db")
+    asked.models = Models(Credentials(), Transports({"http": asked.transport}), store)
+    assert await asked.list("other") == (["other:o", "other:m", "other:x"], [])
+    (kept,) = store.model_lists()
+    assert [model["id"] for model in json.loads(kept[3])] == ["x"]
+    await store.close()
+    assert "3 models are left out" in caplog.text
 
 
 @pytest.mark.parametrize(

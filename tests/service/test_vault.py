@@ -80,6 +80,22 @@ async def test_a_renewed_token_is_no_news_and_a_refused_one_is(tmp_path: Path) -
         assert kit.changed == [SIGNED_IN.provider, TYPED.provider]
 
 
+async def test_what_a_person_enters_is_told_and_no_renewed_token(tmp_path: Path) -> None:
+    await filled(tmp_path)
+    async with living(tmp_path) as kit:
+        entered: list[Record] = []
+        kit.vault.entered = entered.append
+        await kit.vault.put(replace(SIGNED_IN, holds=replace(TOKENS, access=Secret("fake-access-two"))), if_same=True)
+        await kit.vault.add(lambda: TYPED)
+        assert entered == [], "it is there already"
+        again = replace(SIGNED_IN, holds=replace(TOKENS, access=Secret("fake-access-three")))
+        kept = await kit.vault.add(lambda: again)
+        content, _ = await kit.vault.exported(Secret("a passphrase"), None)
+        await kit.vault.remove("r1")
+        await kit.vault.imported(content, Secret("a passphrase"), None)
+        assert [record.id for record in entered] == [kept.id, "r1"]
+
+
 async def test_a_change_counts_and_keeps_its_place(tmp_path: Path) -> None:
     await filled(tmp_path)
     async with living(tmp_path) as kit:

@@ -103,6 +103,8 @@ class PointsmanError(Exception):
         self.remaining: int | None = None
         self.of_model = False
         """Whether a quota may be that of the model alone, as one for a day or a week often is."""
+        self.of_account = False
+        """Whether the account alone is concerned: its token could not be renewed, and the provider was not asked."""
 
     @property
     def code(self) -> str:

@@ -15,6 +15,7 @@ Must never know a clock, nor block anything for ever: every mark ends, by time o
     a quota for a day or a week    the account, the model  the same
     a refused key (401)            the account             after a minute, doubling up to an hour
     a refused model (403)          the account, the model  the same
+    a token that is not renewed    the account             as after the failure itself
 
 What is asked again in doubt is asked by one chat alone (a probe); the others wait for what comes of it. An answer
 takes every mark away. Of many that fail at once, only the first counts: the others were sent before it was known.
@@ -121,6 +122,8 @@ def subject(error: PointsmanError, provider: str, account: str, model: str) -> t
         if isinstance(error, kind):
             of_key = kind is InvalidKey and error.status_code == UNAUTHORIZED and account != NOBODY
             of_model = ("model" in about and not of_key) or error.of_model
+            if error.of_account and account != NOBODY:
+                return (provider, account, ""), policy
             return (provider, account if "account" in about else "", model if of_model else ""), policy
     return None
 

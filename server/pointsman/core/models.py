@@ -12,6 +12,7 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from pointsman.core.pricing import Price
+from pointsman.core.secret import Secret, standing_in
 
 
 class Model(Struct, frozen=True, rename="camel", omit_defaults=True):
@@ -52,6 +53,17 @@ class ModelPage:
 
     models: Sequence[Model]
     next: str | None = None
+
+
+def without_secrets(models: Sequence[Model], secrets: Sequence[Secret]) -> list[Model]:
+    """Those models in whose id or name none of these secrets stands: a server may say back what it was sent.
+
+    The rest is left out, not masked: a mask is the name of no model.
+    """
+    texts = [f"{model.id}\n{model.name}" for model in models]
+    if not standing_in("\n".join(texts), secrets):
+        return list(models)
+    return [model for model, text in zip(models, texts, strict=True) if not standing_in(text, secrets)]
 
 
 def completed(model: Model, live: Model | None, facts: Facts | None, priced: bool) -> Model:

@@ -21,6 +21,7 @@ from pointsman.core.secret import Secret
 from pointsman.core.stored import Tokens
 
 SIGN_IN_AGAIN = {
+    "bad_refresh_token",
     "invalid_grant",
     "refresh_token_expired",
     "refresh_token_invalidated",
@@ -130,15 +131,15 @@ def renewed(before: Tokens, body: bytes, now: float) -> Tokens:
 
 
 def refusal(body: bytes) -> Refusal | None:
-    """The error that an answer tells, None where it tells none in a way that is known.
+    """The error that an answer tells, None where it tells none in a way that is known, or brings a token all the same.
 
-    Beside `{"error": "code"}`, some answer with an object of `code` and `message`.
+    Beside `{"error": "code"}`, some answer with an object of `code` and `message`; and some tell it with HTTP 200.
     """
     try:
         answer = msgspec.json.decode(body)
     except UNREADABLE:
         return None
-    error = answer.get("error") if isinstance(answer, dict) else None
+    error = answer.get("error") if isinstance(answer, dict) and not answer.get("access_token") else None
     if isinstance(error, str) and error:
         return Refusal(_shown(error), _shown(answer.get("error_description")))
     if isinstance(error, dict) and (code := _shown(error.get("code")) or _shown(error.get("type"))):

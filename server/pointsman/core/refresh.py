@@ -64,11 +64,15 @@ IN_ALL = 30.0
 LEAST = 1.0
 """A try for which fewer seconds are left than this is not begun."""
 REST, LONGEST_REST = 1.0, 300.0
-"""Seconds for which a token endpoint that failed is left alone: what it asks for lies between the two."""
+"""Seconds for which a token endpoint that failed is left alone: what it asks for counts between the two, for whoever
+is told of it as well, since a new sign-in may help at once.
+"""
 
 LOST = "the answer to its last refresh never arrived, and a refresh token can't be sent a second time"
 """Why an account must sign in again whose refresh nobody answered."""
-ENDED = "its refresh token was used up by a refresh whose answer never arrived"
+UNUSABLE = "its last refresh was answered with no token that can be used ({}), and can't be sent a second time"
+"""The same where something was answered that brings nothing, and may have used the refresh token up."""
+ENDED = "its refresh token was used up by a refresh that brought no new one"
 """Why an account must sign in again of which the provider says, when asked, that it holds no more."""
 
 TABLE: dict[Access, dict[Standing, Move]] = {

@@ -13,7 +13,7 @@ from urllib.parse import urlsplit
 from pointsman.core.catalogue import Provider
 from pointsman.core.errors import CredentialError, PointsmanError
 from pointsman.core.http import Request
-from pointsman.core.secret import Secret, hide
+from pointsman.core.secret import Secret, hide, hide_whole_or_cut, standing_in
 from pointsman.edge.credential import Credential, Fetch
 from pointsman.edge.response import Response
 from pointsman.edge.transport import Transports
@@ -74,19 +74,14 @@ def _check_safe(request: Request, provider: Provider) -> None:
         raise CredentialError(text, SAFE_ALONE[provider.auth.scheme], provider=provider.id)
 
 
+def shown_to(provider: Provider, credential: Credential) -> list[Secret]:
+    """The secrets that a provider is shown with a request, and may say back: the credential's, and those of headers."""
+    return [*credential.secrets, *standing_in("\n".join(provider.headers.values()))]
+
+
 def redact(error: PointsmanError, credential: Credential | None) -> PointsmanError:
     """Takes the secrets out of an error's words: some providers quote the key they refuse."""
     for secret in credential.secrets if credential else ():
-        error.message, error.advice = _without(error.message, secret), _without(error.advice, secret)
+        error.message, error.advice = hide_whole_or_cut(error.message, secret), hide_whole_or_cut(error.advice, secret)
     error.message, error.advice = hide(error.message), hide(error.advice)  # those of others, in headers and URLs
     return error
-
-
-def _without(message: str, secret: Secret) -> str:
-    value, mask = secret.reveal(), secret.mask()
-    message = message.replace(value, mask)
-    most = min(len(value) - 1, len(message))
-    for size in range(most, len(mask) - 1, -1):  # long words are cut, perhaps in the middle of the key
-        if message.endswith(value[:size]):
-            return message[:-size] + mask
-    return message

@@ -30,7 +30,7 @@ from pointsman.core.errors import (
 from pointsman.core.http import Head, Request, origin, retry_after
 from pointsman.core.oauth import OAuth
 from pointsman.core.oauth_answers import DeviceCode, Granted
-from pointsman.core.secret import Secret
+from pointsman.core.secret import Secret, hide_whole_or_cut
 from pointsman.core.stored import Tokens
 from pointsman.edge.credential import Fetch
 
@@ -123,7 +123,7 @@ async def ask_device(oauth: OAuth, fetch: Fetch, now: float) -> DeviceCode:
         fields |= _secret_of(oauth) | ({"scope": " ".join(oauth.scopes)} if oauth.scopes else {})
     request = _request(oauth.device_url, fields, as_json=oauth.device_flow == "authorization-code")
     head, body = await _ask(request, fetch)
-    if head.status != 200:
+    if not _granted(head, body):
         raise _failed(oauth, head, body)
     return answers.device_code(oauth, body, now)
 
@@ -183,7 +183,7 @@ async def refreshed(oauth: OAuth, tokens: Tokens, fetch: Fetch, now: float) -> T
         raise (NotSent if error.unsent else Unanswered)(error) from error
     except PointsmanError as error:
         raise Unanswered(error) from error
-    if head.status == 200:
+    if _granted(head, body):
         try:
             return answers.renewed(tokens, body, now)
         except BadReply as error:
@@ -237,7 +237,7 @@ async def _exchange(
     fields = {"code": code.reveal(), "client_id": oauth.client_id, "code_verifier": verifier.reveal()}
     body = make.body("authorization_code", redirect_uri=redirect, **fields, **_secret_of(oauth))
     head, answer = await _ask(_form(oauth.token_url, body), fetch)
-    if head.status != 200:
+    if not _granted(head, answer):
         raise _failed(oauth, head, answer, code)
     return answers.granted(oauth, answer, now)
 
@@ -247,7 +247,7 @@ async def _poll(oauth: OAuth, device: DeviceCode, fetch: Fetch, now: float) -> G
     make = await asyncio.to_thread(_authlib)
     fields = {"device_code": device.secret.reveal(), "client_id": oauth.client_id}
     head, body = await _ask(_form(oauth.token_url, make.body(DEVICE_GRANT, **fields, **_secret_of(oauth))), fetch)
-    if head.status == 200:
+    if _granted(head, body):
         return answers.granted(oauth, body, now)
     match answers.refusal(body):
         case answers.Refusal("authorization_pending"):
@@ -269,7 +269,7 @@ async def _poll_for_code(oauth: OAuth, device: DeviceCode, fetch: Fetch, now: fl
     head, body = await _ask(_request(oauth.device_token_url, fields, as_json=True), fetch)
     if head.status in {403, 404}:
         return 0.0
-    if head.status != 200:
+    if not _granted(head, body):
         raise _failed(oauth, head, body, device.secret)
     code, verifier = answers.device_grant(body)
     return await _exchange(oauth, oauth.device_redirect, code, verifier, fetch, now)
@@ -285,6 +285,11 @@ async def _ask(request: Request, fetch: Fetch) -> tuple[Head, bytes]:
         ) from None
 
 
+def _granted(head: Head, body: bytes) -> bool:
+    """Whether an answer brings what was asked for: some tell an error with HTTP 200."""
+    return head.status == 200 and answers.refusal(body) is None
+
+
 def _failed(oauth: OAuth, head: Head, body: bytes, secret: Secret | None = None) -> PointsmanError:
     """The error for an answer that is none; what the provider says is quoted without what it was sent."""
     where, refusal = urlsplit(oauth.token_url).netloc, answers.refusal(body)
@@ -293,7 +298,8 @@ def _failed(oauth: OAuth, head: Head, body: bytes, secret: Secret | None = None)
         text = f"The sign-in service at {where} has trouble of its own (HTTP {head.status}){said}."
         return Overloaded(text, status_code=head.status, retry_after=retry_after(head.headers))
     if refusal:
-        return SignInFailed(f"The sign-in service at {where} refused (HTTP {head.status}){said}.")
+        status = "" if head.status == 200 else f" (HTTP {head.status})"
+        return SignInFailed(f"The sign-in service at {where} refused{status}{said}.")
     text = f"The sign-in service at {where} answered with HTTP {head.status} and nothing that can be read."
     return BadReply(text, "Check the addresses in the provider's `auth.oauth`.", status_code=head.status)
 
@@ -325,7 +331,7 @@ def _form(url: str, body: str) -> Request:
 
 def _without(words: str, secret: Secret | None) -> str:
     """A provider's own words without the token or code that it may quote in them."""
-    return words.replace(secret.reveal(), secret.mask()) if secret else words
+    return hide_whole_or_cut(words, secret) if secret else words
 
 
 @dataclass(frozen=True)

@@ -252,9 +252,18 @@ def _key(data: bytes, error: Callable[[str], KeyUnreadable], empty: str, unfit: 
     text = data.decode("utf-8", "replace").strip()
     if not text:
         raise error(empty)
-    if len(text) > LONGEST_KEY or not (text.isascii() and text.isprintable()):
+    if fault(text):
         raise error(unfit)
     return Secret(text)
+
+
+def fault(text: str) -> str | None:
+    """Why a text can be no key, for people; None where it can be one."""
+    if len(text) > LONGEST_KEY:
+        return f"it has {len(text):,} characters, and a key has {LONGEST_KEY:,} at most"
+    if not (text.isascii() and text.isprintable()):
+        return "one is a single line of plain letters, digits and signs"
+    return None
 
 
 def _unreadable(text: str) -> KeyUnreadable:

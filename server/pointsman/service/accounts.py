@@ -18,6 +18,7 @@ from dataclasses import dataclass, replace
 
 from pointsman.core.catalogue import Provider
 from pointsman.core.errors import (
+    BadReply,
     ConfigError,
     CredentialError,
     Overloaded,
@@ -37,6 +38,7 @@ from pointsman.core.refresh import (
     LOST,
     SURE,
     TABLE,
+    UNUSABLE,
     Effort,
     Outcome,
     again,
@@ -129,6 +131,10 @@ class Accounts:
                 raise
             return tokens
 
+    def entered(self, id: str) -> None:
+        """Somebody has signed in anew: whatever its token endpoint has asked for, it has just answered."""
+        self._resting.pop(id, None)
+
     async def close(self) -> None:
         """Lets what is under way come to its end, for a while; begins nothing any more."""
         self._leaving.set()
@@ -186,7 +192,7 @@ class Accounts:
         """One refresh with all its tries; looks anew before each whether it may be sent at all."""
         await edge.ready()
         oauth, time = _oauth(provider), asyncio.get_running_loop().time
-        began, tries, before = time(), 0, self._held(id, provider)
+        began, tries, before, lost = time(), 0, self._held(id, provider), LOST
         while True:
             tokens, now = before, self._clock()
             match FIRST[standing(before, oauth, now)]:
@@ -199,7 +205,7 @@ class Accounts:
                 case "ask":
                     seen = await _asked(oauth, tokens, fetch, self._within)
                 case "refuse":
-                    seen = _Seen("holds no more", why=LOST)
+                    seen = _Seen("holds no more", why=lost)
                 case _:
                     raise _sign_in(provider, self._vault.get(id), before.refused or ENDED)
             if seen.outcome in SURE and (sure := settled(before, seen.outcome)) != tokens:
@@ -211,7 +217,9 @@ class Accounts:
                     return await self._keep(id, provider, (tokens, seen.tokens), fetch)
                 case "refuse":
                     raise await self._refuse(id, provider, tokens, seen.why)
-            error = _told(provider, seen.error) or _sign_in(provider, self._vault.get(id), LOST)
+            if isinstance(seen.error, BadReply):
+                lost = UNUSABLE.format(seen.error.message.rstrip("."))
+            error = _told(provider, seen.error) or _sign_in(provider, self._vault.get(id), lost)
             stands, effort = standing(tokens, oauth, self._clock()), Effort(tries, time() - began)
             wait = again(seen.outcome, stands, effort, error.retry_after, random.random())  # noqa: S311 - jitter
             if AFTER[seen.outcome] == "give up" or wait is None or (wait and await self._leaves_within(wait)):
@@ -310,14 +318,16 @@ def _told(provider: Provider, error: PointsmanError | None) -> PointsmanError | 
     """What went wrong at a token endpoint, with its name, for people."""
     if error is None:
         return None
-    where = _oauth(provider).token_url
+    where, asked = _oauth(provider).token_url, None if error.retry_after is None else rest(error.retry_after)
     text = f"The account of {provider.title} could not be renewed at {where}: {error.message}"
-    advice = f"Try again in a moment. If it stays so, look at the network, or at `auth.oauth` of {provider.id!r}."
+    when = "in a moment" if asked is None else f"in {asked:.0f} s"
+    advice = f"Try again {when}. If it stays so, look at the network, or at `auth.oauth` of {provider.id!r}."
     if isinstance(error, SignInFailed):  # it is not a person's sign-in that was refused, but the client's own request
         advice = (
             f"Look at `auth.oauth` of {provider.id!r}, its `client_id` first; then `pointsman login {provider.id}`."
         )
     elif isinstance(error, CredentialError):
         advice = error.advice
-    numbers = {"status_code": error.status_code, "retry_after": error.retry_after}
-    return type(error)(text, advice, provider=provider.id, **numbers)  # type: ignore[arg-type]
+    told = type(error)(text, advice, provider=provider.id, status_code=error.status_code, retry_after=asked)
+    told.of_account = True
+    return told

@@ -18,6 +18,7 @@ from pointsman.core.environment import Environment
 from pointsman.core.errors import BadRequest, ShuttingDown
 from pointsman.core.selection import Selection
 from pointsman.core.session import Then
+from pointsman.core.stored import Record
 from pointsman.edge.files import real_path
 from pointsman.edge.health_store import HealthStore
 from pointsman.edge.ledger_store import LedgerStore
@@ -110,7 +111,7 @@ class App:
         self.planning = Planning(self.catalogues, self.selections, self.trials, *about)
         self.plugins.on_problem = self._tell_plugin_problem
         self.trials.around = self._change_sessions
-        self.vault.changed = self._tell_credentials_changed
+        self.vault.changed, self.vault.entered = self._tell_credentials_changed, self._credential_entered
         self.usage.tell = self._tell_of_budget
         self.health.changed, self.health.on_quota = self._tell_provider_changed, self._tell_of_quota
         self.accounts.on_refused = self.login.ask_to_sign_in
@@ -328,6 +329,11 @@ class App:
         """Tells those who have the provider: it may have become usable, or have ceased to be."""
         self.health.renewed(id)
         self._tell_provider_changed(id)
+
+    def _credential_entered(self, record: Record) -> None:
+        """A stored key or account is another one now: what was held against the former is forgotten."""
+        self.accounts.entered(record.id)
+        self.health.entered(record.provider, record.id)
 
     def _tell_provider_changed(self, id: str) -> None:
         def make(client: Client) -> ProvidersChanged | None:

@@ -33,7 +33,7 @@ from pointsman.edge.gcp import GoogleAccount
 from pointsman.edge.plugin_way import PluginWay
 from pointsman.edge.program import find
 from pointsman.edge.program_way import ProgramWay, passed_on
-from pointsman.edge.sources import LookedUp, looked_up
+from pointsman.edge.sources import LookedUp, fault, looked_up
 from pointsman.service.audit import Audit
 from pointsman.service.missing import key_variables, missing
 from pointsman.service.trials import Trials
@@ -284,6 +284,16 @@ def signed_out(found: Iterable[Credential]) -> str | None:
     """Why nothing of this can be used before somebody signs in anew; None where anything can."""
     ended = [each.record.ended(time.time()) if each.record else None for each in found]
     return ended[0] if ended and all(ended) else None
+
+
+def given(keys: Mapping[str, str]) -> Given:
+    """The keys that came with a request, as they can be sent; an empty one was not given. Raises CredentialError."""
+    found = {provider: text for provider, key in keys.items() if (text := key.strip())}
+    for provider, text in found.items():
+        if why := fault(text):
+            advice = "Copy it again, without anything around it."
+            raise CredentialError(f"What came for {provider!r} is no key: {why}.", advice, provider=provider)
+    return {provider: Secret(text) for provider, text in found.items()}
 
 
 def _of_variables(found: Iterable[tuple[str, Secret | None]]) -> Iterator[Known]:

@@ -283,6 +283,12 @@ class Health:
             if key[0].partition(" ")[0] == provider and mark.code in {InvalidKey.__name__, NotAllowed.__name__}:
                 self._put(key, None)
 
+    def entered(self, provider: str, account: str) -> None:
+        """Somebody has entered a stored key anew, or signed in: whatever was held against the former says nothing."""
+        for key in list(self._marks):
+            if key[0].partition(" ")[0] == provider and key[1] == account:
+                self._put(key, None)
+
     def found(self, urls: Set[str]) -> None:
         """Somebody listens at these base URLs (again): that nobody did says nothing any more. Who says so tells all."""
         places = {shown(url) for url in urls}

@@ -19,7 +19,7 @@ from pointsman.core.secret import Secret
 from pointsman.core.sources import ACCOUNT, FILE, VARIABLE, Plain, sources
 from pointsman.core.stored import Record, check_label
 from pointsman.edge.credential import Credential
-from pointsman.edge.sources import LONGEST_KEY, KeyFile
+from pointsman.edge.sources import KeyFile, fault
 from pointsman.edge.transport import Transports
 from pointsman.service.audit import Audit
 from pointsman.service.clock import now
@@ -212,9 +212,8 @@ def _checked(key: str) -> Secret:
             "That is no key, but says where one comes from.",
             "Put it into `keys` of the provider in pointsman.toml; or enter the key itself.",
         )
-    if len(text) > LONGEST_KEY or not (text.isascii() and text.isprintable()):
-        text = "That is no key: one is a single line of plain letters, digits and signs."
-        raise CredentialError(text, "Nothing was stored. Copy it anew, and enter it again.")
+    if why := fault(text):
+        raise CredentialError(f"That is no key: {why}.", "Nothing was stored. Copy it anew, and enter it again.")
     return Secret(text)
 
 

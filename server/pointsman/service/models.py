@@ -20,10 +20,10 @@ from pointsman.core.catalogue import Catalogue, Provider
 from pointsman.core.environment import Environment
 from pointsman.core.errors import UNREADABLE, InternalError, PointsmanError, StorageError, TimedOut
 from pointsman.core.http import Request
-from pointsman.core.models import Model, completed
+from pointsman.core.models import Model, completed, without_secrets
 from pointsman.core.pricing import Price, configured
 from pointsman.core.routing import Known
-from pointsman.edge.authorise import asked, redact
+from pointsman.edge.authorise import asked, redact, shown_to
 from pointsman.edge.credential import Credential
 from pointsman.edge.store import Store
 from pointsman.edge.transport import Transports, read
@@ -194,7 +194,10 @@ class Models:
                 return None
             credential = self._credentials.in_turn(provider, environment)[0]
             async with self._at_once, asyncio.timeout(LIST_WITHIN):
-                models = await self._pages(provider, request, credential)
+                listed = await self._pages(provider, request, credential)
+            models = without_secrets(listed, shown_to(provider, credential))
+            if more := len(listed) - len(models):
+                log.warning("%d models are left out: a secret stands in them", more, extra={"provider": provider.id})
             await self._keep(provider, models, time.time())
         except TimeoutError:
             text = f"{provider.title} gave no list of models within {LIST_WITHIN:g} seconds."

@@ -27,9 +27,10 @@ from pointsman.core.errors import (
     TimedOut,
 )
 from pointsman.core.http import Head, Request, origin, shown
+from pointsman.core.models import without_secrets
 from pointsman.core.secret import Secret, hide
 from pointsman.core.trial import Check, Name, Outcome, Step
-from pointsman.edge.authorise import asked, redact
+from pointsman.edge.authorise import asked, redact, shown_to
 from pointsman.edge.credential import Credential
 from pointsman.edge.transport import Transports, read
 from pointsman.service.credentials import Credentials
@@ -64,12 +65,16 @@ class Wanted:
 
 @dataclass(frozen=True)
 class Trial:
-    """How a test went: its steps, the models that were listed, or what was wrong; how long it took in milliseconds."""
+    """How a test went: its steps, the models that were listed, or what was wrong; how long it took in milliseconds.
+
+    `answered` is the model that said a word, and what it was asked with.
+    """
 
     milliseconds: int
     models: int = 0
     steps: tuple[Step, ...] = ()
     error: PointsmanError | None = None
+    answered: tuple[str, Credential] | None = None
 
 
 async def test(
@@ -107,7 +112,8 @@ async def test(
         failure.provider = failure.provider or provider.id
         attempt.failed(failure)
     took = round((time.monotonic() - begun) * 1000)
-    return Trial(took, attempt.models, tuple(attempt.steps), failure)
+    answered = (attempt.said_by, attempt.credential) if attempt.said_by else None
+    return Trial(took, attempt.models, tuple(attempt.steps), failure, answered)
 
 
 def _is_same_place(configured: Provider, provider: Provider) -> bool:
@@ -134,6 +140,7 @@ class _Attempt:
     models: int = 0
     now: Name = "reach"
     begun: float = 0.0
+    said_by: str | None = None
 
     async def run(self, wanted: Wanted) -> None:
         """Makes each step. Raises PointsmanError."""
@@ -152,7 +159,8 @@ class _Attempt:
             if self.provider.model_list == "with-key":
                 self._proved()
             self.now = "list"
-            listed = [model.id for model in wire.models(self.provider, body).models]
+            secrets = shown_to(self.provider, self.credential)
+            listed = [model.id for model in without_secrets(wire.models(self.provider, body).models, secrets)]
             self.models = len(listed)
             self._done("list")
         else:
@@ -241,6 +249,7 @@ class _Attempt:
             if isinstance(reading, ErrorSeen):
                 raise reading.error
             said += reading.text if isinstance(reading, TextDelta) else ""
+        self.said_by = provider.model(name)
         self._proved()
         self._done("say", detail=f"{name}: {hide(said.strip())[:LONGEST_WORD]}")
 

@@ -80,6 +80,7 @@ class Vault:
     def __init__(self, store: SealedStore, keys: MasterKeys, audit: Audit) -> None:
         """Reads what is stored, sealed as it is. Raises StorageError."""
         self.changed: Callable[[str], None] = lambda _: None
+        self.entered: Callable[[Record], None] = lambda _: None  # by a person: no token that was renewed
         self.trouble: VaultError | None = None
         self._store, self._keys, self._audit = store, keys, audit
         self._sealed = {sealed.id: sealed for sealed in store.records()}
@@ -157,7 +158,7 @@ class Vault:
         async def add() -> Record:
             await self._ready()
             record = make()
-            return record if self._open.get(record.id) == record else (await self._put([record]))[0]
+            return record if self._open.get(record.id) == record else (await self._put([record], entered=True))[0]
 
         return await self._carried_out(add)
 
@@ -282,7 +283,7 @@ class Vault:
         for each in self._damaged.values():
             log.warning("a stored credential is left out: %s %s: %s", each.provider, each.label, each.reason)
 
-    async def _put(self, records: Sequence[Record]) -> list[Record]:
+    async def _put(self, records: Sequence[Record], *, entered: bool = False) -> list[Record]:
         held = await self._ready()
         if len(self._sealed.keys() | {record.id for record in records}) > max(MOST, len(self._sealed)):
             text = f"The vault would hold more than {MOST} credentials. Nothing was stored."
@@ -298,6 +299,8 @@ class Vault:
         await self._commit(held, sealed, {record.id: record.version for record in kept})
         before = {id: _visible(record) for id, record in self._open.items()}
         self._open |= {record.id: record for record in kept}
+        for record in kept if entered else ():
+            self.entered(record)
         self._tell([record for record in kept if before.get(record.id) != _visible(record)])
         return kept
 
@@ -351,7 +354,8 @@ class Vault:
         if records:
             await self._ready()
         found = _compared(records, self._open, self._versions)
-        changed = await self._put([*found.added, *found.replaced]) if found.added or found.replaced else []
+        wanted = [*found.added, *found.replaced]
+        changed = await self._put(wanted, entered=True) if wanted else []
         for record in changed:
             self._audit.note("imported", record.provider, record.label, client)
         return found

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from pointsman.core.chat import Conversation
 from pointsman.core.receipt import ChatResult
-from pointsman.core.secret import Secret
 from pointsman.rpc.table import Context, method
 from pointsman.rpc.types import AttachParams, ChatParams, ChatRef, ListChatsResult, Nothing
+from pointsman.service.credentials import given
 from pointsman.service.planning import Terms
 
 
@@ -18,8 +18,8 @@ async def chat(ctx: Context, params: ChatParams) -> ChatResult:
     "cancelled"`.
     """
     conversation = Conversation(params.messages, params.system, params.tools, params.tool_choice, params.options)
-    given = {provider: Secret(key) for provider, key in params.credentials.items()}
-    terms = Terms(params.chat_id, params.conversation_id, params.detach, given, params.session, params.trace)
+    keys = given(params.credentials)
+    terms = Terms(params.chat_id, params.conversation_id, params.detach, keys, params.session, params.trace)
     begun = ctx.app.chat(ctx.client, conversation, params.model, terms)
     ctx.cancels(begun.cancel)
     return await ctx.follow(begun, -1, stream=params.stream)

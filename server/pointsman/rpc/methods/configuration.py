@@ -15,7 +15,7 @@ from pointsman.core.errors import ConfigError
 from pointsman.core.mistakes import HINT
 from pointsman.core.network import without_secrets
 from pointsman.core.routing import CHAIN, resolve
-from pointsman.core.secret import Secret, hide_within
+from pointsman.core.secret import hide_within
 from pointsman.core.sources import Plain, sources
 from pointsman.core.well_formed import wrong_alias, wrong_chain
 from pointsman.rpc.methods.models import provider_named
@@ -36,6 +36,8 @@ from pointsman.rpc.types import (
     TrustParams,
     TrustResult,
 )
+from pointsman.service.credentials import given
+from pointsman.service.health import Asked
 from pointsman.service.testing import Trial, Wanted, test
 
 
@@ -168,8 +170,8 @@ async def test_provider(ctx: Context, params: ProviderTestParams) -> ProviderTes
     another origin.
     """
     values = {"base_url": params.base_url} if params.base_url else {}
-    key = params.key or params.credentials.get(params.provider)
-    wanted = Wanted(Secret(key) if key else None, params.say or params.model is not None, params.model)
+    typed = {params.provider: params.key} if params.key and params.key.strip() else params.credentials
+    wanted = Wanted(given(typed).get(params.provider), params.say or params.model is not None, params.model)
     now = ctx.app.catalogues.of(ctx.client).providers.get(params.provider)
     if now is None and not values:
         provider_named(ctx, params.provider)  # which says that there is none
@@ -245,5 +247,10 @@ def _over(table: Mapping[str, Any], values: Mapping[str, Any]) -> dict[str, Any]
 
 async def _try(ctx: Context, provider: Provider, configured: Provider | None, wanted: Wanted) -> Trial:
     app = ctx.app
-    tools = (app.credentials, app.transports)
-    return await test(provider, configured, ctx.client.environment, tools, wanted, app.plugins.wires)
+    tools, health = (app.credentials, app.transports), app.health
+    trial = await test(provider, configured, ctx.client.environment, tools, wanted, app.plugins.wires)
+    if trial.answered:  # as with a chat: whatever was held against who has answered is over
+        model, credential = trial.answered
+        account = health.account(credential, passing=wanted.key is not None)
+        health.answered(Asked(provider, account, model, credential.account), None)
+    return trial

@@ -10,7 +10,7 @@ from pointsman.core.errors import BadRequest, ConfigError, CredentialError, Miss
 from pointsman.core.secret import Secret
 from pointsman.core.selection import Scope
 from pointsman.core.well_formed import HTTP
-from pointsman.edge.sources import LONGEST_KEY
+from pointsman.edge.sources import fault
 from pointsman.rpc.methods.models import provider_named
 from pointsman.rpc.session_types import (
     ActivateSessionParams,
@@ -100,7 +100,7 @@ def _key(provider: Provider, given: str | dict[str, str], by_plugins: Collection
         raise CredentialError(f"{provider.title} takes no key, so there is none to try.", "Just ask it.")
     if not key:
         raise MissingKey(f"No key came for {provider.title}.", "Give the key to try.", provider=provider.id)
-    if len(key) > LONGEST_KEY or not (key.isascii() and key.isprintable()) or " " in key:
-        text = f"What came for {provider.title} is no key: it is too long, or has characters that no key has."
+    if why := fault(key) or (" " in key and "it has a space in it"):
+        text = f"What came for {provider.title} is no key: {why}."
         raise CredentialError(text, "Copy it again, without anything around it.", provider=provider.id)
     return Secret(key)
