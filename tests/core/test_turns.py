@@ -82,6 +82,11 @@ MENDED: dict[str, tuple[tuple[Message, ...], tuple[Message, ...], list[Notice]]]
         (ASK, calls("a"), results("a"), words("z"), ON),
         [LOOSE],
     ),
+    "before those that are still to come": (
+        (ASK, calls("a", "b"), results("z"), results("a"), results("y", "b"), ON),
+        (ASK, calls("a", "b"), results("a"), results("b"), Message("user", (*words("z").parts, *words("y").parts)), ON),
+        [LOOSE],
+    ),
     "with words behind": (
         (ASK, results("z", role="user", also=(TextPart("so"),))),
         (ASK, Message("user", (*words("z").parts, TextPart("so")))),

@@ -148,4 +148,5 @@ async def test_a_spent_quota_is_told_to_those_whose_key_it_is(home: Home, upstre
     await fails(mine, "up:m")
     for editor in (mine, both):
         await editor.told("window/showMessage", lambda each: "is spent" in each["message"])
+    await yours.call("pointsman/currentModel")  # whatever was told before has come with its answer
     assert yours.notifications("window/showMessage") == []

@@ -17,6 +17,8 @@ const OUTPUT = 16_000;
 const DETACH = 10;
 /** Milliseconds without a change until VS Code is told of it: it reads all models anew then, and draws nothing. */
 const QUIET = 500;
+/** Milliseconds after which it is told all the same. */
+const LATEST = 3000;
 
 type Progress = vscode.Progress<vscode.LanguageModelResponsePart>;
 type Information = vscode.LanguageModelChatInformation;
@@ -27,6 +29,8 @@ export class LanguageModels implements vscode.LanguageModelChatProvider, vscode.
   private readonly listening: vscode.Disposable;
   private told = "";
   private telling: NodeJS.Timeout | undefined;
+  /** The time of the first change that was not told. */
+  private since: number | undefined;
 
   readonly onDidChangeLanguageModelChatInformation = this.changed.event;
 
@@ -36,8 +40,9 @@ export class LanguageModels implements vscode.LanguageModelChatProvider, vscode.
   ) {
     this.listening = mirror.onDidChange((part) => {
       if (part !== "chats" && part !== "sessions") {
+        this.since ??= Date.now();
         clearTimeout(this.telling);
-        this.telling = setTimeout(() => this.tell(), QUIET);
+        this.telling = setTimeout(() => this.tell(), Math.min(QUIET, this.since + LATEST - Date.now()));
       }
     });
   }
@@ -93,6 +98,7 @@ export class LanguageModels implements vscode.LanguageModelChatProvider, vscode.
   }
 
   private tell(): void {
+    this.since = undefined;
     const now = JSON.stringify(informationOf(this.mirror.view));
     if (now !== this.told) {
       this.told = now;

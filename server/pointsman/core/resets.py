@@ -17,7 +17,8 @@ _DURATION = re.compile(r"(\d+(?:\.\d+)?)(ms|us|µs|ns|d|h|m|s)", re.ASCII)
 _NUMBER = re.compile(r"\d+(?:\.\d*)?|\.\d+", re.ASCII)
 _AGAIN = re.compile(
     r"\b(?:(?:try again|retry) (?:in|after|at)"
-    r"|(?:(?<![a-z] )|(?<=please )|(?<=must )|(?<=to ))wait(?: (?:for|until))?) (?:at least |about |approximately )?",
+    r"|(?:(?<![a-z] )|(?<=please )|(?<=must )|(?<=need to )|(?<=have to ))wait(?: (?:for|until))?)"
+    r" (?:at least |about |approximately )?",
     re.IGNORECASE,
 )
 _ENDS = re.compile(r"\b(?:resets?|available again) (?:in|after|at|on) (?:about |approximately )?", re.IGNORECASE)
@@ -26,11 +27,15 @@ _PART = re.compile(
     r"(?:(d|h|m|s|ms|us|µs|ns)(?![a-zµ])|(sec|min|hour|hr|day|msec|milli)[a-z]*)",
     re.IGNORECASE | re.ASCII,
 )
-_BARE = re.compile(r"([0-9]{1,3}(?:,[0-9]{3})+|[0-9]+(?:\.[0-9]+)?)(?![^\s.,;!)])(?![.,][0-9])(?! \w)")
+_BARE = re.compile(r"([0-9]{1,3}(?:,[0-9]{3})+|[0-9]+(?:\.[0-9]+)?)(?![^\s.,;!)])(?![.,][0-9])(?! [\w(])")
 _STAMP = re.compile(
     r"(\d{4}-\d\d-\d\d)(?:[T ]| at )(\d\d:\d\d(?::\d\d(?:\.\d+)?)?)(?: ?(?:UTC|GMT|Z)|([+-]\d\d:\d\d))",
     re.IGNORECASE | re.ASCII,
 )
+_GOES_ON = re.compile(
+    r" ?\d|,? (?:and|or|to) (?:an? |one )?(?:\d|half|two|three|few|more|sec|min|hour|day|week|month)", re.IGNORECASE
+)
+"""What shows that a wait was not read to its end."""
 _NAMED = {"sec": "s", "min": "m", "hour": "h", "hr": "h", "day": "d", "msec": "ms", "milli": "ms"}
 _QUOTED = r'"(?:[^"\\]|\\.)*"'
 _ITEMS = re.compile(rf'(?:{_QUOTED}|[^",])+', re.ASCII)
@@ -39,6 +44,8 @@ _PARAMETER = re.compile(r";\s*(r|t|q)=(\d{1,15})(?![^\s;])", re.ASCII)
 _MEMBER = re.compile(r"(?:^|,)\s*(limit|remaining|reset)=(\d{1,15})(?![^\s,;])", re.ASCII)
 PLAIN = {"r": "remaining", "t": "reset", "q": "limit"}
 """What the parameters of the structured headers are called by the plain ones."""
+_TIMES = {"at", "on", "until"}
+"""Words behind which a time stands, and no wait."""
 _ON_A_DAY = re.compile(r"\bon (?=\d{4}-\d\d-\d\d at )", re.ASCII)
 EARLIEST_TIME, EARLIEST_MILLISECONDS = 1e9, 1e11
 """A number from here on is no wait but a Unix time, in seconds or in milliseconds."""
@@ -171,16 +178,19 @@ def structured(headers: Mapping[str, str]) -> dict[str, str]:
 
 def _told(message: str, lead: re.Pattern[str], now: float | None) -> Reset | None:
     """What stands behind the first words that lead to a wait or a time."""
-    ends = (found.end() for found in lead.finditer(message))
-    return next((told for at in ends if (told := _told_at(message, at, now))), None)
+    message = " ".join(message.split())
+    leads = ((found.end(), found[0].split()[-1].lower()) for found in lead.finditer(message))
+    return next((told for at, last in leads if (told := _told_at(message, at, last, now))), None)
 
 
-def _told_at(message: str, at: int, now: float | None) -> Reset | None:
+def _told_at(message: str, at: int, last: str, now: float | None) -> Reset | None:
+    """What stands there: behind `at` and the like a time alone."""
     if (stamp := _STAMP.match(message, at)) is not None:
         return reset(f"{stamp[1]}T{stamp[2]}{stamp[3] or 'Z'}", now)
     if (bare := _BARE.match(message, at)) is not None:  # without a unit it is seconds
-        return reset(bare[1].replace(",", ""), now)
-    seconds = _seconds(message, at)
+        number = float(bare[1].replace(",", ""))
+        return reset(number, now) if last not in _TIMES or number >= EARLIEST_TIME else None
+    seconds = None if last in _TIMES else _seconds(message, at)
     return None if seconds is None else _after(seconds, now)
 
 
@@ -191,7 +201,7 @@ def _seconds(message: str, at: int) -> float | None:
         unit = (part[2] or _NAMED[part[3].lower()]).lower()
         seconds += float((part[1] or "1").replace(",", "")) * UNITS[unit]
         at = part.end()
-    return seconds if at > begun else None
+    return seconds if at > begun and not _GOES_ON.match(message, at) else None
 
 
 def _left(name: str, headers: Mapping[str, str]) -> float | None:

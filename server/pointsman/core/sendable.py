@@ -8,9 +8,11 @@ from pointsman.core.errors import BadRequest
 
 def unsendable(conversation: Conversation) -> BadRequest | None:
     """Why nobody could answer this; None where somebody might."""
-    names = [tool.name for tool in conversation.tools]
-    if twice := next((name for name in names if names.count(name) > 1), None):
-        return BadRequest(f"Two of the tools are called {twice!r}.", "Give each tool a name of its own.")
+    names = set[str]()
+    for tool in conversation.tools:
+        if tool.name in names:
+            return BadRequest(f"Two of the tools are called {tool.name!r}.", "Give each tool a name of its own.")
+        names.add(tool.name)
     chosen = conversation.tool_choice
     if names and isinstance(chosen, NamedTool) and chosen.name not in names:
         text = f"`toolChoice` names the tool {chosen.name!r}, which is not among the tools of this chat."

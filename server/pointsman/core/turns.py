@@ -79,7 +79,7 @@ def _taken(turns: list[Message], start: int, id: str) -> ToolResultPart | None:
 
 
 def _worded(turns: list[Message]) -> list[Message]:
-    """The turns with results that answer no call in words: in their place, or behind the results that stand with them.
+    """The turns with results that answer no call in words: in their place, or behind those that are still to come.
 
     The very same list where there are none.
     """
@@ -87,8 +87,9 @@ def _worded(turns: list[Message]) -> list[Message]:
     for turn in turns:
         sorted_out = [(part, _is_loose(part, due)) for part in turn.parts]
         words = [word for part, loose in sorted_out if loose for word in _words(part)]
-        if any(isinstance(part, ToolResultPart) and not loose for part, loose in sorted_out):
-            found.append(msgspec.structs.replace(turn, content=tuple(part for part, loose in sorted_out if not loose)))
+        kept = tuple(part for part, loose in sorted_out if not loose)
+        if any(isinstance(part, ToolResultPart) for part in kept) or (words and not kept and due):
+            found += [msgspec.structs.replace(turn, content=kept)] if kept else []
             waiting += words
             continue
         if waiting:

@@ -281,15 +281,11 @@ class App:
         return Reasons(self.credentials, self.health, self.models, catalogue, client.environment)
 
     def _tell_of_quota(self, news: QuotaNews) -> None:
-        """Tells those who use that account; where it came with one chat alone, nobody else has it, so all."""
-        id = news.provider.id
-        there = [each for each in self.clients if each.ready and id in self.catalogues.of(each).providers]
-        its_own = [each for each in there if news.holder in self._accounts(each, id)]
-        for client in its_own or there:
-            client.line.show(news.text, warning=not news.back)
-
-    def _accounts(self, client: Client, id: str) -> list[str]:
-        return self._reasons(client).accounts(self.catalogues.of(client).providers[id])
+        """Tells those who use that account; a key that came with one chat is that chat's own."""
+        for client in self.clients:
+            provider = self.catalogues.of(client).providers.get(news.provider.id)
+            if client.ready and provider and news.holder in self._reasons(client).accounts(provider):
+                client.line.show(news.text, warning=not news.back)
 
     async def _watch_files(self) -> None:
         wanted, folder = (lambda: self.catalogues.files(self._workspaces())), self.catalogues.folder
