@@ -230,6 +230,14 @@ def test_an_error_after_an_answer_that_says_nothing_counts() -> None:
     assert [type(reading) for reading in readings] == [StopSeen, ErrorSeen]
 
 
+def test_an_error_that_is_told_after_an_answer_was_cut_counts_and_rubbish_there_does_not() -> None:
+    cut = said() | {"choices": [{"index": 0, "delta": {"content": "ok"}, "finish_reason": "length"}]}
+    told = read("openai-chat", sse(cut, {"error": {"message": "full"}}))
+    assert [type(reading) for reading in told] == [TextDelta, StopSeen, ErrorSeen]
+    rubbish = read("openai-chat", sse(cut) + b"data: {oops\n\n")
+    assert [type(reading) for reading in rubbish] == [TextDelta, StopSeen]
+
+
 def test_usage_is_read_after_what_can_not_be() -> None:
     usage = {"usage": {"prompt_tokens": 1, "completion_tokens": 2}}
     readings = read("openai-chat", ENDED["openai-chat"], b"data: {oops\n\n", sse(usage))

@@ -29,24 +29,26 @@ class AnswerReader:
 
     Once words or calls have come and it has `stopped`, it is whole: whatever comes after that, and be it an error, does
     not undo it. An error that comes before, or with the reason to stop itself, does; so does one after an answer that
-    says nothing, which may be all that there is to learn.
+    says nothing, which may be all that there is to learn, and one that is told after an answer that was cut at its
+    length: some say so first what has failed them.
     """
 
     def __init__(self, provider: Provider) -> None:
         self.provider = provider
         self.stopped = False
-        self._spoke = False
+        self._spoke = self._cut = False
         self._left_out: set[str] = set()
 
     def stop(self, reason: StopReason, readings: list[Reading]) -> None:
         """The provider has ended the answer."""
-        self.stopped = True
+        self.stopped, self._cut = True, reason == "length"
         readings.append(StopSeen(reason))
 
     def fail(self, error: PointsmanError, readings: list[Reading]) -> None:
         """The answer breaks off here, unless it is whole."""
         self.listen(readings)
-        if not (self.stopped and self._spoke):
+        is_whole = self.stopped and self._spoke
+        if not is_whole or (self._cut and not isinstance(error, BadReply)):
             readings.append(ErrorSeen(error))
 
     def listen(self, readings: list[Reading]) -> None:
