@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pytest
 from msgspec.structs import replace
 
 from pointsman.core.models import Facts, Model, completed, without_secrets
@@ -38,9 +39,26 @@ def test_what_runs_on_this_machine_has_no_price() -> None:
 
 
 def test_a_model_that_is_called_by_a_secret_is_left_out() -> None:
-    key, other = Secret("sk-a-fake-key"), Secret("sk-another-fake-key")
-    found = [LIVE, *(replace(LIVE, id=id) for id in ("sk-a-fake-key", "m/sk%2Da-fake-key", "sk-another-fake-key"))]
-    named = replace(LIVE, name="of sk-a-fake-key")
+    key, other = Secret("sk-4-fake-key"), Secret("sk-another-fake-key")
+    found = [LIVE, *(replace(LIVE, id=id) for id in ("sk-4-fake-key", "m/sk%2D4-fake-key", "sk-another-fake-key"))]
+    named = replace(LIVE, name="of sk-4-fake-key")
     assert without_secrets([*found, named], [key]) == [LIVE, found[3]]
     assert without_secrets([*found, named], []) == [*found, named]
     assert other
+
+
+@pytest.mark.parametrize(
+    ("key", "left_out"),
+    [
+        ("lm-studio", False),
+        ("not-needed", False),
+        ("no-key-required", False),
+        ("lm-studio-secret", True),
+        ("lm-studi0", True),
+        ("ollama1", False),
+        ("canary-a-0123456789abcdef01234567", True),
+    ],
+)
+def test_a_placeholder_leaves_no_model_out(key: str, left_out: bool) -> None:
+    model = replace(LIVE, id=f"{key}/qwen")
+    assert without_secrets([model], [Secret(key)]) == ([] if left_out else [model])

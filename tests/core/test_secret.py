@@ -5,11 +5,13 @@ from __future__ import annotations
 import copy
 import json
 import pickle
+import re
 import traceback
-from base64 import b64encode, urlsafe_b64encode
+from base64 import b64decode, b64encode, urlsafe_b64encode
 from collections.abc import Callable
+from functools import partial
 from typing import Any
-from urllib.parse import quote
+from urllib.parse import quote, unquote
 
 import msgspec
 import pytest
@@ -17,7 +19,19 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pointsman.core.environment import Environment
-from pointsman.core.secret import SHORTEST, SHOWN, Secret, alive, hide, hide_key_like, hide_whole_or_cut, hide_within
+from pointsman.core.secret import (
+    SHORTEST,
+    SHOWN,
+    STANDARD,
+    Secret,
+    _Read,
+    alive,
+    hide,
+    hide_key_like,
+    hide_whole_or_cut,
+    hide_within,
+    standing_in,
+)
 
 VALUE = "sk-proj-0123456789abcdef"
 SECRET = Secret(VALUE)
@@ -241,6 +255,65 @@ def test_one_that_is_cut_off_at_the_end_is_hidden(quoted: str) -> None:
     held = Secret(ODD)
     assert hide_whole_or_cut(f"you sent {quoted[:-3]}", held) == f"you sent {held.mask()}"
     assert hide_whole_or_cut(f"you sent {quoted[:2]}", held) == f"you sent {quoted[:2]}"
+
+
+@pytest.mark.parametrize(
+    "form", [basic(f"me:{ODD}"), basic(ODD), basic(f"a:{ODD}"), urlsafe_b64encode(ODD.encode()).decode()]
+)
+@pytest.mark.parametrize("encoded", [str, partial(quote, safe="")])
+def test_one_is_hidden_that_is_cut_off_at_the_end_of_its_base64(form: str, encoded: Callable[[str], str]) -> None:
+    held, whole = Secret(ODD), encoded(form)
+    for size in range(len(whole)):
+        shown = hide_whole_or_cut(f"Basic {whole[:size]}", held)
+        clear = re.sub("[^A-Za-z0-9+/].*", "", unquote(shown.removeprefix("Basic ")).translate(STANDARD))
+        said = b64decode(clear[: len(clear) // 4 * 4]).decode("utf-8", "replace")
+        assert ODD[: SHOWN + 1] not in said
+
+
+@pytest.mark.parametrize("times", [1, 2, 3])
+def test_one_is_hidden_that_is_cut_off_within_an_encoded_byte(times: int) -> None:
+    held, whole = Secret("token-12345678:9"), "token-12345678:9"
+    for _ in range(times):
+        whole = quote(whole, safe="")
+    for size in range(len("token-12"), len(whole)):
+        plain = whole[:size].split("%")[0]
+        shown = held.mask() if len(plain) > SHOWN else plain
+        assert hide_whole_or_cut(f"cut {whole[:size]}", held) == f"cut {shown}", whole[:size]
+    assert hide_whole_or_cut("100%", held) == "100%"
+    assert hide_whole_or_cut("%", held) == "%"
+
+
+def test_one_that_is_short_once_decoded_is_looked_for_as_it_is_alone() -> None:
+    held = Secret("%41%41%41%41x")
+    assert hide("AAAAx, at%20%41%41%41%41x: AAAAx", [held]) == f"AAAAx, at%20{held.mask()}: AAAAx"
+    assert hide_whole_or_cut("AAAAx%20", held) == "AAAAx%20"
+    assert hide_whole_or_cut("cut %41%41%41", held) == f"cut {held.mask()}"
+    assert standing_in("AAAAx%20", [held]) == []
+    long = Secret("%41%41%41%41wxyz")
+    assert hide("AAAAwxyz%20", [long]) == f"{long.mask()}%20"
+    assert hide("AAAAwxyz", [long]) == long.mask()
+
+
+def test_of_two_that_overlap_nothing_is_left() -> None:
+    first, second = Secret("begins-here-and"), Secret("here-and-ends")
+    assert hide("<begins-here-and-ends>", [second, first]) == f"<{first.mask()}>"
+    assert hide("<here-and-ends>", [second, first]) == f"<{second.mask()}>"
+
+
+def test_a_long_text_with_many_in_it_is_read_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    held, reads = [Secret(f"a-key/of-many-{n:03}") for n in range(300)], list[str]()
+
+    class Counted(_Read):
+        def __init__(self, text: str) -> None:
+            reads.append(text)
+            super().__init__(text)
+
+    monkeypatch.setattr("pointsman.core.secret._Read", Counted)
+    forms = (str, partial(quote, safe=""), basic)
+    text = " ".join(forms[n % 3](each.reveal()) + " x%20" * 1000 for n, each in enumerate(held[:20]))
+    shown = hide(text, held)
+    assert shown.count("a-key/of…") == 20
+    assert reads == [text]
 
 
 def test_what_looks_like_a_key_is_hidden_whosever_it_is() -> None:

@@ -91,8 +91,8 @@ async def test_a_provider_is_asked_with_its_key() -> None:
 async def test_what_a_provider_is_shown_and_lists_itself_is_kept_nowhere(
     tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
-    table = provider("other", "sk-0123456789+/", models=["o"], headers={"authorization": "Bearer a-fake-token"})
-    asked = Asked(table, plays=[lists("x", "sk-0123456789+/", "y/sk-0123456789%2B%2f", "of-a-fake-token")])
+    table = provider("other", "sk-0123456789+/", models=["o"], headers={"authorization": "Bearer a-fake-token-4"})
+    asked = Asked(table, plays=[lists("x", "sk-0123456789+/", "y/sk-0123456789%2B%2f", "of-a-fake-token-4")])
     store = Store(tmp_path / "state.db")
     asked.models = Models(Credentials(), Transports({"http": asked.transport}), store)
     assert await asked.list("other") == (["other:o", "other:m", "other:x"], [])

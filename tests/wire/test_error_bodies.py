@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 import json
+from base64 import b64encode
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 import pytest
 from hypothesis import given
@@ -24,6 +28,7 @@ from pointsman.core.errors import (
     RateLimited,
 )
 from pointsman.core.http import Head
+from pointsman.core.secret import Secret
 from pointsman.wire import error_bodies
 from tests.wire.error_cases import CASES
 from tests.wire.refusals import DATE, Case
@@ -304,6 +309,16 @@ def test_an_error_can_be_worded_by_a_dialect_that_knows_its_kind() -> None:
 
 def test_long_words_are_cut() -> None:
     assert len(refusal(400, says("x" * 10**6)).message) < 600
+
+
+@pytest.mark.parametrize("encoded", [str, partial(quote, safe=""), lambda key: b64encode(key.encode()).decode()])
+def test_no_beginning_of_a_key_stays_where_long_words_are_cut(encoded: Callable[[str], str]) -> None:
+    held = Secret("+/".join(f"a-long-token-{n}" for n in range(100)))
+    key = encoded(held.reveal())
+    for before in (0, 400, *range(470, 500), 501, 2**16 - 600):
+        told = refusal(400, says("x" * before + f" {key} " + "y" * 10**5)).message
+        assert key[:20] not in told
+        assert (held.mask() in told) is (before + 1 + len(held.mask()) <= 500)
 
 
 @pytest.mark.parametrize(

@@ -58,8 +58,10 @@ class ModelPage:
 def without_secrets(models: Sequence[Model], secrets: Sequence[Secret]) -> list[Model]:
     """Those models in whose id or name none of these secrets stands: a server may say back what it was sent.
 
-    The rest is left out, not masked: a mask is the name of no model.
+    The rest is left out, not masked: a mask is the name of no model. What is entered where no key is needed may well be
+    in a name (`lm-studio`, of LM Studio's `lm-studio/qwen`), so a secret that may be a word is not looked for.
     """
+    secrets = [secret for secret in secrets if not secret.may_be_a_word]
     texts = [f"{model.id}\n{model.name}" for model in models]
     if not standing_in("\n".join(texts), secrets):
         return list(models)

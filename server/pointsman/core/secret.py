@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import re
 from base64 import b64encode
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from itertools import accumulate
 from typing import Any, Self
 from weakref import WeakValueDictionary
 
@@ -16,6 +17,8 @@ SHOWN = 8
 """Characters of a secret that a mask shows at most; never more than half of them."""
 SHORTEST = 8
 """Characters from which on a secret is looked for in other words: a shorter one stands in many by chance."""
+SHORTEST_KEY = 16
+"""Characters from which on a secret is no word, whatever it is made of; a shorter one is none if it has a digit."""
 KEY_LIKE = re.compile(r"(?i)\b(?:(?:sk|pk|gsk|xai|key|rk)-|gsk_)[\w-]{8,}|\bAIza[\w-]{20,}|\bbearer\s+\S+")
 
 ENCODED = re.compile(r"%(?:25)*[0-9A-Fa-f]{2}")
@@ -25,6 +28,8 @@ RUN = re.compile(r"[A-Za-z0-9_+/-]{10,}")
 """What may be base64 of a secret: of eight bytes, no fewer letters than these are sure, wherever it begins."""
 STANDARD = str.maketrans("-_", "+/")
 """From base64's letters for URLs to the usual ones."""
+_Span = tuple[int, int, str]
+"""From where to where in a text a secret stands, and its mask."""
 
 
 class Secret:
@@ -53,13 +58,23 @@ class Secret:
         """What people may see of it: at most its first eight characters, never more than half."""
         return self._value[: min(SHOWN, len(self._value) // 2)] + "…"
 
+    @property
+    def may_be_a_word(self) -> bool:
+        """Whether it may be a placeholder, such as `lm-studio` or `no-key`, and stand elsewhere by chance.
+
+        A key is drawn by lot: it is long, or almost always has a digit. A placeholder is a word or two.
+        """
+        return len(self._value) < SHORTEST_KEY and not any(each.isdigit() for each in self._value)
+
     def forms(self) -> tuple[str, tuple[str, ...]]:
-        """How it reads once percent-decoded; and what stands in the base64 of any text that holds it, one for each of
-        the three places where it may begin there, none for a short one.
+        """How it reads once percent-decoded, unless that is too short to be looked for; and what stands in the base64
+        of any text that holds it, one for each of the three places where it may begin there, none for a short one.
         """
         if self._forms is None:
             whole = self._value.encode("utf-8", "surrogatepass") if len(self._value) >= SHORTEST else b""
-            self._forms = _read(self._value)[1], tuple(_inside(whole, at) for at in range(3)) if whole else ()
+            plain = _decoded(self._value)
+            own = plain if len(plain) >= SHORTEST else self._value
+            self._forms = own, tuple(_inside(whole, at) for at in range(3)) if whole else ()
         return self._forms
 
     def __bool__(self) -> bool:
@@ -92,9 +107,8 @@ def alive() -> list[Secret]:
 
 def hide(text: str, secrets: Iterable[Secret] | None = None) -> str:
     """The text with a mask for each secret that stands in it: of those given, else of all that are alive."""
-    for secret in sorted(standing_in(text, secrets), key=lambda each: len(each._value), reverse=True):  # one in another
-        text = _masked(text, secret)
-    return text
+    read = _Read(text)
+    return read.masked(span for secret in read.held(secrets) for span in read.whole(secret))
 
 
 def standing_in(text: str, secrets: Iterable[Secret] | None = None) -> list[Secret]:
@@ -102,50 +116,88 @@ def standing_in(text: str, secrets: Iterable[Secret] | None = None) -> list[Secr
 
     They may stand there as they are, percent-encoded in whole or in part, or in base64, also with a user's name.
     """
-    _, plain = _read(text)
-    runs, found = RUN.findall(plain), []
-    letters, longest = " ".join(runs).translate(STANDARD), max(map(len, runs), default=0)
-    for secret in alive() if secrets is None else secrets:
-        value, size = secret._value, len(secret._value)
-        if SHORTEST <= size <= len(text) and (
-            value in text
-            or (plain is not text and secret.forms()[0] in plain)
-            or (size * 4 // 3 - 1 <= longest and any(each in letters for each in secret.forms()[1]))
-        ):
-            found.append(secret)
-    return found
+    return _Read(text).held(secrets)
 
 
 def hide_whole_or_cut(text: str, secret: Secret) -> str:
     """The text with a mask for one secret, however short, and also where it ends in the middle: quotes are cut."""
     if not secret:
         return text
-    text, mask, (own, _) = _masked(text, secret), secret.mask(), secret.forms()
-    pieces, plain = _read(text)
-    for size in range(min(len(own) - 1, len(plain)), len(mask) - 1, -1):
-        if plain.endswith(own[:size]):
-            return "".join(pieces[:-size]) + mask
-    return text
+    read = _Read(text)
+    return read.masked([*read.whole(secret), *read.cut(secret)])
 
 
-def _masked(text: str, secret: Secret) -> str:
-    text, (own, in_base64) = text.replace(secret._value, secret.mask()), secret.forms()
-    for form in (own, *in_base64):
-        pieces, plain = _read(text)
-        parts, at, kept = (plain.translate(STANDARD) if form in in_base64 else plain).split(form), 0, list[str]()
-        for part in parts:
-            kept.append("".join(pieces[at : at + len(part)]))
-            at += len(part) + len(form)
-        text = secret.mask().join(kept)
-    return text
+class _Read:
+    """A text that was read once, for all the secrets that may stand in it.
+
+    `plain` is how it reads once percent-decoded (what is beyond ASCII stays bytes); `letters` the same with base64's
+    usual letters.
+    """
+
+    def __init__(self, text: str) -> None:
+        self.text = self.plain = text
+        self._places: Sequence[int] = range(len(text) + 1)
+        if ENCODED.search(text):
+            pieces = PIECE.findall(text)
+            self.plain = "".join(each if len(each) == 1 else chr(int(each[-2:], 16)) for each in pieces)
+            self._places = list(accumulate(map(len, pieces), initial=0))
+        self.letters = self.plain.translate(STANDARD)
+
+    def held(self, secrets: Iterable[Secret] | None) -> list[Secret]:
+        """The secrets that stand in it: of those given, else of all that are alive."""
+        runs, found = RUN.findall(self.plain), []
+        letters, longest = " ".join(runs).translate(STANDARD), max(map(len, runs), default=0)
+        for secret in alive() if secrets is None else secrets:
+            value, size = secret._value, len(secret._value)
+            if size >= SHORTEST and (
+                value in self.text
+                or ((self.plain is not self.text or "%" in value) and secret.forms()[0] in self.plain)
+                or (size * 4 // 3 - 1 <= longest and any(each in letters for each in secret.forms()[1]))
+            ):
+                found.append(secret)
+        return found
+
+    def whole(self, secret: Secret) -> Iterator[_Span]:
+        """Where one secret stands, in any form."""
+        for words, form, _ in self._ways(secret):
+            at = words.find(form)
+            while at >= 0:
+                yield self._span(words, at, at + len(form), secret)
+                at = words.find(form, at + len(form))
+
+    def cut(self, secret: Secret) -> Iterator[_Span]:
+        """Where the text ends in the middle of one secret, and what is there says more of it than its mask."""
+        for words, form, least in self._ways(secret):
+            for end in (len(words), words.rfind("%", -2)):  # also within an encoded byte
+                sizes = range(min(len(form) - 1, end), least - 1, -1)
+                if size := next((size for size in sizes if words.endswith(form[:size], 0, end)), 0):
+                    yield self._span(words, end - size, len(words), secret)
+
+    def masked(self, spans: Iterable[_Span]) -> str:
+        """The text with a mask for each of these; of those that overlap nothing is left but the mask of the first."""
+        kept, at = list[str](), 0
+        for start, end, mask in sorted(spans, key=lambda span: (span[0], -span[1])):
+            if start >= at:
+                kept += self.text[at:start], mask
+            at = max(at, end)
+        return "".join(kept) + self.text[at:]
+
+    def _ways(self, secret: Secret) -> Iterator[tuple[str, str, int]]:
+        """What to look for in which words, and how much of its beginning says more than the mask does."""
+        (own, in_base64), least = secret.forms(), len(secret.mask())
+        yield self.text, secret._value, least
+        if self.plain is not self.text or "%" in secret._value:
+            yield self.plain, own, least
+        for each in in_base64:
+            yield self.letters, each, least * 8 // 6
+
+    def _span(self, words: str, start: int, end: int, secret: Secret) -> _Span:
+        places = range(len(words) + 1) if words is self.text else self._places
+        return places[start], places[end], secret.mask()
 
 
-def _read(text: str) -> tuple[Sequence[str], str]:
-    """The text as it reads once percent-decoded, and what each of its characters was; those beyond ASCII stay bytes."""
-    if ENCODED.search(text) is None:
-        return text, text
-    pieces = PIECE.findall(text)
-    return pieces, "".join(each if len(each) == 1 else chr(int(each[-2:], 16)) for each in pieces)
+def _decoded(text: str) -> str:
+    return ENCODED.sub(lambda found: chr(int(found[0][-2:], 16)), text)
 
 
 def _inside(whole: bytes, before: int) -> str:

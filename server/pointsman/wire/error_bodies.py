@@ -167,7 +167,7 @@ def _worded(
     when: Reset | None,
     comes_back: str | None = None,
 ) -> PointsmanError:
-    message = hide(message)[:LONGEST_QUOTE]  # before it is cut, perhaps in the middle of a key
+    message = hide(message[:LONGEST_BODY])[:LONGEST_QUOTE]  # before the quote is cut, perhaps in the middle of a key
     advice = None
     if kind is Overloaded and provider.links.status:
         advice = f"Try again in a moment, or look at {provider.links.status}."
