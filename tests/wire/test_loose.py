@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import pytest
 from msgspec import Raw
 
+from pointsman.core.accounting import MOST_DOLLARS
+from pointsman.core.chat import Cost, Usage
+from pointsman.core.ledger import MOST_TOKENS
+from pointsman.core.pricing import Price, cost, credible
 from pointsman.wire import loose
 
 UNKNOWN: list[Any] = [None, True, "", "many", "1,5", [], {}, -1, -0.4, "-1", float("nan"), "nan", float("inf"), "inf"]
@@ -23,15 +28,29 @@ def test_a_count_may_be_written_in_several_ways(said: Any, count: int) -> None:
     assert isinstance(loose.count(said), int)
 
 
-@pytest.mark.parametrize("said", [*UNKNOWN, 10**6 + 1, 1e308, 10**400])
+@pytest.mark.parametrize("said", [*UNKNOWN, 10**9 + 1, 1000000000.01, "1e10", 1e308, 10**400])
 def test_what_is_no_sum_of_money_is_unknown(said: Any) -> None:
     assert loose.dollars(said) is None
 
 
-@pytest.mark.parametrize(("said", "usd"), [(0, 0.0), (0.01, 0.01), ("0.01", 0.01), (1, 1.0)])
+@pytest.mark.parametrize(("said", "usd"), [(0, 0.0), (0.01, 0.01), ("0.01", 0.01), (1, 1.0), (10**9, 1e9)])
 def test_a_sum_may_be_written_in_several_ways(said: Any, usd: float) -> None:
     assert loose.dollars(said) == usd
     assert isinstance(loose.dollars(said), float)
+
+
+def test_the_most_that_is_read_is_the_most_that_the_ledger_takes_and_sums_of_it_are_numbers() -> None:
+    tokens, usd = loose.count(MOST_TOKENS), loose.dollars(MOST_DOLLARS)
+    assert (tokens, usd) == (10**12, 1e9)
+    assert loose.count(MOST_TOKENS + 1) is loose.dollars(math.nextafter(MOST_DOLLARS, math.inf)) is None
+    rates = Price(MOST_DOLLARS, MOST_DOLLARS, "acme", usd_per_request=MOST_DOLLARS)
+    most = 3 * MOST_TOKENS  # input, and what was read from the cache and written to it
+    dearest = cost(Usage(most, 2 * MOST_TOKENS, True, MOST_TOKENS, MOST_TOKENS, MOST_TOKENS), rates)
+    assert math.isfinite(dearest.usd)
+    assert credible(dearest) is None
+    assert credible(Cost(MOST_DOLLARS, exact=True, source="acme")) is not None
+    assert most * 10**6 < 2**63, "of a million such chats"
+    assert math.isfinite(MOST_DOLLARS * 2**63)
 
 
 @pytest.mark.parametrize("said", [None, [], "x", {}, {"a": None}, {"a": []}, {"a": 3}])

@@ -24,6 +24,7 @@ from tests.wire.test_openai_responses_streams import (
     ended,
     event,
     read,
+    whole_arguments,
 )
 
 
@@ -31,7 +32,7 @@ def message(text: str) -> dict[str, Any]:
     return {"type": "message", "content": [block(text)]}
 
 
-def said(kind: str, text: Any, index: int = 0, part: int = 0) -> bytes:
+def said(kind: str, text: Any, index: int = 0, part: Any = 0) -> bytes:
     fields = {"refusal" if kind == "refusal" else "text": text, "output_index": index, "content_index": part}
     return event(f"response.{kind}.done", **fields)
 
@@ -148,6 +149,136 @@ CASES: dict[str, tuple[list[bytes], list[Reading]]] = {
     "a call that is named at the end": (
         [delta("function_call_arguments", "{}", 1), ended(output=[CALL | {"arguments": "{}"}])],
         [C(0, "{}"), C(0, "", "i", "n"), CALLED],
+    ),
+    "a call that is drawn another id at the end": (
+        [
+            added(**CALL),
+            delta("function_call_arguments", "{}"),
+            done(**CALL | {"arguments": "{}"}),
+            ended(output=[CALL | {"call_id": "j", "arguments": "{}"}]),
+        ],
+        [C(0, "", "i", "n"), C(0, "{}"), CALLED],
+    ),
+    "a call that is drawn another id, and has its arguments, at the end": (
+        [added(**CALL), ended(output=[CALL | {"call_id": "j", "arguments": "{}"}])],
+        [C(0, "", "i", "n"), C(0, "{}"), CALLED],
+    ),
+    "equal calls that are drawn other ids at the end": (
+        [
+            done(0, **CALL | {"arguments": "{}"}),
+            done(1, **CALL | {"call_id": "j", "arguments": "{}"}),
+            ended(output=[CALL | {"call_id": id, "arguments": "{}"} for id in ("k", "l")]),
+        ],
+        [C(0, "", "i", "n"), C(0, "{}"), C(1, "", "j", "n"), C(1, "{}"), CALLED],
+    ),
+    "equal calls of which one came before the end, all of other ids": (
+        [
+            done(0, **CALL | {"arguments": "{}"}),
+            ended(output=[CALL | {"call_id": id, "arguments": "{}"} for id in ("k", "l")]),
+        ],
+        [C(0, "", "i", "n"), C(0, "{}"), C(1, "", "l", "n"), C(1, "{}"), CALLED],
+    ),
+    "calls of which the last came before the end, all of other ids": (
+        [
+            added(**CALL | {"name": "b"}),
+            delta("function_call_arguments", "{"),
+            delta("function_call_arguments", "}"),
+            ended(
+                output=[
+                    CALL | {"call_id": "k", "name": "b", "arguments": "[]"},
+                    CALL | {"call_id": "l", "name": "b", "arguments": "{}"},
+                ]
+            ),
+        ],
+        [C(0, "", "i", "b"), C(0, "{"), C(0, "}"), C(1, "", "k", "b"), C(1, "[]"), CALLED],
+    ),
+    "calls of which one is known by its id, one by its name, and one by nothing": (
+        [
+            done(0, **CALL | {"arguments": "[0]"}),
+            added(1, **CALL | {"call_id": "j", "name": "m"}),
+            done(2, **CALL | {"call_id": "k", "name": "o", "arguments": "[2]"}),
+            ended(
+                output=[
+                    CALL | {"call_id": "x", "name": "p", "arguments": "[3]"},
+                    CALL | {"call_id": "y", "name": "m", "arguments": "[1]"},
+                    CALL | {"arguments": "[4]"},
+                ]
+            ),
+        ],
+        [
+            C(0, "", "i", "n"),
+            C(0, "[0]"),
+            C(1, "", "j", "m"),
+            C(2, "", "k", "o"),
+            C(2, "[2]"),
+            C(1, "[1]"),
+            CALLED,
+        ],
+    ),
+    "a call that stands twice at the end": (
+        [ended(output=[CALL | {"arguments": "{}"}] * 2)],
+        [C(0, "", "i", "n"), C(0, "{}"), CALLED],
+    ),
+    "a call that is counted differently once it is whole": (
+        [added(0, **CALL), whole_arguments("{}", 0), done(1, **CALL | {"arguments": "{}"}), COMPLETED],
+        [C(0, "", "i", "n"), C(0, "{}"), CALLED],
+    ),
+    "words that are counted differently once they are whole": (
+        [delta("output_text", "a"), delta("output_text", "b"), said("output_text", "ab", 1), COMPLETED],
+        [T("a"), T("b"), END],
+    ),
+    "words that are counted differently once their item is whole": (
+        [
+            delta("output_text", "a"),
+            said("output_text", "ab", 1),
+            done(2, type="message", content=[block("ab")]),
+            ended(output=[message("ab")]),
+        ],
+        [T("a"), T("b"), END],
+    ),
+    "words without pieces that are counted differently each time": (
+        [
+            said("output_text", "a", 0),
+            said("output_text", "b", 1),
+            done(4, type="message", content=[block("a")]),
+            done(5, type="message", content=[block("b")]),
+            ended(output=[message("a"), message("b")]),
+        ],
+        [T("a"), T("b"), END],
+    ),
+    "words of two messages, each counted as the other": (
+        [
+            delta("output_text", "a", 1),
+            said("output_text", "a", 0),
+            delta("output_text", "b", 2),
+            said("output_text", "b", 1),
+            ended(output=[message("a"), message("b")]),
+        ],
+        [T("a"), T("b"), END],
+    ),
+    "words beside pieces, which the end has in their place": (
+        [delta("output_text", "a"), said("output_text", "b", 1), ended(output=[message("a"), message("b")])],
+        [T("a"), T("b"), END],
+    ),
+    "a part that is whole twice": (
+        [said("output_text", "ab"), said("output_text", "ab"), said("output_text", "ab", 0, 1), COMPLETED],
+        [T("ab"), END],
+    ),
+    "a part that is whole twice, and only then all of it": (
+        [said("output_text", "a"), said("output_text", "ab"), COMPLETED],
+        [T("a"), T("b"), END],
+    ),
+    "a part after pieces that is whole twice, under other numbers": (
+        [delta("output_text", "ab"), said("output_text", "ab", 0, 1), said("output_text", "ab", 0, 0), COMPLETED],
+        [T("ab"), END],
+    ),
+    "a thought that is counted differently once it is whole": (
+        [delta("reasoning_text", "h"), said("reasoning_text", "h", 1), said("reasoning_text", "h", 1), COMPLETED],
+        [R("h"), END],
+    ),
+    "parts that nobody can have numbered": (
+        [said("output_text", "a", 0, []), said("refusal", "b", 0, None), COMPLETED],
+        [T("a"), T("b"), END],
     ),
     "at the end what is no answer": (
         [

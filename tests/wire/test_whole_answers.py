@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from pointsman.core.catalogue import Provider
-from pointsman.core.chat import Cost, ErrorSeen, Reading, StopSeen, TextDelta, UsageReport
+from pointsman.core.chat import Cost, ErrorSeen, Reading, StopSeen, TextDelta, Usage, UsageReport
 from pointsman.wire import WIRES, event_reader, ollama_chat
 from tests.wire.test_bedrock_converse_streams import event as frame
 
@@ -134,6 +134,68 @@ def test_a_cost_that_is_none_is_unknown(case: str, odd: str, usd: float | None) 
     first, second, *_ = COUNTS[ANSWERS[case][0]]
     (report,) = reports(answer(case, f'{{"{first}": 1, "{second}": 2, "cost": {odd}}}'))
     assert report.cost == (None if usd is None else Cost(usd, exact=True, source="acme"))
+
+
+FULL = {"prompt_tokens": 7, "completion_tokens": 9, "cost": 0.5}
+GEMINI = {"promptTokenCount": 7, "candidatesTokenCount": 6, "thoughtsTokenCount": 3, "cachedContentTokenCount": 2}
+START = {"type": "message_start", "message": {"usage": {"input_tokens": 7, "output_tokens": 1}}}
+WORDS = frame("contentBlockDelta", delta={"text": "ok"}) + frame("messageStop", stopReason="end_turn")
+COUNTED = {"message": {"content": "ok"}, "done": True, "prompt_eval_count": 7, "eval_count": 9}
+TWICE: dict[str, tuple[str, bytes]] = {
+    "chat": ("openai-chat", sse(said() | {"usage": FULL}, STOPPED, {"choices": [], "usage": ODD})),
+    "chat, with the finish": ("openai-chat", sse(said() | {"usage": FULL}, STOPPED | {"usage": ODD})),
+    "chat, in the choice": ("openai-chat", sse(said(usage=FULL), said(delta={}, finish_reason="stop", usage=ODD))),
+    "chat, after the end": ("openai-chat", sse(said(), STOPPED | {"usage": FULL}, {"usage": ODD})),
+    "responses": (
+        "openai-responses",
+        sse(SPOKEN, completed({"input_tokens": 7, "output_tokens": 9, "cost": 0.5}), completed(ODD)),
+    ),
+    "messages": (
+        "anthropic-messages",
+        sse(START, PIECE, WHY | {"usage": {"output_tokens": 9}}, WHY | {"usage": ODD}, OVER),
+    ),
+    "gemini": (
+        "gemini-generate",
+        sse(candidate() | {"usageMetadata": GEMINI}, candidate("", finishReason="STOP") | {"usageMetadata": ODD}),
+    ),
+    "gemini, after it": (
+        "gemini-generate",
+        sse(candidate(finishReason="STOP") | {"usageMetadata": GEMINI}, {"usageMetadata": ODD}),
+    ),
+    "converse": (
+        "bedrock-converse",
+        WORDS + frame("metadata", usage={"inputTokens": 7, "outputTokens": 9}) + frame("metadata", usage=ODD),
+    ),
+    "ollama": ("ollama-chat", lines(COUNTED, {"done": True, "prompt_eval_count": ODD, "eval_count": 3})),
+}
+
+
+NOTHING_COUNTED: list[Any] = [None, [], 3, "x"]
+NO_USAGE: list[Any] = [*NOTHING_COUNTED, {}, {"input_tokens": "many"}, {"promptTokenCount": -1}]
+
+
+@pytest.mark.parametrize(
+    ("case", "odd"),
+    [(case, odd) for case in TWICE for odd in (NOTHING_COUNTED if case == "messages" else NO_USAGE)],
+)
+def test_usage_that_could_be_read_is_not_undone_by_what_can_not_be(case: str, odd: Any) -> None:
+    wire, stream = TWICE[case]
+    if wire == "bedrock-converse":
+        stream = stream.removesuffix(frame("metadata", usage=ODD)) + frame("metadata", usage=odd)
+    readings = read(wire, stream.replace(b'"ODD"', json.dumps(odd).encode()))
+    check(readings)
+    usage = reports(readings)[-1].usage
+    assert (usage.input_tokens, usage.output_tokens, usage.exact) == (7, 9, True)
+
+
+@pytest.mark.parametrize("last", [{"promptTokenCount": 7, "totalTokenCount": 16}, {"candidatesTokenCount": 6}])
+def test_counts_that_the_last_usage_leaves_out_are_those_of_the_one_before(last: Any) -> None:
+    chunks = [candidate(finishReason="STOP") | {"usageMetadata": GEMINI}, {"usageMetadata": last}]
+    for stream in (sse(*chunks), json.dumps(chunks).encode()):
+        readings = read("gemini-generate", stream)
+        check(readings)
+        (report,) = reports(readings)
+        assert report.usage == Usage(7, 9, exact=True, cached_input_tokens=2, reasoning_tokens=3)
 
 
 # Those that do not stream events

@@ -131,8 +131,9 @@ class Reader(EventReader):
     def __init__(self, provider: Provider) -> None:
         super().__init__(provider)
         self._list: bytearray | None = None
-        self._used = Raw()
-        """Usage so far, as it was told last: it comes with every chunk, and only the last counts."""
+        self._counts: dict[str, Any] = {}
+        self._used: UsageReport | None = None
+        """Usage so far, as it was told last: it comes with every chunk, and only the last that can be read counts."""
         self._calls = 0
 
     def feed(self, chunk: bytes) -> list[Reading]:
@@ -178,8 +179,9 @@ class Reader(EventReader):
             self.end(readings)
 
     def _read_chunk(self, chunk: _Chunk, readings: list[Reading]) -> None:
-        if chunk.usage_metadata:
-            before, self._used = self._used, chunk.usage_metadata
+        if len(chunk.usage_metadata) > loose.NOTHING:
+            before = self._used
+            self._count(loose.value(chunk.usage_metadata))
             if self.stopped and self._used != before:  # some count only once they are done
                 self._report(readings)
         if chunk.error is not None and not self.stopped:
@@ -243,9 +245,17 @@ class Reader(EventReader):
         self._report(readings)
         readings.append(stop)
 
+    def _count(self, said: Any) -> None:
+        """Counts so far: none gets less, so that one which is left out is what it was before."""
+        if not isinstance(said, dict):
+            return
+        counts = self._counts | {name: value for name, value in said.items() if value is not None}
+        if report := _usage(counts):
+            self._counts, self._used = counts, report
+
     def _report(self, readings: list[Reading]) -> None:
-        if report := _usage(loose.value(self._used)):
-            readings.append(report)
+        if self._used is not None:
+            readings.append(self._used)
 
 
 def _usage(said: Any) -> UsageReport | None:

@@ -1,7 +1,8 @@
 """Reads what stands beside an answer, above all what it took: as far as it can be read, and never with an error.
 
 An answer is whole whatever is wrong with its numbers. What is no count, or no sum of money, is unknown, which is not 0:
-then the daemon estimates as it does where nobody has said anything. Must never know a dialect.
+then the daemon estimates as it does where nobody has said anything. What is more than the ledger takes is neither, as
+sums of it would fit into nothing. Must never know a dialect.
 """
 
 from __future__ import annotations
@@ -11,12 +12,9 @@ from typing import Any
 import msgspec
 from msgspec import Raw
 
+from pointsman.core.accounting import MOST_DOLLARS
 from pointsman.core.errors import UNREADABLE
-
-MOST_TOKENS = 10**12
-"""No answer takes more; sums of what does would not fit into the ledger, nor into a client's numbers."""
-MOST_DOLLARS = 10**6
-"""No answer costs more, and no budget should be told that one does."""
+from pointsman.core.ledger import MOST_TOKENS
 
 NOTHING = len("null")
 """Bytes of what many send with every chunk; what is no longer says nothing of usage, and need not be read."""

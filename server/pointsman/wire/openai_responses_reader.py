@@ -39,6 +39,8 @@ OUR_FAULT = ("invalid_", "unsupported_", "image_", "empty_", "failed_to_download
 class _Event(Struct):
     type: str = ""
     output_index: int = 0
+    content_index: Any = None
+    summary_index: Any = None
     delta: Raw = Raw()
     text: Raw = Raw()
     refusal: Raw = Raw()
@@ -80,6 +82,8 @@ _TEXT = msgspec.json.Decoder(str)
 Kind = type[TextDelta | ReasoningDelta]
 Place = tuple[Kind, int]
 """What is said, and in which item."""
+Part = tuple[str, str, str]
+"""Which part of an item an event is about, by all that it says of it."""
 SAID_IN: dict[str, Kind] = {"message": TextDelta, "reasoning": ReasoningDelta}
 
 
@@ -89,7 +93,18 @@ class _Call:
     def __init__(self, index: int) -> None:
         self.index = index
         self.id: str | None = None
-        self.named = self.argued = False
+        self.name: str | None = None
+        self.arguments: list[str] = []
+
+
+SAMENESS: tuple[Callable[[_Call, _Item], bool], ...] = (
+    lambda call, item: call.id == item.call_id,
+    lambda call, item: call.name in {None, item.name} and "".join(call.arguments) == (item.arguments or ""),
+    lambda call, item: call.name in {None, item.name},
+    lambda call, item: True,
+)
+"""By what a call of the end is one that was told, the surest first: vLLM draws another id for it each time. What is
+known by nothing counts at least: there are no more calls than the end has, or than were told."""
 
 
 class Reader(EventReader):
@@ -100,8 +115,10 @@ class Reader(EventReader):
         self._calls: dict[int, _Call] = {}
         self._said: dict[Place, list[str]] = {}
         """What was told so far."""
-        self._parts: dict[Place, str] = {}
+        self._parts: dict[Place, dict[Part, str]] = {}
         """What came in parts that are whole."""
+        self._pieced: set[Kind] = set()
+        """What came in pieces: then the pieces are right, whatever is whole."""
         self._sealed = False
 
     @property
@@ -125,11 +142,11 @@ class Reader(EventReader):
 
     def say(self, event: _Event, readings: list[Reading]) -> None:
         """A piece of the answer, or of a refusal."""
-        self._tell(TextDelta, event.output_index, _TEXT.decode(event.delta), readings)
+        self._piece(TextDelta, event, readings)
 
     def think(self, event: _Event, readings: list[Reading]) -> None:
         """A piece of a thought, or of its summary."""
-        self._tell(ReasoningDelta, event.output_index, _TEXT.decode(event.delta), readings)
+        self._piece(ReasoningDelta, event, readings)
 
     def said(self, event: _Event, readings: list[Reading]) -> None:
         """A part of the answer, or of a refusal, as a whole."""
@@ -143,7 +160,7 @@ class Reader(EventReader):
         """A piece of a call's arguments."""
         call = self._call(event)
         if text := _TEXT.decode(event.delta):
-            call.argued = True
+            call.arguments.append(text)
             readings.append(ToolCallDelta(call.index, text))
 
     def argued(self, event: _Event, readings: list[Reading]) -> None:
@@ -161,7 +178,7 @@ class Reader(EventReader):
         item = _ITEM.decode(event.item)
         match item.type:
             case "function_call":
-                self._whole_call(self._call(event), item, readings)
+                self._whole_call(self._known(event, item), item, readings)
             case "reasoning":
                 self._rest(ReasoningDelta, event.output_index, _words(item), readings)
                 self._seal(msgspec.json.decode(event.item), readings)
@@ -213,22 +230,36 @@ class Reader(EventReader):
         """
         unsealed = not (self._sealed or self._calls or self._told(TextDelta))
         whole: dict[Kind, str] = {TextDelta: "", ReasoningDelta: ""}
-        for said in output if isinstance(output, list) else ():
-            item = _item(said)
+        items = [(said, _item(said)) for said in (output if isinstance(output, list) else ())]
+        calls = self._paired({item.call_id: item for _, item in items if _is_call(item)})
+        for said, item in items:
             kind = SAID_IN.get(item.type)
-            if item.type == "function_call" and item.call_id and item.name:
-                self._whole_call(self._same(item.call_id), item, readings)
+            if call := calls.get(item.call_id) if _is_call(item) else None:
+                self._whole_call(call, item, readings)
             elif kind is TextDelta or (kind is ReasoningDelta and unsealed):
                 whole[kind] += _words(item)
                 self._rest(kind, None, whole[kind], readings)
                 if kind is ReasoningDelta:
                     self._seal(said, readings)
 
-    def _same(self, id: str) -> _Call:
-        """The call of this id, else the first of which nobody has said one, else another one."""
-        calls = list(self._calls.values())
-        known = [call for call in calls if call.id == id] or [call for call in calls if call.id is None]
-        return known[0] if known else self._calls.setdefault(~len(calls), _Call(len(calls)))
+    def _paired(self, items: dict[str | None, _Item]) -> dict[str | None, _Call]:
+        """The call that each of the end is, by its id there: one that was told, or another one."""
+        free = list(self._calls.values())
+        paired: dict[str | None, _Call] = {}
+        for same in SAMENESS:
+            for id, item in items.items():
+                call = None if id in paired else next((call for call in free if same(call, item)), None)
+                if call is not None:
+                    free.remove(call)
+                    paired[id] = call
+        for id in items:
+            if id not in paired:
+                paired[id] = self._calls.setdefault(~len(self._calls), _Call(len(self._calls)))
+        return paired
+
+    def _piece(self, kind: Kind, event: _Event, readings: list[Reading]) -> None:
+        self._pieced.add(kind)
+        self._tell(kind, event.output_index, _TEXT.decode(event.delta), readings)
 
     def _tell(self, kind: Kind, index: int, text: str, readings: list[Reading]) -> None:
         if text:
@@ -239,16 +270,31 @@ class Reader(EventReader):
             readings.append(kind(text))
 
     def _part(self, kind: Kind, event: _Event, readings: list[Reading]) -> None:
-        """A part as a whole. Its words are in the event, or there is nothing to do."""
-        place, words = (kind, event.output_index), loose.value(event.text) or loose.value(event.refusal)
-        self._parts[place] = self._parts.get(place, "") + (words if isinstance(words, str) else "")
-        self._rest(kind, event.output_index, self._parts[place], readings)
+        """A part as a whole. Its words are in the event, or there is nothing to do.
+
+        Words that come twice are one part: were they two, then the item or the end would say so.
+        """
+        index, words = event.output_index, loose.value(event.text) or loose.value(event.refusal)
+        parts = self._parts.setdefault((kind, index), {})
+        parts[event.type, str(event.content_index), str(event.summary_index)] = words if isinstance(words, str) else ""
+        self._rest(kind, index, "".join(dict.fromkeys(parts.values())), readings)
 
     def _rest(self, kind: Kind, index: int | None, whole: str, readings: list[Reading]) -> None:
-        """What is whole now, of an item or of all, but for what of it was told already."""
-        told = self._told(kind, index)
+        """What is whole now, of an item or of all, but for what of it was told already.
+
+        Not all count items alike each time: of one of which nothing was told, it may be that it was told as another.
+        """
+        told = self._told(kind, index) or self._told(kind)
         if whole.startswith(told):
             self._tell(kind, -1 if index is None else index, whole[len(told) :], readings)
+        elif index is not None and self._is_new(kind, index, whole):
+            self._tell(kind, index, whole, readings)
+
+    def _is_new(self, kind: Kind, index: int, whole: str) -> bool:
+        """Whether nothing was told of an item, which nobody sends in pieces, nor as another."""
+        if kind in self._pieced or (kind, index) in self._said:
+            return False
+        return all("".join(pieces) != whole for (said, _), pieces in self._said.items() if said is kind)
 
     def _told(self, kind: Kind, index: int | None = None) -> str:
         places = self._said if index is None else [(kind, index)]
@@ -257,9 +303,17 @@ class Reader(EventReader):
     def _call(self, event: _Event) -> _Call:
         return self._calls.setdefault(event.output_index, _Call(len(self._calls)))
 
+    def _known(self, event: _Event, item: _Item) -> _Call:
+        """The call of an item, also where it is counted differently once it is whole."""
+        if event.output_index not in self._calls:
+            for call in self._calls.values():
+                if call.id == item.call_id and (not call.arguments or "".join(call.arguments) == item.arguments):
+                    return call
+        return self._call(event)
+
     def _name(self, call: _Call, item: _Item, readings: list[Reading]) -> None:
-        if not call.named and item.call_id and item.name:
-            call.named, call.id = True, item.call_id
+        if call.name is None and _is_call(item):
+            call.name, call.id = item.name, item.call_id
             readings.append(ToolCallDelta(call.index, "", item.call_id, item.name))
 
     def _whole_call(self, call: _Call, item: _Item, readings: list[Reading]) -> None:
@@ -271,8 +325,8 @@ class Reader(EventReader):
         readings.append(Seal(opaque=item))
 
     def _argue_whole(self, call: _Call, arguments: str, readings: list[Reading]) -> None:
-        if arguments and not call.argued:
-            call.argued = True
+        if arguments and not call.arguments:
+            call.arguments.append(arguments)
             readings.append(ToolCallDelta(call.index, arguments))
 
 
@@ -308,6 +362,11 @@ def _item(said: Any) -> _Item:
         return msgspec.convert(said, _Item)
     except msgspec.ValidationError:
         return _Item()
+
+
+def _is_call(item: _Item) -> bool:
+    """Whether an item is a call with all that one needs."""
+    return bool(item.type == "function_call" and item.call_id and item.name)
 
 
 def _words(item: _Item) -> str:
