@@ -5,8 +5,10 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
-from pointsman.core.chat import Reading, Seal, StopSeen, Usage, UsageReport
+from pointsman.core.chat import Reading, Seal, StopSeen, TextDelta, ToolCallDelta, Usage, UsageReport
 from tests.wire.test_openai_responses_streams import (
     CALL,
     CALLED,
@@ -272,6 +274,24 @@ CASES: dict[str, tuple[list[bytes], list[Reading]]] = {
         [delta("output_text", "ab"), said("output_text", "ab", 0, 1), said("output_text", "ab", 0, 0), COMPLETED],
         [T("ab"), END],
     ),
+    "words that are counted as others once they are whole": (
+        [delta("output_text", "a", 0), delta("output_text", "ab", 1), said("output_text", "ab", 0), COMPLETED],
+        [T("a"), T("ab"), END],
+    ),
+    "words that are counted as another part of others once they are whole": (
+        [
+            delta("output_text", "a", 0),
+            said("output_text", "a", 0),
+            delta("output_text", "b", 1),
+            said("output_text", "b", 0, 1),
+            COMPLETED,
+        ],
+        [T("a"), T("b"), END],
+    ),
+    "a piece without words, and then the whole": (
+        [said("output_text", "a", 0), delta("output_text", "", 1), said("output_text", "b", 1), COMPLETED],
+        [T("a"), T("b"), END],
+    ),
     "a thought that is counted differently once it is whole": (
         [delta("reasoning_text", "h"), said("reasoning_text", "h", 1), said("reasoning_text", "h", 1), COMPLETED],
         [R("h"), END],
@@ -298,3 +318,35 @@ def test_what_a_stream_says(case: str) -> None:
     chunks, expected = CASES[case]
     assert read(*chunks) == expected
     assert read(*cut(b"".join(chunks), 1)) == expected
+
+
+TEXTS = st.lists(st.text("ab", min_size=1, max_size=3), max_size=4)
+ANYWHERE = st.integers(0, 4)
+
+
+@given(TEXTS, TEXTS, st.booleans(), st.data())
+def test_what_came_in_pieces_never_comes_twice_however_it_is_counted_later(
+    messages: list[str], calls: list[str], counted: bool, data: st.DataObject
+) -> None:
+    """Messages without a number of their own are all counted as 0; a call is drawn another id each time."""
+    stream, output = [], []
+    for number, text in enumerate(messages):
+        stream += [delta("output_text", piece, number if counted else 0) for piece in text]
+        for _ in range(data.draw(st.integers(0, 2))):
+            stream.append(said("output_text", text, data.draw(ANYWHERE), data.draw(ANYWHERE)))
+            stream.append(done(data.draw(ANYWHERE), **message(text)))
+        output.append(message(text))
+    for number, text in enumerate(calls, len(messages)):
+        item = CALL | {"call_id": f"told_{number}", "arguments": text}
+        stream += [added(number, **item | {"arguments": ""}), delta("function_call_arguments", text, number)]
+        stream += [done(number, **item), done(data.draw(st.integers(number, 9)), **item)]
+        output.append(item | {"call_id": data.draw(st.sampled_from(["told_0", f"told_{number}", f"end_{number}"]))})
+    readings = read(*stream, ended(output=data.draw(st.permutations(output))))
+    pieces = [reading for reading in readings if isinstance(reading, ToolCallDelta)]
+    assert [text for number in range(len(calls)) for text in [_arguments(pieces, number)]] == calls
+    assert len(pieces) == 2 * len(calls)
+    assert "".join(reading.text for reading in readings if isinstance(reading, TextDelta)) == "".join(messages)
+
+
+def _arguments(pieces: list[ToolCallDelta], index: int) -> str:
+    return "".join(piece.arguments for piece in pieces if piece.index == index)

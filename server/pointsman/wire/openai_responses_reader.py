@@ -258,8 +258,9 @@ class Reader(EventReader):
         return paired
 
     def _piece(self, kind: Kind, event: _Event, readings: list[Reading]) -> None:
-        self._pieced.add(kind)
-        self._tell(kind, event.output_index, _TEXT.decode(event.delta), readings)
+        if text := _TEXT.decode(event.delta):
+            self._pieced.add(kind)
+            self._tell(kind, event.output_index, text, readings)
 
     def _tell(self, kind: Kind, index: int, text: str, readings: list[Reading]) -> None:
         if text:
@@ -272,33 +273,37 @@ class Reader(EventReader):
     def _part(self, kind: Kind, event: _Event, readings: list[Reading]) -> None:
         """A part as a whole. Its words are in the event, or there is nothing to do.
 
-        Words that come twice are one part: were they two, then the item or the end would say so.
+        Words that come twice are one part, and words of another item are no part of this one: were they, then the item
+        or the end would say so.
         """
         index, words = event.output_index, loose.value(event.text) or loose.value(event.refusal)
+        known = kind in self._pieced or (kind, index) in self._said
+        if not isinstance(words, str) or (known and any(words in told for told in self._each(kind, index))):
+            return
         parts = self._parts.setdefault((kind, index), {})
-        parts[event.type, str(event.content_index), str(event.summary_index)] = words if isinstance(words, str) else ""
+        parts[event.type, str(event.content_index), str(event.summary_index)] = words
         self._rest(kind, index, "".join(dict.fromkeys(parts.values())), readings)
 
     def _rest(self, kind: Kind, index: int | None, whole: str, readings: list[Reading]) -> None:
         """What is whole now, of an item or of all, but for what of it was told already.
 
-        Not all count items alike each time: of one of which nothing was told, it may be that it was told as another.
+        Not all count an item alike each time: it may be that it was told as another. Then it has its words, or begins
+        with all of them; and where no words come in pieces, one that does neither is told for the first time.
         """
+        if index is not None and whole in self._each(kind):
+            return
         told = self._told(kind, index) or self._told(kind)
         if whole.startswith(told):
             self._tell(kind, -1 if index is None else index, whole[len(told) :], readings)
-        elif index is not None and self._is_new(kind, index, whole):
+        elif index is not None and kind not in self._pieced and (kind, index) not in self._said:
             self._tell(kind, index, whole, readings)
 
-    def _is_new(self, kind: Kind, index: int, whole: str) -> bool:
-        """Whether nothing was told of an item, which nobody sends in pieces, nor as another."""
-        if kind in self._pieced or (kind, index) in self._said:
-            return False
-        return all("".join(pieces) != whole for (said, _), pieces in self._said.items() if said is kind)
+    def _each(self, kind: Kind, but: int | None = None) -> list[str]:
+        """What was told of each item, but of one."""
+        return ["".join(pieces) for (said, index), pieces in self._said.items() if said is kind and index != but]
 
     def _told(self, kind: Kind, index: int | None = None) -> str:
-        places = self._said if index is None else [(kind, index)]
-        return "".join("".join(self._said.get(place, ())) for place in places if place[0] is kind)
+        return "".join(self._each(kind) if index is None else self._said.get((kind, index), ()))
 
     def _call(self, event: _Event) -> _Call:
         return self._calls.setdefault(event.output_index, _Call(len(self._calls)))
