@@ -34,16 +34,12 @@ test: setup ## run every test; PYTEST_ARGS="-n 2 -k llama" goes to pytest
 	$(BIN)/python -m pytest $(PYTEST_ARGS)
 
 pure: .venv/.dev-stamp ## run every line and every branch of core and wire, in seconds: without a server, an event loop or dice
-	@rm -f .coverage.*
 	@$(MAKE) -j2 --output-sync .pure-core .pure-wire
-	$(BIN)/coverage combine --quiet
-	$(BIN)/coverage report
 
-# Each floor in a process of its own, side by side. What Python has compiled is kept, whatever the environment says.
-.pure-core: SOURCE := --source=pointsman.core
+# Each floor by its own tests, side by side. What Python has compiled is kept, whatever the environment says.
 .pure-core .pure-wire: .pure-%:
-	PYTHONDONTWRITEBYTECODE= PYTEST_DISABLE_PLUGIN_AUTOLOAD=1 $(BIN)/coverage run --parallel-mode $(SOURCE) \
-		-m pytest -c tests/pure.ini --rootdir=. -q tests/$*
+	@PYTHONDONTWRITEBYTECODE= PYTEST_DISABLE_PLUGIN_AUTOLOAD=1 $(BIN)/python -m pytest \
+		-c tests/pure.ini --rootdir=. -q --floor=pointsman.$* tests/$*
 
 # The plugin in the oldest Neovim that it is for, and in the newest; in that of NEOVIM alone where it is named.
 .neovim: setup $(NEWEST)

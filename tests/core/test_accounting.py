@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-import pytest
 from msgspec import Struct, inspect
 
 from pointsman.core.accounting import Recording, WrittenPrice
@@ -12,6 +11,7 @@ from pointsman.core.budget import Budget, Budgets
 from pointsman.core.catalogue import Catalogue, Provider
 from pointsman.core.configuration import parse
 from pointsman.core.layers import File, Layer, LayerKind
+from tests.each import each
 
 MINE = '[providers.mine]\nbase_url = "http://mine.example"\n'
 
@@ -43,7 +43,7 @@ keep_days = 30
     assert found.providers["mine"].prices == {"a/b.c": WrittenPrice(3.0, 15.0, 0.3)}
 
 
-@pytest.mark.parametrize(
+@each(
     ("text", "line", "message", "hint"),
     [
         ("[budgets]\nal = { day = 5 }", 2, "unknown field `al`", "Did you mean `all`?"),
@@ -107,7 +107,7 @@ def unbounded(kind: inspect.Type, path: str) -> Iterator[str]:
             yield from unbounded(inner, path)
 
 
-@pytest.mark.parametrize("text", ["[budgets]\nall.day = 1000", "[ledger]\nrecord = false", "[providers.mine.prices]"])
+@each("text", ["[budgets]\nall.day = 1000", "[ledger]\nrecord = false", "[providers.mine.prices]"])
 def test_a_project_says_nothing_about_money(text: str) -> None:
     found = read(text, "project")
     assert "can't be set by a project" in found.problems[0].message

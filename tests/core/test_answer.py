@@ -31,6 +31,7 @@ from pointsman.core.chat import (
     UsageReport,
     Waiting,
 )
+from tests.each import each
 
 T, R, C = TextDelta, ReasoningDelta, ToolCallDelta
 ASKED = Conversation((Message("user", "Hello, you!"),))
@@ -84,7 +85,7 @@ def gather(events: Sequence[Event | Seal]) -> Answer:
     return answer
 
 
-@pytest.mark.parametrize("case", CASES)
+@each("case", CASES)
 def test_the_message_that_events_make(case: str) -> None:
     events, parts = CASES[case]
     assert gather(events).message() == Message("assistant", tuple(parts))
@@ -106,7 +107,7 @@ def test_a_long_answer_is_kept_whole(monkeypatch: pytest.MonkeyPatch) -> None:
     assert gather([T(word) for word in words]).message().parts == (TextPart("".join(words)),)
 
 
-@pytest.mark.parametrize(
+@each(
     ("asked", "events", "expected"),
     [
         ("nothing said", [], 0),

@@ -6,7 +6,6 @@ from dataclasses import replace
 from itertools import cycle, product
 from typing import get_args
 
-import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -39,6 +38,7 @@ from pointsman.core.errors import (
     RateLimited,
     TimedOut,
 )
+from tests.each import each
 
 PHASES: tuple[Phase, ...] = get_args(Phase)
 HAPPENINGS: tuple[Happening, ...] = ("visible", "ended", "hopeless", "retry", "key", "target")
@@ -51,14 +51,14 @@ def test_the_table_has_a_row_for_all_that_can_happen() -> None:
     assert {move for _, move in TABLE.values()} == set(get_args(Move))
 
 
-@pytest.mark.parametrize("happening", HAPPENINGS)
+@each("happening", HAPPENINGS)
 def test_an_answer_that_has_begun_is_never_begun_again(happening: Happening) -> None:
     phase, move = TABLE["speaking", happening]
     assert phase == "speaking"
     assert move in {"emit", "finish", "interrupt"}
 
 
-@pytest.mark.parametrize("happening", HAPPENINGS)
+@each("happening", HAPPENINGS)
 def test_who_goes_on_with_an_answer_may_fail_like_the_first_but_what_was_said_stands(happening: Happening) -> None:
     phase, move = TABLE["seam", happening]
     instead = {"hopeless": "interrupt"}
@@ -66,12 +66,12 @@ def test_who_goes_on_with_an_answer_may_fail_like_the_first_but_what_was_said_st
     assert phase == ("speaking" if happening == "visible" else "seam")
 
 
-@pytest.mark.parametrize("happening", HAPPENINGS)
+@each("happening", HAPPENINGS)
 def test_only_something_visible_begins_an_answer(happening: Happening) -> None:
     assert (TABLE["quiet", happening][0] == "speaking") == (happening == "visible")
 
 
-@pytest.mark.parametrize(
+@each(
     ("happening", "after"),
     [
         ("retry", Life(tries=2, retries=2, keys_left=1, targets_left=1)),
@@ -85,7 +85,7 @@ def test_a_step_counts_what_it_takes(happening: Happening, after: Life) -> None:
     assert step(Life(tries=1, retries=2, keys_left=1, targets_left=1), happening)[0] == after
 
 
-@pytest.mark.parametrize(
+@each(
     ("error", "life", "meaning"),
     [
         (Overloaded("o"), LEFT, "retry"),
@@ -118,7 +118,7 @@ def test_a_failure_means_the_first_remedy_that_is_left(error: PointsmanError, li
     assert judge(life, error) == meaning
 
 
-@pytest.mark.parametrize(("left", "meaning"), [(1, "target"), (0, "hopeless")])
+@each(("left", "meaning"), [(1, "target"), (0, "hopeless")])
 def test_what_could_not_be_sent_may_be_sent_elsewhere(left: int, meaning: str) -> None:
     life = Life(keys_left=1, targets_left=left)
     assert judge(life, BadRequest("no"), sent=False) == meaning
@@ -128,7 +128,7 @@ def test_what_could_not_be_sent_may_be_sent_elsewhere(left: int, meaning: str) -
 SPEAKS = Life("speaking", targets_left=1, continues=True)
 
 
-@pytest.mark.parametrize(
+@each(
     ("error", "life", "meaning"),
     [
         (Interrupted("broken"), SPEAKS, "continue"),
@@ -146,7 +146,7 @@ def test_a_broken_answer_is_gone_on_with_where_that_is_wanted(error: PointsmanEr
     assert step(life, judge(life, error))[0].phase == ("seam" if meaning == "continue" else life.phase)
 
 
-@pytest.mark.parametrize(("roomier", "meaning"), [(0, "hopeless"), (1, "target")])
+@each(("roomier", "meaning"), [(0, "hopeless"), (1, "target")])
 def test_what_is_too_long_goes_only_where_more_fits(roomier: int, meaning: str) -> None:
     assert judge(Life(targets_left=2, keys_left=1, roomier=roomier), ContextTooLong("long")) == meaning
 

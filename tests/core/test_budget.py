@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import pytest
-
 from pointsman.core.budget import EVERYTHING, Budget, Budgets, Spent, budget_of, every, limits, placed, title
+from tests.each import each
 
 
-@pytest.mark.parametrize(
+@each(
     ("budget", "spent", "words"),
     [
         (Budget(), Spent(100, 100), []),

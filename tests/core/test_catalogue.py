@@ -6,7 +6,6 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
-import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from msgspec import Struct
@@ -25,6 +24,7 @@ from pointsman.core.catalogue import (
 )
 from pointsman.core.configuration import parse
 from pointsman.core.layers import Layer
+from tests.each import each
 
 
 class PlainQuirks(Struct, frozen=True, forbid_unknown_fields=True):
@@ -308,7 +308,7 @@ base_url = "https://f.example"
 """
 
 
-@pytest.mark.parametrize("case", MISTAKES)
+@each("case", MISTAKES)
 def test_a_mistake_is_told_with_its_place_and_what_to_do(case: str) -> None:
     text, line, message, hint = MISTAKES[case]
     (problem,) = read(text).problems
@@ -320,7 +320,7 @@ def test_a_mistake_is_told_with_its_place_and_what_to_do(case: str) -> None:
         assert "$" not in sentence
 
 
-@pytest.mark.parametrize("case", [case for case in MISTAKES if "Not valid TOML" not in MISTAKES[case][2]])
+@each("case", [case for case in MISTAKES if "Not valid TOML" not in MISTAKES[case][2]])
 def test_a_mistake_costs_nothing_but_itself(case: str) -> None:
     text, _, _, _ = MISTAKES[case]
     catalogue = read(FINE, text)

@@ -47,6 +47,7 @@ from pointsman.core.chat import (
     coalesce,
 )
 from pointsman.core.errors import BadReply, Overloaded
+from tests.each import each
 
 USAGE = Usage(3, 4, exact=False)
 ERROR = Overloaded("o", "a")
@@ -92,7 +93,7 @@ ON_THE_WIRE: list[tuple[Event | Part | Message | Tool | Options | NamedTool, Any
 ]
 
 
-@pytest.mark.parametrize(("value", "form"), ON_THE_WIRE, ids=lambda v: type(v).__name__)
+@each(("value", "form"), ON_THE_WIRE)
 def test_a_value_has_the_form_that_clients_rely_on(value: Any, form: dict[str, Any]) -> None:
     encoded = msgspec.json.encode(value)
     assert json.loads(encoded) == form
@@ -105,7 +106,7 @@ def test_every_event_and_part_is_in_the_table() -> None:
     assert {*Event.__args__, *Part.__args__} <= shown
 
 
-@pytest.mark.parametrize(
+@each(
     ("form", "kind"),
     [
         ({"role": "robot", "content": ""}, Message),
@@ -127,7 +128,7 @@ def test_a_string_stands_for_one_part_of_text() -> None:
     assert Message("user", (TextPart("t"), TextPart("u"))).parts == (TextPart("t"), TextPart("u"))
 
 
-@pytest.mark.parametrize(
+@each(
     ("messages", "title"),
     [
         ((), ""),
@@ -144,7 +145,7 @@ def test_the_title_of_a_conversation(messages: tuple[Message, ...], title: str) 
 RESULT = ToolResultPart("i", "done")
 
 
-@pytest.mark.parametrize(
+@each(
     ("message", "words"),
     [
         (Message("tool", (RESULT, RESULT)), None),
@@ -186,7 +187,7 @@ JOINED: dict[str, tuple[list[Reading], list[Reading]]] = {
 }
 
 
-@pytest.mark.parametrize("case", JOINED)
+@each("case", JOINED)
 def test_what_arrives_together_is_joined(case: str) -> None:
     readings, expected = JOINED[case]
     assert coalesce(readings) == expected

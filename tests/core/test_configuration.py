@@ -14,6 +14,7 @@ from pointsman.core.environment import Environment
 from pointsman.core.errors import ConfigError
 from pointsman.core.layers import Layer, read
 from pointsman.core.variables import overlay
+from tests.each import each
 
 
 class Plain(Struct, frozen=True, forbid_unknown_fields=True):
@@ -167,7 +168,7 @@ WRONG: dict[str, tuple[dict[str, str], str]] = {
 }
 
 
-@pytest.mark.parametrize("case", WRONG)
+@each("case", WRONG)
 def test_a_wrong_variable_is_told_and_costs_only_itself(case: str) -> None:
     variables, words = WRONG[case]
     found = catalogue(USER, **variables, ACME_CUSTOM_HEADER_X="y")
@@ -221,7 +222,7 @@ REFUSED = {
 }
 
 
-@pytest.mark.parametrize("case", REFUSED)
+@each("case", REFUSED)
 def test_a_project_never_redirects(case: str) -> None:
     text, lines = REFUSED[case]
     found = catalogue(USER, project(text))
@@ -257,7 +258,7 @@ def test_a_provider_from_its_table() -> None:
 NO_PORT = {"client_id": "c", "token_url": "https://h:99999/t", "revoke_url": "https://h/r", "device_url": "https://h/d"}
 
 
-@pytest.mark.parametrize(
+@each(
     ("table", "words"),
     [
         ({}, "missing required field `base_url`"),
@@ -294,7 +295,7 @@ DEAD_ENDS = {
 }
 
 
-@pytest.mark.parametrize("case", DEAD_ENDS)
+@each("case", DEAD_ENDS)
 def test_a_name_that_leads_nowhere_is_told_on_its_line(case: str) -> None:
     text, lines, words = DEAD_ENDS[case]
     found = catalogue(user(text)).problems
@@ -317,7 +318,7 @@ LOOSE_ENDS = {
 }
 
 
-@pytest.mark.parametrize("case", LOOSE_ENDS)
+@each("case", LOOSE_ENDS)
 def test_a_name_of_what_is_not_there_is_told_and_no_mistake(case: str) -> None:
     text, lines, words = LOOSE_ENDS[case]
     found = catalogue(user(text))
@@ -331,7 +332,7 @@ def test_a_name_of_what_is_not_there_is_told_and_no_mistake(case: str) -> None:
 # Whose prices hold
 
 
-@pytest.mark.parametrize(
+@each(
     ("text", "variables", "sold_at"),
     [
         ("", {}, HOME),

@@ -5,17 +5,17 @@ from __future__ import annotations
 import json
 from typing import Any
 
-import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from pointsman.core.credit import Amount, Credit, amounts
+from tests.each import each
 
 URL = "https://api.example.com/v1/credits"
 BALANCES = Credit("balance", ("total",), each=("infos",), currency=("currency",))
 
 
-@pytest.mark.parametrize(
+@each(
     ("credit", "answer", "found"),
     [
         (Credit("key", ("data", "left")), {"data": {"left": 74.5}}, [(74.5, "USD")]),
@@ -46,7 +46,7 @@ def test_what_is_left(credit: Credit, answer: Any, found: list[tuple[float, str]
     assert amounts(credit, URL, json.dumps(answer).encode()) == tuple(Amount(*each) for each in found)
 
 
-@pytest.mark.parametrize("body", [b"", b"<html>", b"\xff", b"[" * 5000, b"null", b"1"])
+@each("body", [b"", b"<html>", b"\xff", b"[" * 5000, b"null", b"1"])
 def test_what_is_no_answer_says_nothing(body: bytes) -> None:
     assert amounts(BALANCES, URL, body) == ()
 

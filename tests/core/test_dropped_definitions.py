@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-import pytest
 from msgspec import Struct
 
 from pointsman.core.catalogue import Catalogue, Limits
 from pointsman.core.configuration import parse
 from pointsman.core.layers import Layer, LayerKind
+from tests.each import each
 
 
 class Quirks(Struct, frozen=True, forbid_unknown_fields=True):
@@ -31,7 +31,7 @@ def read(*layers: Layer) -> Catalogue:
     return parse([SHIPPED, *layers], DIALECTS)
 
 
-@pytest.mark.parametrize("text", [BASE, 'id = "corp"\n' + BASE, "[providers.corp]\n" + BASE])
+@each("text", [BASE, 'id = "corp"\n' + BASE, "[providers.corp]\n" + BASE])
 def test_a_file_is_a_provider_however_it_is_written(text: str) -> None:
     catalogue = read(dropped(text))
     assert catalogue.problems == ()
@@ -69,7 +69,7 @@ MISTAKES = {
 }
 
 
-@pytest.mark.parametrize("case", MISTAKES)
+@each("case", MISTAKES)
 def test_a_mistake_is_told_on_its_line(case: str) -> None:
     text, line, words = MISTAKES[case]
     (problem,) = read(dropped(text)).problems
@@ -78,7 +78,7 @@ def test_a_mistake_is_told_on_its_line(case: str) -> None:
     assert problem.hint
 
 
-@pytest.mark.parametrize(
+@each(
     ("text", "line"),
     [('# mine\nid = "corp"\n' + BASE, 2), ("# mine\n[providers.corp]\n" + BASE, 2), (f"{BASE}id = 'corp'", 2), ("", 1)],
 )
@@ -97,7 +97,7 @@ def test_one_that_can_not_be_read() -> None:
     assert "Permission denied" in problem.message
 
 
-@pytest.mark.parametrize(
+@each(
     ("path", "url"),
     [
         ("key", "https://llm.corp.example/v1/key"),
@@ -117,7 +117,7 @@ def test_what_a_plan_gives() -> None:
     )
 
 
-@pytest.mark.parametrize("kind", ["user", "dropped"])
+@each("kind", ["user", "dropped"])
 def test_a_table_of_providers_that_is_none(kind: LayerKind) -> None:
     (problem,) = read(Layer("x.toml", "providers = 3", kind)).problems
     assert (problem.line, "`providers`: Expected" in problem.message) == (1, True)

@@ -7,10 +7,10 @@ from collections.abc import Iterator
 from typing import get_args
 
 import msgspec
-import pytest
 
 from pointsman.core import errors
 from pointsman.core.errors import ErrorData, NoTargetLeft, Overloaded, PointsmanError, QuotaExhausted, Remedy
+from tests.each import each
 
 
 def tree(root: type[PointsmanError]) -> Iterator[type[PointsmanError]]:
@@ -23,7 +23,7 @@ CLASSES = [kind for kind in tree(PointsmanError) if kind.__module__ == errors.__
 DRAWN = [line for line in (errors.__doc__ or "").splitlines() if line.startswith("    ")]
 
 
-@pytest.mark.parametrize("kind", CLASSES)
+@each("kind", CLASSES)
 def test_every_error_says_what_to_do_next(kind: type[PointsmanError]) -> None:
     error = kind("It broke.")
     assert error.code == kind.__name__
@@ -34,7 +34,7 @@ def test_every_error_says_what_to_do_next(kind: type[PointsmanError]) -> None:
     assert re.match(r"[A-Z].+\.", kind.__doc__ or ""), "the docstring is a sentence"
 
 
-@pytest.mark.parametrize("kind", CLASSES)
+@each("kind", CLASSES)
 def test_remedies_are_known_and_none_comes_twice(kind: type[PointsmanError]) -> None:
     assert set(kind.remedies) <= set(get_args(Remedy))
     assert len(set(kind.remedies)) == len(kind.remedies)

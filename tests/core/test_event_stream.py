@@ -5,11 +5,11 @@ from __future__ import annotations
 import struct
 import zlib
 
-import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from pointsman.core.event_stream import LONGEST_HEADERS, LONGEST_PAYLOAD, EventStreamSplitter, Frame
+from tests.each import each
 
 
 def prelude(length: int, headers: int) -> bytes:
@@ -87,7 +87,7 @@ def split(*chunks: bytes) -> tuple[list[Frame], str | None]:
     return [frame for chunk in chunks for frame in splitter.feed(chunk)], splitter.broken
 
 
-@pytest.mark.parametrize("case", CASES)
+@each("case", CASES)
 def test_the_messages_of_a_stream(case: str) -> None:
     stream, *expected = CASES[case]
     assert split(stream) == tuple(expected)

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections import Counter
 
-import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pointsman.core.fairness import MINUTE, Gate, Limit, Standing, Ticket
+from tests.each import each
 
 
 def gate(waiting: str, limit: Limit) -> tuple[Gate, list[Ticket]]:
@@ -117,7 +117,7 @@ def test_sixty_a_minute_for_each_window_and_six_hundred_in_all() -> None:
     assert served(waiting, 220.0) == "a" * 20
 
 
-@pytest.mark.parametrize("before", [Limit(), Limit(concurrency=1), Limit(per_minute=9)])
+@each("before", [Limit(), Limit(concurrency=1), Limit(per_minute=9)])
 def test_limits_may_change_meanwhile(before: Limit) -> None:
     waiting, _ = gate("aaaaaa", before)
     first = waiting.next(0.0)

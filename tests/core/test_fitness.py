@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import pytest
-
 from pointsman.core.chat import (
     Conversation,
     FilePart,
@@ -15,6 +13,7 @@ from pointsman.core.chat import (
     ToolResultPart,
 )
 from pointsman.core.fitness import TOKENS_OF_AN_IMAGE, Needs, needs, unfit
+from tests.each import each
 
 PICTURE = ImagePart("image/png", "aGk=" * 1000)
 FILE = FilePart("application/pdf", "aGk=" * 1000)
@@ -24,7 +23,7 @@ def talk(*parts: Part, tools: tuple[Tool, ...] = ()) -> Conversation:
     return Conversation((Message("user", tuple(parts)),), tools=tools)
 
 
-@pytest.mark.parametrize(
+@each(
     ("conversation", "features"),
     [
         (talk(TextPart("hi")), set()),
@@ -47,7 +46,7 @@ def test_tokens_are_those_of_words_and_pictures_count_as_pictures() -> None:
     assert 900 < needs(talk(ToolResultPart("1", "word" * 1000))).tokens < 1300
 
 
-@pytest.mark.parametrize(
+@each(
     ("need", "capabilities", "lacks", "features", "window", "reason"),
     [
         (Needs(frozenset(), 10), (), (), (), None, None),

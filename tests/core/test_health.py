@@ -49,6 +49,7 @@ from pointsman.core.health import (
     wanted,
     words,
 )
+from tests.each import each
 
 NOW = 1_790_000_000.0
 WHO = ("p", "a", "m")
@@ -75,7 +76,7 @@ def after(error: PointsmanError, times: int = 1, now: float = NOW, jitter: float
     return mark
 
 
-@pytest.mark.parametrize(("kind", "held_against"), ALL_OF_IT.items())
+@each(("kind", "held_against"), ALL_OF_IT.items())
 def test_a_failure_is_held_against_what_it_says_something_about(
     kind: type[PointsmanError], held_against: Subject
 ) -> None:
@@ -92,7 +93,7 @@ def test_a_refused_key_is_out_for_all_models_and_a_refused_model_for_itself() ->
     assert subject(InvalidKey("No.", status_code=401), "p", NOBODY, "m")[0] == ("p", NOBODY, "m")  # type: ignore[index]
 
 
-@pytest.mark.parametrize("kind", [Overloaded, ConnectFailed, BadReply, InvalidKey])
+@each("kind", [Overloaded, ConnectFailed, BadReply, InvalidKey])
 def test_what_concerns_the_account_alone_is_held_against_it(kind: type[PointsmanError]) -> None:
     error = kind("Its token could not be renewed.")
     error.of_account = True
@@ -100,7 +101,7 @@ def test_what_concerns_the_account_alone_is_held_against_it(kind: type[Pointsman
     assert subject(error, "p", NOBODY, "m") == subject(kind("It failed."), "p", NOBODY, "m")
 
 
-@pytest.mark.parametrize("kind", [BadRequest, ModelNotFound, PluginFailed, ConfigError])
+@each("kind", [BadRequest, ModelNotFound, PluginFailed, ConfigError])
 def test_what_says_nothing_about_who_was_asked_is_held_against_nobody(kind: type[PointsmanError]) -> None:
     assert subject(kind("It failed."), *WHO) is None
 
@@ -129,8 +130,8 @@ def rfc3339(at: float) -> str:
     return datetime.fromtimestamp(at, UTC).isoformat()
 
 
-@pytest.mark.parametrize("kind", [*ALL_OF_IT, InvalidKey])
-@pytest.mark.parametrize("seconds", [0.5, 5, 41, 1800, 3600])
+@each("kind", [*ALL_OF_IT, InvalidKey])
+@each("seconds", [0.5, 5, 41, 1800, 3600])
 def test_a_wait_that_was_asked_for_is_a_floor_whatever_else_was_said(
     kind: type[PointsmanError], seconds: float
 ) -> None:
@@ -145,7 +146,7 @@ def test_a_wait_that_was_asked_for_is_a_floor_whatever_else_was_said(
 DAY, TWO_DAYS = 86400, 2 * 86400
 
 
-@pytest.mark.parametrize(
+@each(
     ("error", "until", "told", "ceiling"),
     [
         (RateLimited("Slow.", retry_after=7200), 7200, True, None),
@@ -248,7 +249,7 @@ SAID = {
 }
 
 
-@pytest.mark.parametrize("said", SAID)
+@each("said", SAID)
 def test_a_reason_in_words(said: str) -> None:
     mark, later = SAID[said]
     assert words(mark, NOW + later, lambda at: f"{at - NOW:g}") == said
@@ -291,7 +292,7 @@ def test_one_chat_asks_for_all_and_not_for_ever() -> None:
     assert verdict(asking, late + PROBE) == "probe"
 
 
-@pytest.mark.parametrize("back", [3_700.0, 86_400.0])
+@each("back", [3_700.0, 86_400.0])
 def test_a_clock_that_was_set_back_blocks_nobody(back: float) -> None:
     mark = probed(after(QuotaExhausted("Spent.")), NOW)
     assert verdict(mark, NOW - back) == "probe"

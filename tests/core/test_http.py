@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from pointsman.core.http import Request, again, origin, retry_after, shown, spoken
+from tests.each import each
 
 DATE = "Wed, 21 Oct 2026 07:28:00 GMT"
 
 
-@pytest.mark.parametrize(
+@each(
     ("headers", "seconds"),
     [
         ({}, None),
@@ -66,7 +66,7 @@ def test_no_header_whatever_it_says_is_a_mistake(headers: dict[str, str]) -> Non
     assert seconds is None or seconds >= 0
 
 
-@pytest.mark.parametrize(
+@each(
     ("url", "expected"),
     [
         ("https://api.example.com/v1", "https://api.example.com:443"),
@@ -88,7 +88,7 @@ def test_a_request_shows_neither_headers_nor_body() -> None:
     assert shown == "Request(method='POST', url='http://h/')"
 
 
-@pytest.mark.parametrize(
+@each(
     ("origin", "words"),
     [
         ("https://api.example.com:443", "https://api.example.com"),
@@ -102,7 +102,7 @@ def test_an_origin_as_people_write_it(origin: str, words: str) -> None:
     assert spoken(origin) == words
 
 
-@pytest.mark.parametrize(
+@each(
     ("url", "expected"),
     [
         ("https://h:1/v1/x", "https://h:1/v1/x"),

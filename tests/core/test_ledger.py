@@ -7,6 +7,7 @@ import pytest
 from pointsman.core.chat import Usage
 from pointsman.core.ledger import Part, Total, bounds, grand, summed
 from pointsman.core.pricing import Price, PriceTier, cost
+from tests.each import each
 
 PRICE = Price(
     2.0,
@@ -45,7 +46,7 @@ def test_the_sum_of_all() -> None:
     assert grand(()) == Total(name="", chats=0, input_tokens=0, output_tokens=0, usd=0.0)
 
 
-@pytest.mark.parametrize(
+@each(
     "used",
     [
         [Usage(900, 50, True, 400, 100, 20)],

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 from typing import Any
 
-import pytest
-
 from pointsman.core import metrics
 from pointsman.core.chat import Message, Usage
 from pointsman.core.ledger import Entry
 from pointsman.core.metrics import ALL, LONGEST_LABEL, MOST_MODELS, OTHER, Labels, Measured, measured
 from pointsman.core.receipt import Attempt, ChatResult, Timing
 from pointsman.core.secret import Secret
+from tests.each import each
 
 PRIVATE = {"account", "client", "workspace", "key", "path", "chat", "window", "conversation", "title", "user"}
 FAKE = Secret("not-a-real-key-0123456789")
@@ -70,7 +69,7 @@ def test_each_series_is_named_once_and_as_its_kind_is() -> None:
         assert not PRIVATE & set(series.labels)
 
 
-@pytest.mark.parametrize(
+@each(
     ("model", "label"),
     [
         ("qwen/qwen3-32b:free", "qwen/qwen3-32b:free"),
@@ -98,7 +97,7 @@ def test_a_chat_counts_for_whom_the_ledger_names() -> None:
     assert measured(seen, "length", ENTRY) == Measured("p", "m", "length", 1.5, 0.3, 2, {"input": 3, "cached": 2}, None)
 
 
-@pytest.mark.parametrize(
+@each(
     ("attempts", "who", "count"),
     [
         ([Attempt("a", "x", "failed"), Attempt("b", "y", "failed"), SKIPPED], ("y", "b"), 2),

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import pytest
 from msgspec.structs import replace
 
 from pointsman.core.models import Facts, Model, completed, without_secrets
 from pointsman.core.pricing import Price
 from pointsman.core.secret import Secret
+from tests.each import each
 
 NAMED = Model("up:short", "up", "long", "short", (), "config")
 OWN, OTHER = Price(1.0, 2.0, "up"), Price(3.0, 4.0, "genai-prices")
@@ -47,7 +47,7 @@ def test_a_model_that_is_called_by_a_secret_is_left_out() -> None:
     assert other
 
 
-@pytest.mark.parametrize(
+@each(
     ("key", "left_out"),
     [
         ("lm-studio", False),

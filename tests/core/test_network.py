@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import Any
 
 import msgspec
-import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -24,6 +23,7 @@ from pointsman.core.network import (
     without_secrets,
 )
 from pointsman.core.secret import alive
+from tests.each import each
 
 PROXY = "http://proxy.test:3128"
 
@@ -36,7 +36,7 @@ def read(text: str, kind: Any = "user") -> Catalogue:
     return parse([Layer("pointsman.toml", text, kind)], {"openai-chat": Quirks})
 
 
-@pytest.mark.parametrize(
+@each(
     ("pattern", "url", "fits"),
     [
         ("*", "https://anything.test/", True),
@@ -67,7 +67,7 @@ def test_hosts_that_are_reached_without(pattern: str, url: str, fits: bool) -> N
     assert Egress(no_proxy=(pattern,)).proxy_for(url) == (DIRECT if fits else None)
 
 
-@pytest.mark.parametrize(
+@each(
     ("way", "expected"),
     [
         (Egress(), None),
@@ -81,7 +81,7 @@ def test_the_proxy_of_a_way(way: Egress, expected: str | None) -> None:
     assert way.proxy_for("https://llm.test/v1") == expected
 
 
-@pytest.mark.parametrize("host", ["localhost", "ollama.localhost", "127.0.0.1:11434", "127.9.9.9", "[::1]:1"])
+@each("host", ["localhost", "ollama.localhost", "127.0.0.1:11434", "127.9.9.9", "[::1]:1"])
 def test_this_machine_is_reached_without_a_proxy_for_all(host: str) -> None:
     assert Egress(proxy=PROXY).proxy_for(f"http://{host}/v1") == DIRECT
     assert Egress(own_proxy=PROXY).proxy_for(f"http://{host}/v1") == PROXY
@@ -96,19 +96,19 @@ def test_a_way_is_made_of_what_counts_for_all_and_what_is_a_providers_own() -> N
     assert egress(Network()) == Egress()
 
 
-@pytest.mark.parametrize(
+@each(
     "proxy", ["socks5://h:1", "h:3128", "//h", "http://", "http://h:0", "http://h:99999", "http://[::1", "ftp://h", ""]
 )
 def test_a_proxy_that_is_none(proxy: str) -> None:
     assert proxy_mistake(proxy) == "Expected `http://HOST:PORT`, `https://HOST:PORT` or `direct`"
 
 
-@pytest.mark.parametrize("proxy", [PROXY, "https://h", "http://me:secret@h:1", "http://[::1]:1", DIRECT])
+@each("proxy", [PROXY, "https://h", "http://me:secret@h:1", "http://[::1]:1", DIRECT])
 def test_a_proxy_that_is_one(proxy: str) -> None:
     assert proxy_mistake(proxy) is None
 
 
-@pytest.mark.parametrize(
+@each(
     ("proxy", "secrets"),
     [
         (None, []),
@@ -125,7 +125,7 @@ def test_the_secrets_of_a_proxy(proxy: str | None, secrets: list[str]) -> None:
     assert [secret.reveal() for secret in proxy_secrets(proxy)] == secrets
 
 
-@pytest.mark.parametrize(
+@each(
     ("proxy", "shown"),
     [
         (None, None),
@@ -180,7 +180,7 @@ def test_what_the_file_says_of_the_network() -> None:
     assert named(catalogue.network) == [("ca", "/etc/corp.pem")]
 
 
-@pytest.mark.parametrize(
+@each(
     ("line", "words"),
     [
         ('ca = "corp.pem"', "`network.ca`: Expected a path from the root, or from `~/`."),
@@ -205,7 +205,7 @@ def test_what_is_right_beside_a_mistake_stays_in_force() -> None:
     assert catalogue.network == Network(ca="/right.pem")
 
 
-@pytest.mark.parametrize(
+@each(
     ("line", "words"),
     [
         ('proxy = "canary-of-a-proxy"', "`proxy`: Expected `http://HOST:PORT`"),

@@ -17,6 +17,7 @@ from pointsman.core.oauth import OAuth
 from pointsman.core.oauth_answers import DeviceCode, Refusal
 from pointsman.core.secret import Secret
 from pointsman.core.stored import Tokens
+from tests.each import each
 
 NOW = 1_000_000.0
 CANARY = "not-a-token-canary-77"
@@ -47,7 +48,7 @@ def test_a_whole_answer() -> None:
     assert found.label == "me@corp.example"
 
 
-@pytest.mark.parametrize(
+@each(
     ("more", "refresh", "expires_at"),
     [
         ({"token_type": "bearer"}, "refresh-1", NOW + 60),
@@ -99,7 +100,7 @@ LIES: list[tuple[bytes, str]] = [
 ]
 
 
-@pytest.mark.parametrize(("lie", "words"), LIES)
+@each(("lie", "words"), LIES)
 def test_what_is_refused(lie: bytes, words: str) -> None:
     with pytest.raises(BadReply) as refused:
         answers.granted(OAUTH, lie, NOW)
@@ -137,7 +138,7 @@ def test_a_refresh_takes_what_it_can_of_a_sloppy_answer() -> None:
         answers.renewed(OLD, body(refresh_token=5), NOW)
 
 
-@pytest.mark.parametrize(
+@each(
     ("said", "refusal"),
     [
         (b'{"error": "invalid_grant"}', Refusal("invalid_grant", "")),
@@ -187,7 +188,7 @@ def test_a_code_for_another_device() -> None:
     assert device(expires_in=10**6).expires_at == NOW + 900
 
 
-@pytest.mark.parametrize(
+@each(
     "more",
     [
         {"user_code": 5},
@@ -216,7 +217,7 @@ def test_the_flow_that_polls_for_a_code() -> None:
         answers.device_grant(b'{"authorization_code": "a-code"}')
 
 
-@pytest.mark.parametrize(("said", "holds"), [(b'{"active": true}', True), (b'{"active": false}', False)])
+@each(("said", "holds"), [(b'{"active": true}', True), (b'{"active": false}', False)])
 def test_introspection(said: bytes, holds: bool) -> None:
     assert answers.active(said) is holds
     with pytest.raises(BadReply):
@@ -239,7 +240,7 @@ PLACES: list[tuple[dict[str, Any], str | None]] = [
 ]
 
 
-@pytest.mark.parametrize(("own", "wrong"), PLACES)
+@each(("own", "wrong"), PLACES)
 def test_what_does_not_go_together(own: dict[str, Any], wrong: str | None) -> None:
     found = msgspec.structs.replace(OAUTH, **own).mistake
     assert (found[0] if found else None) == wrong

@@ -17,6 +17,7 @@ from pointsman.core.errors import ConfigError
 from pointsman.core.layers import Layer, read
 from pointsman.core.parameters import Parameter, fill
 from pointsman.core.variables import overlay, variable_of
+from tests.each import each
 
 
 class Plain(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -62,7 +63,7 @@ def url(id: str, user: str = "", **variables: str) -> str:
 ZONES = "https://{host}/v1/projects/p1/locations/{place}"
 
 
-@pytest.mark.parametrize(
+@each(
     ("variables", "host", "place"),
     [
         ({}, "cloud.example", "global"),
@@ -88,7 +89,7 @@ def test_the_environment_wins_over_the_user_and_the_user_over_what_is_shipped() 
     assert url("cloud", own, CLOUD_PLACE="eu") == ZONES.format(host="private.example", place="eu")
 
 
-@pytest.mark.parametrize(
+@each(
     ("endpoint", "base_url"),
     [
         ("https://r.office.example", "https://r.office.example/openai/v1"),
@@ -114,7 +115,7 @@ def test_what_nobody_has_said_is_no_mistake() -> None:
     assert asked.missing == ("place",)
 
 
-@pytest.mark.parametrize(
+@each(
     "value",
     [
         "evil.example/",
@@ -142,7 +143,7 @@ def test_a_name_stays_a_name(value: str) -> None:
     assert "cloud" not in catalogue(CLOUD_PROJECT="p", CLOUD_PLACE=value).providers, "no other place is taken instead"
 
 
-@pytest.mark.parametrize(
+@each(
     "value",
     ["r.office.example", "ftp://r", "https://", "https://h:x", "https://u:p@h", "https://h?a=b", "https://h#f",
      "https://h /x", "https://[::1", "https://é.example"],
@@ -172,7 +173,7 @@ def test_no_name_ever_changes_the_shape_of_a_url(value: str) -> None:
 CORP = '[providers.corp]\nbase_url = "https://{where}.example"\n'
 
 
-@pytest.mark.parametrize(
+@each(
     ("text", "words", "line"),
     [
         (CORP, "`base_url`: `{where}` stands in it, but nothing says what `parameters.where` is", 2),

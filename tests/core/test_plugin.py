@@ -5,11 +5,10 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any
 
-import pytest
-
 from pointsman.core.chat import Conversation, Message
 from pointsman.core.http import Request
 from pointsman.core.plugin import ChatInfo, RequestInfo, fault, with_headers
+from tests.each import each
 
 ASKED = Conversation((Message("user", "Hello!"),))
 INFO = RequestInfo(ChatInfo("c1", "sonnet"), "corp", "big", ASKED)
@@ -34,12 +33,12 @@ WRONG: dict[str, tuple[Any, str]] = {
 }
 
 
-@pytest.mark.parametrize("case", RIGHT)
+@each("case", RIGHT)
 def test_what_may_be_given_back(case: str) -> None:
     assert fault(INFO, RIGHT[case]) is None
 
 
-@pytest.mark.parametrize("case", WRONG)
+@each("case", WRONG)
 def test_what_may_not(case: str) -> None:
     after, words = WRONG[case]
     assert words in (fault(INFO, after) or "")

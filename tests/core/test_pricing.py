@@ -13,6 +13,7 @@ from pointsman.core.accounting import WrittenPrice
 from pointsman.core.catalogue import Provider
 from pointsman.core.chat import Cost, Usage
 from pointsman.core.pricing import CONFIGURED, Price, PriceTier, configured, cost, credible
+from tests.each import each
 
 PLAIN = Price(3.0, 15.0, "genai-prices")
 CACHED = Price(3.0, 15.0, "genai-prices", 0.3, 3.75)
@@ -31,7 +32,7 @@ def used(
     return Usage(into, out, True, cached, written, thought)
 
 
-@pytest.mark.parametrize(
+@each(
     ("price", "usage", "usd"),
     [
         (PLAIN, used(0, 0), 0.0),
@@ -97,7 +98,7 @@ def test_what_the_user_has_written_holds_for_a_model_and_its_short_names() -> No
     assert configured(provider, "big") is None
 
 
-@pytest.mark.parametrize(
+@each(
     ("price", "free"),
     [
         (Price(0.0, 0.0, "up"), True),

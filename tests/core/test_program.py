@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import pytest
-
 from pointsman.core.program import program_of
+from tests.each import each
 
 
-@pytest.mark.parametrize(
+@each(
     ("url", "name"),
     [
         ("program://claude", "claude"),

@@ -13,6 +13,7 @@ from pointsman.core.errors import ErrorData
 from pointsman.core.receipt import Attempt, ChatResult, ChatSummary, Timing, chat_failure, route_taken
 from pointsman.core.routing import Plan, Route, Target
 from pointsman.core.trial import Step
+from tests.each import each
 
 RESULT = ChatResult(
     chat_id="c",
@@ -80,19 +81,19 @@ CASES: list[tuple[Struct, dict[str, Any]]] = [
 ]
 
 
-@pytest.mark.parametrize(("value", "expected"), CASES, ids=[type(value).__name__ for value, _ in CASES])
+@each(("value", "expected"), CASES)
 def test_how_it_is_written(value: Struct, expected: dict[str, Any]) -> None:
     assert msgspec.json.decode(msgspec.json.encode(value)) == expected
     assert msgspec.convert(expected, type(value)) == value
 
 
-@pytest.mark.parametrize(("field", "odd"), [("step", "dance"), ("outcome", "perhaps"), ("milliseconds", "7")])
+@each(("field", "odd"), [("step", "dance"), ("outcome", "perhaps"), ("milliseconds", "7")])
 def test_what_no_step_can_be(field: str, odd: str) -> None:
     with pytest.raises(msgspec.ValidationError, match=field):
         msgspec.convert({"step": "reach", "outcome": "ok", "milliseconds": 7, field: odd}, Step)
 
 
-@pytest.mark.parametrize("order", [None, "by turns"])
+@each("order", [None, "by turns"])
 def test_a_plan_in_words_is_all_that_decided(order: str | None) -> None:
     a, b, c = (Target(id, "m") for id in "abc")
     plan = Plan(Route("chain:x", (a, b, c), "chain x"), (c, a), ((b, "no key"),), order)

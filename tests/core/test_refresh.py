@@ -6,7 +6,6 @@ from dataclasses import dataclass, replace
 from itertools import product
 from typing import get_args
 
-import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -38,6 +37,7 @@ from pointsman.core.refresh import (
 )
 from pointsman.core.secret import Secret
 from pointsman.core.stored import Tokens
+from tests.each import each
 
 NOW = 1_000_000.0
 PLAIN = OAuth(client_id="c", token_url="https://auth.example/token")  # noqa: S106 - an address
@@ -66,13 +66,13 @@ def test_the_tables_have_a_row_for_all_that_can_happen() -> None:
     assert set(FIRST.values()) | set(AFTER.values()) == set(get_args(Do))
 
 
-@pytest.mark.parametrize(("access", "standing"), [*product(get_args(Access), get_args(Standing))])
+@each(("access", "standing"), [*product(get_args(Access), get_args(Standing))])
 def test_only_a_token_that_is_over_keeps_anybody_out(access: Access, standing: Standing) -> None:
     assert (TABLE[access][standing] == "sign in") == (access == "spent" and standing == "gone")
     assert (TABLE[access][standing] == "wait") <= (access in {"closing", "spent"})
 
 
-@pytest.mark.parametrize(
+@each(
     ("lifetime", "after", "meaning"),
     [
         (3600, 0, "holds"),
@@ -108,7 +108,7 @@ def test_what_a_token_is_worth(lifetime: float | None, after: float, meaning: Ac
     assert worth(tokens(lifetime), NOW + after) == meaning
 
 
-@pytest.mark.parametrize(
+@each(
     ("lifetime", "after", "meaning"),
     [
         (3600, 0, "holds"),
@@ -128,7 +128,7 @@ def test_a_token_that_is_turned_down_is_spent_unless_it_is_new(
     assert worth(tokens(lifetime), NOW + after, refused=True) == meaning
 
 
-@pytest.mark.parametrize(
+@each(
     ("oauth", "begun_at", "meaning"),
     [
         (PLAIN, None, "ready"),
@@ -166,7 +166,7 @@ def test_a_refusal_deletes_nothing() -> None:
     assert after.refresh_begun_at is None
 
 
-@pytest.mark.parametrize(
+@each(
     ("outcome", "effort", "asked", "wait"),
     [
         ("overloaded", Effort(1, 0.1), None, 0.5),
@@ -191,12 +191,12 @@ def test_jitter_only_shortens() -> None:
     assert again("overloaded", "ready", Effort(1), 2.0, 0.0) == 2.0
 
 
-@pytest.mark.parametrize("stands", ["ask", "lost", "gone"])
+@each("stands", ["ask", "lost", "gone"])
 def test_what_is_not_sent_again_is_not_waited_for(stands: Standing) -> None:
     assert again("unanswered", stands, Effort(TRIES, IN_ALL), 1e9) == 0.0
 
 
-@pytest.mark.parametrize(("asked", "seconds"), [(None, REST), (0.0, REST), (7.0, 7.0), (1e9, LONGEST_REST)])
+@each(("asked", "seconds"), [(None, REST), (0.0, REST), (7.0, 7.0), (1e9, LONGEST_REST)])
 def test_an_endpoint_that_failed_is_left_alone_for_a_while(asked: float | None, seconds: float) -> None:
     assert rest(asked) == seconds
 

@@ -20,12 +20,13 @@ from pointsman.core.resets import (
     structured,
     used_up,
 )
+from tests.each import each
 
 NOON = 1795003200.0
 """2026-11-18 12:00:00 UTC."""
 
 
-@pytest.mark.parametrize(
+@each(
     ("text", "seconds"),
     [
         ("6m0s", 360.0),
@@ -50,7 +51,7 @@ def test_a_duration(text: str, seconds: float | None) -> None:
     assert duration(text) == (None if seconds is None else pytest.approx(seconds))
 
 
-@pytest.mark.parametrize(
+@each(
     ("value", "seconds", "time"),
     [
         (7, 7.0, "2026-11-18T12:00:07Z"),
@@ -78,7 +79,7 @@ def test_every_form_is_a_wait_and_a_time(value: Any, seconds: float, time: str) 
     assert blind in {Reset(seconds, None), Reset(None, found.at)}, "without a clock only what was said is known"
 
 
-@pytest.mark.parametrize(
+@each(
     "value",
     [
         None, True, False, "", "soon", [], {}, b"7", -1, "-1", float("nan"), float("inf"), "inf", "1e3", 10**30,
@@ -99,7 +100,7 @@ def test_whatever_is_said_can_be_told(value: Any) -> None:
         assert found.time.endswith("Z")
 
 
-@pytest.mark.parametrize(
+@each(
     ("message", "seconds"),
     [
         ("Please try again in 6m0s. Visit …", 360.0),
@@ -170,7 +171,7 @@ def test_a_wait_told_in_a_sentence(message: str, seconds: float | None) -> None:
     assert (found and found.seconds) == seconds
 
 
-@pytest.mark.parametrize(
+@each(
     ("message", "seconds"),
     [
         ("access on 2026-11-18 at 12:01 UTC.", 60.0),
@@ -189,7 +190,7 @@ def test_the_end_of_what_is_spent_told_in_a_sentence(message: str, seconds: floa
     assert (found and found.seconds) == seconds
 
 
-@pytest.mark.parametrize(
+@each(
     ("headers", "seconds"),
     [
         ({}, None),
@@ -233,14 +234,14 @@ def test_the_last_reset_of_what_is_used_up(headers: dict[str, str], seconds: flo
     assert (found and found.seconds) == seconds
 
 
-@pytest.mark.parametrize(("said", "limit"), [("60", 60), (" 60 ", 60), ("", None), ("many", None), ("-1", None)])
+@each(("said", "limit"), [("60", 60), (" 60 ", 60), ("", None), ("many", None), ("-1", None)])
 def test_how_much_a_limit_allows(said: str, limit: int | None) -> None:
     headers = {"x-ratelimit-reset-requests": "1s", "x-ratelimit-remaining-requests": "0"}
     found = used_up(headers | {"x-ratelimit-limit-requests": said}, NOON)
     assert found == Reset(1.0, NOON + 1, limit, 0)
 
 
-@pytest.mark.parametrize(
+@each(
     ("limits", "policy"),
     [
         ('"default";r=0;t=1', '"default";q=60;w=60'),
@@ -273,12 +274,12 @@ def test_a_wait_beyond_the_last_year_has_no_time() -> None:
     assert found.time is None
 
 
-@pytest.mark.parametrize("value", [10**400, -(10**400), "9" * 400, "9" * 400 + "s"])
+@each("value", [10**400, -(10**400), "9" * 400, "9" * 400 + "s"])
 def test_a_number_beyond_all_bounds_says_nothing(value: object) -> None:
     assert reset(value, NOON) is None
 
 
-@pytest.mark.parametrize(
+@each(
     ("headers", "seconds"),
     [
         ({}, None),

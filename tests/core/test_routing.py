@@ -18,6 +18,7 @@ from pointsman.core.errors import (
     UnknownProvider,
 )
 from pointsman.core.routing import Plan, Route, Target, plan, resolve, with_fallback
+from tests.each import each
 
 
 def provider(id: str, default: str | None = None, models: tuple[str, ...] = (), **aliases: str) -> Provider:
@@ -68,7 +69,7 @@ def check(name: str, targets: list[str], rule: str, spec: str | None = None, cur
     assert (route.rule, route.spec) == (rule, spec or name.strip())
 
 
-@pytest.mark.parametrize(
+@each(
     ("name", "target", "rule"),
     [
         ("openrouter:gpt-4", "openrouter:openai/gpt-4", "provider openrouter is named"),
@@ -90,7 +91,7 @@ def test_names_that_mean_the_same_to_everybody(name: str, target: str, rule: str
         check(name, [target], rule, current=current)
 
 
-@pytest.mark.parametrize(
+@each(
     ("name", "current", "target", "rule"),
     [
         ("gpt-4", "openrouter", "openrouter:openai/gpt-4", "model of the current provider openrouter"),
@@ -131,7 +132,7 @@ def test_an_alias_of_a_bare_name_depends_on_who_asks() -> None:
     check("as-here", ["openrouter:or/shared"], "alias as-here", current="openrouter")
 
 
-@pytest.mark.parametrize(
+@each(
     ("name", "targets"),
     [
         ("chain:coding", [SONNET, GPT, QWEN]),
@@ -157,7 +158,7 @@ def refuse(
         assert word in str(refused.value)
 
 
-@pytest.mark.parametrize(
+@each(
     ("name", "path"),
     [
         ("round", "round → trip → round"),
@@ -170,7 +171,7 @@ def test_a_circle_is_told_with_its_path(name: str, path: str) -> None:
     refuse(ConfigError, name, path)
 
 
-@pytest.mark.parametrize(
+@each(
     ("kind", "name", "words"),
     [
         (UnknownProvider, "opnrouter:gpt-4", ["'opnrouter'", "openrouter"]),
@@ -201,7 +202,7 @@ LOST = {
 }
 
 
-@pytest.mark.parametrize("name", ["chain:broken", "chain:outer"])
+@each("name", ["chain:broken", "chain:outer"])
 def test_a_link_that_leads_nowhere_costs_nobody_else(name: str) -> None:
     route = resolve(CATALOGUE, name)
     assert [str(target) for target in route.targets] == [GPT, QWEN][: 1 + (name == "chain:outer")]
@@ -272,7 +273,7 @@ A, B, C, D = (Target("p", name) for name in "abcd")
 NO, TOO_SMALL, OUT = {A: "no key"}, {B: "too small"}, {C: "cooling"}
 
 
-@pytest.mark.parametrize(
+@each(
     ("asked", "targets", "skipped", "held"),
     [
         ((A, B, C, D), (D,), "no key, too small, cooling", (C,)),
@@ -304,7 +305,7 @@ PATTERNED = Catalogue(
 )
 
 
-@pytest.mark.parametrize(
+@each(
     ("name", "current", "target"),
     [
         ("kimi-k2:1t", None, "cloud:kimi-k2:1t"),
@@ -355,7 +356,7 @@ HOUSE = Catalogue(
 )
 
 
-@pytest.mark.parametrize(
+@each(
     ("named", "fallback", "targets", "standing_in"),
     [
         ("openai", "other", "openai:gpt-4 other:large", "other:large"),
@@ -365,7 +366,6 @@ HOUSE = Catalogue(
         ("here", "other", "here:llama", ""),
         ("chain:one", "other", "openai:gpt-4", ""),
     ],
-    ids=["another", "itself", "several", "on this machine", "nobody on this machine", "a chain says it all"],
 )
 def test_what_stands_in_comes_behind(named: str, fallback: str, targets: str, standing_in: str) -> None:
     route = with_fallback(HOUSE, resolve(HOUSE, named), resolve(HOUSE, fallback))

@@ -32,6 +32,7 @@ from pointsman.core.secret import (
     hide_within,
     standing_in,
 )
+from tests.each import each
 
 VALUE = "sk-proj-0123456789abcdef"
 SECRET = Secret(VALUE)
@@ -69,20 +70,20 @@ REFUSES: dict[str, Callable[[Any], object]] = {
 }
 
 
-@pytest.mark.parametrize("way", SHOWS)
+@each("way", SHOWS)
 def test_a_secret_does_not_show_itself(way: str) -> None:
     assert "0123" not in SHOWS[way](SECRET)
     assert VALUE[:4] not in SHOWS[way](SECRET)
 
 
-@pytest.mark.parametrize("way", REFUSES)
+@each("way", REFUSES)
 def test_a_secret_is_not_carried_away(way: str) -> None:
     with pytest.raises((TypeError, msgspec.ValidationError)) as refused:
         REFUSES[way](SECRET)
     assert "0123" not in str(refused.value)
 
 
-@pytest.mark.parametrize(
+@each(
     ("value", "mask"),
     [("", "…"), ("a", "…"), ("ab", "a…"), ("abcdefg", "abc…"), (VALUE, "sk-proj-…"), ("é" * 100, "é" * 8 + "…")],
 )
@@ -109,7 +110,7 @@ def test_a_secret_is_a_value() -> None:
 # The environment
 
 
-@pytest.mark.parametrize(
+@each(
     ("variables", "expected"),
     [
         ({}, []),
@@ -171,7 +172,7 @@ def test_equal_ones_are_one() -> None:
     assert second
 
 
-@pytest.mark.parametrize(("length", "hidden"), [(SHORTEST - 1, False), (SHORTEST, True)])
+@each(("length", "hidden"), [(SHORTEST - 1, False), (SHORTEST, True)])
 def test_a_short_one_is_left_alone(length: int, hidden: bool) -> None:
     held = Secret("zyxwvutsrq"[:length])
     assert (held.reveal() not in hide(f"- {held.reveal()} -")) is hidden
@@ -197,7 +198,7 @@ def basic(text: str) -> str:
     return b64encode(text.encode()).decode()
 
 
-@pytest.mark.parametrize(
+@each(
     "quoted",
     [
         quote(ODD),
@@ -214,7 +215,7 @@ def basic(text: str) -> str:
         basic(f"{ODD}:"),
     ],
 )
-@pytest.mark.parametrize("around", ["{}", "no such place: /v1/{}/models (é, 100 %) {} x", "Basic {}"])
+@each("around", ["{}", "no such place: /v1/{}/models (é, 100 %) {} x", "Basic {}"])
 def test_one_is_hidden_however_it_is_encoded(quoted: str, around: str) -> None:
     held = Secret(ODD)
     shown = hide(around.format(quoted, quoted))
@@ -238,7 +239,7 @@ def test_one_that_is_written_with_percent_signs_is_hidden_as_it_is() -> None:
     assert hide(f"at {quote(held.reveal(), safe='')}") == f"at {held.mask()}"
 
 
-@pytest.mark.parametrize("value", ["sëcret-of-ümlauts", "lone-\udcff-surrogate"])
+@each("value", ["sëcret-of-ümlauts", "lone-\udcff-surrogate"])
 def test_one_beyond_ascii_does_no_harm(value: str) -> None:
     held = Secret(value)
     assert hide(f"{value} and %41") == f"{held.mask()} and %41"
@@ -250,17 +251,15 @@ def test_a_short_one_is_not_looked_for_in_base64() -> None:
     assert hide_whole_or_cut("abc", Secret("")) == "abc"
 
 
-@pytest.mark.parametrize("quoted", [ODD, quote(ODD, safe="")])
+@each("quoted", [ODD, quote(ODD, safe="")])
 def test_one_that_is_cut_off_at_the_end_is_hidden(quoted: str) -> None:
     held = Secret(ODD)
     assert hide_whole_or_cut(f"you sent {quoted[:-3]}", held) == f"you sent {held.mask()}"
     assert hide_whole_or_cut(f"you sent {quoted[:2]}", held) == f"you sent {quoted[:2]}"
 
 
-@pytest.mark.parametrize(
-    "form", [basic(f"me:{ODD}"), basic(ODD), basic(f"a:{ODD}"), urlsafe_b64encode(ODD.encode()).decode()]
-)
-@pytest.mark.parametrize("encoded", [str, partial(quote, safe="")])
+@each("form", [basic(f"me:{ODD}"), basic(ODD), basic(f"a:{ODD}"), urlsafe_b64encode(ODD.encode()).decode()])
+@each("encoded", [str, partial(quote, safe="")])
 def test_one_is_hidden_that_is_cut_off_at_the_end_of_its_base64(form: str, encoded: Callable[[str], str]) -> None:
     held, whole = Secret(ODD), encoded(form)
     for size in range(len(whole)):
@@ -270,7 +269,7 @@ def test_one_is_hidden_that_is_cut_off_at_the_end_of_its_base64(form: str, encod
         assert ODD[: SHOWN + 1] not in said
 
 
-@pytest.mark.parametrize("times", [1, 2, 3])
+@each("times", [1, 2, 3])
 def test_one_is_hidden_that_is_cut_off_within_an_encoded_byte(times: int) -> None:
     held, whole = Secret("token-12345678:9"), "token-12345678:9"
     for _ in range(times):

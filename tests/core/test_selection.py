@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import pytest
-
 from pointsman.core.selection import (
     Author,
     Choice,
@@ -15,6 +13,7 @@ from pointsman.core.selection import (
     explain,
     revision_at,
 )
+from tests.each import each
 
 HERE = Place("w1", "/home/me/code")
 ME = Author("Neovim", "w1")
@@ -47,15 +46,13 @@ APPLYING: dict[str, tuple[list[Choice], Place, list[Choice]]] = {
 }
 
 
-@pytest.mark.parametrize("case", APPLYING)
+@each("case", APPLYING)
 def test_the_choices_that_apply(case: str) -> None:
     made, place, expected = APPLYING[case]
     assert applying(choices(*made), place) == expected
 
 
-@pytest.mark.parametrize(
-    ("scope", "revision"), [("window", 5), ("workspace", 3), ("global", 0)], ids=["cleared", "set", "never touched"]
-)
+@each(("scope", "revision"), [("window", 5), ("workspace", 3), ("global", 0)])
 def test_the_revision_of_a_scope(scope: Scope, revision: int) -> None:
     assert revision_at(choices(CLEARED, WORKSPACE), HERE, scope) == revision
 
@@ -64,7 +61,7 @@ def test_there_is_no_revision_where_there_is_no_place() -> None:
     assert revision_at(choices(WORKSPACE, *ELSEWHERE), Place("w1", None), "workspace") == 0
 
 
-@pytest.mark.parametrize(
+@each(
     ("decider", "choice", "hidden", "sentence"),
     [
         ("none", None, [], "Decided by nothing."),

@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-import pytest
-
 from pointsman.core.chat import Conversation, Message, NamedTool, Tool, ToolChoice
 from pointsman.core.sendable import unsendable
+from tests.each import each
 
 ASK = (Message("user", "go"),)
 TOOLS = (Tool("look", {"type": "object"}), Tool("write", {"type": "object"}))
 
 
-@pytest.mark.parametrize("choice", [None, "auto", "none", "required", NamedTool("write")])
+@each("choice", [None, "auto", "none", "required", NamedTool("write")])
 def test_what_somebody_may_answer_is_sent(choice: ToolChoice | None) -> None:
     assert unsendable(Conversation(ASK, tools=TOOLS, tool_choice=choice)) is None
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from msgspec import structs
@@ -14,6 +13,7 @@ from pointsman.core.network import Tls
 from pointsman.core.secret import Secret
 from pointsman.core.selection import Place, Scope
 from pointsman.core.session import Moment, Reason, Session, Then, fronted, holding, words
+from tests.each import each
 
 HERE = Place("w-1", "/home/me/project")
 CORP = Provider(
@@ -39,7 +39,7 @@ def session(
     return Session(id, key=key, begun=begun, seconds=seconds, expires_at="then", author="tests", at=at, **values)
 
 
-@pytest.mark.parametrize(
+@each(
     ("now", "left"),
     [
         (Moment(1000.0, 10.0), 60.0),
@@ -63,7 +63,7 @@ def test_no_clock_makes_it_longer(steady: float, wall: float, seconds: float) ->
     assert left <= max(seconds - steady, 0) + 1e-6
 
 
-@pytest.mark.parametrize(
+@each(
     ("active", "place", "holds"),
     [
         ({}, HERE, None),
@@ -115,7 +115,7 @@ def test_a_provider_behind_one_is_marked_and_shows_no_key() -> None:
     assert "not-a-real-key" not in repr(front) + repr(session())
 
 
-@pytest.mark.parametrize(
+@each(
     ("base_url", "origin", "headers", "tls"),
     [
         ("https://corp.example/v2", "https://corp.example:443", {"X-Team": "blue", "X-Version": "1"}, CORP.tls),
@@ -132,7 +132,7 @@ def test_at_another_origin_nothing_says_who_asks_but_its_key(
     assert (corp.base_url, corp.headers, corp.tls, corp.template) == (base_url, headers, tls, "")
 
 
-@pytest.mark.parametrize(
+@each(
     ("reason", "by", "then", "seconds", "text"),
     [
         ("expired", None, "usual", 1800, "has ended after 30 minutes; the usual key is used again."),

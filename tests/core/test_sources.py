@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from typing import Any
 
-import pytest
-
 from pointsman.core.catalogue import Catalogue, Provider
 from pointsman.core.configuration import build, parse
 from pointsman.core.environment import Environment
@@ -27,9 +25,10 @@ from pointsman.core.sources import (
 )
 from pointsman.core.variables import overlay
 from pointsman.wire import QUIRKS
+from tests.each import each
 
 
-@pytest.mark.parametrize(
+@each(
     ("written", "source"),
     [
         ("env:NAME", FromVariable("NAME")),
@@ -49,12 +48,12 @@ def test_what_is_written(written: Written | None, source: Source | None) -> None
     assert "not-a-real-key" not in repr(sources([written]))
 
 
-@pytest.mark.parametrize("path", ["key", "", "~key", "./key", "../key"])
+@each("path", ["key", "", "~key", "./key", "../key"])
 def test_a_file_is_named_from_the_root_or_the_home(path: str) -> None:
     assert mistake([f"file:{path}"]) == "Expected a path from the root, or from `~/`, behind `file:`"
 
 
-@pytest.mark.parametrize("written", ["file:/key", "file:~/key", "env:key", "key", None])
+@each("written", ["file:/key", "file:~/key", "env:key", "key", None])
 def test_all_else_is_fine(written: str | None) -> None:
     assert mistake([written]) is None
 
@@ -64,9 +63,7 @@ def test_people_are_told_of_the_program_without_its_arguments() -> None:
     assert told(FromFile("~/key")) == "the file ~/key"
 
 
-@pytest.mark.parametrize(
-    ("header", "secret"), [("Authorization", True), ("X-Api-Key", True), ("x-team", False), ("COOKIE", True)]
-)
+@each(("header", "secret"), [("Authorization", True), ("X-Api-Key", True), ("x-team", False), ("COOKIE", True)])
 def test_headers_that_carry_a_secret(header: str, secret: bool) -> None:
     assert carries_a_secret(header) == secret
 
@@ -104,7 +101,7 @@ def test_one_key_or_several() -> None:
     assert acme('api_key = { command = ["a", "b"] }').sources == (FromCommand(("a", "b")),)
 
 
-@pytest.mark.parametrize(
+@each(
     ("toml", "words"),
     [
         ('keys = ["file:here"]', "`keys`: Expected a path from the root"),
@@ -136,7 +133,7 @@ def test_a_variable_that_would_mix_is_left_out_and_told() -> None:
     assert "ACME_AUTH_MODE" in problem.message
 
 
-@pytest.mark.parametrize(
+@each(
     ("toml", "variables", "scheme"),
     [
         ("", {}, "bearer"),
@@ -185,7 +182,7 @@ WRITTEN = 'api_key = "not-a-real-key"\nheaders = { X-Team = "blue", X-Api-Key = 
 OFFICE = '{name} = "{{endpoint}}/v1"\nparameters.endpoint = {{ format = "url", env = "OFFICE"{more} }}'
 
 
-@pytest.mark.parametrize(
+@each(
     ("variables", "written_for"),
     [
         ({}, None),
@@ -216,7 +213,7 @@ def test_a_header_of_the_environment_goes_along() -> None:
     assert not found.problems
 
 
-@pytest.mark.parametrize(
+@each(
     ("more", "variables", "written_for"),
     [
         ("", {"OFFICE": "https://elsewhere.example"}, ""),
@@ -240,7 +237,7 @@ def test_a_region_stays_within_its_host() -> None:
     assert led.written_for == "https://eu-1.cloud.example:443"
 
 
-@pytest.mark.parametrize("base", ["7", '"https://h:port"', '"https://{nobody}"'])
+@each("base", ["7", '"https://h:port"', '"https://{nobody}"'])
 def test_a_base_url_of_the_files_that_is_none(base: str) -> None:
     found = catalogue(f"[providers.odd]\nbase_url = {base}\n", ODD_BASE_URL="https://elsewhere.example")
     assert found.providers["odd"].written_for == ""

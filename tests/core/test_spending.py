@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import pytest
-
 from pointsman.core.budget import Action, Limit
 from pointsman.core.routing import Plan, Route, Target
 from pointsman.core.spending import within
+from tests.each import each
 
 PAID, OTHER, FREE = Target("paid", "m"), Target("other", "m"), Target("free", "m")
 NO_KEY = ((Target("keyless", "m"), "no key"),)
@@ -23,7 +22,7 @@ def limit(action: Action) -> Limit:
 WORDS = "the budget of paid for this day is spent ($5.00 of $5.00)"
 
 
-@pytest.mark.parametrize(
+@each(
     ("targets", "action", "left", "skipped"),
     [
         ((PAID, OTHER, FREE), "next", (OTHER, FREE), ((PAID, WORDS),)),
@@ -41,13 +40,13 @@ def test_who_is_left(
     assert (found.targets, found.skipped) == (left, NO_KEY + skipped)
 
 
-@pytest.mark.parametrize("targets", [(), (OTHER, FREE)])
+@each("targets", [(), (OTHER, FREE)])
 def test_where_nothing_is_spent_the_plan_stays_as_it_is(targets: tuple[Target, ...]) -> None:
     plan = planned(*targets)
     assert within(plan, lambda target: limit("refuse") if target == PAID else None) is plan
 
 
-@pytest.mark.parametrize(
+@each(
     ("action", "held", "words"),
     [("next", (FREE,), WORDS), ("refuse", (), f"{WORDS}, and it says to refuse")],
 )

@@ -9,6 +9,7 @@ import pytest
 from pointsman.core.errors import BadRequest
 from pointsman.core.secret import Secret
 from pointsman.core.stored import Record, Tokens, check_label
+from tests.each import each
 
 KEY, ACCESS, REFRESH = Secret("not-a-real-key"), Secret("not-a-real-access"), Secret("not-a-real-refresh")
 
@@ -17,7 +18,7 @@ def tokens(refresh: Secret | None) -> Tokens:
     return Tokens(ACCESS, refresh, None, 0.0, "https://auth.example:443")
 
 
-@pytest.mark.parametrize(
+@each(
     ("holds", "kind", "account", "secrets"),
     [
         (KEY, "key", "not-a-r…", (KEY,)),
@@ -42,12 +43,12 @@ def test_when_an_account_needs_a_new_sign_in() -> None:
     assert "has expired" in (ended(ending) or "")
 
 
-@pytest.mark.parametrize("label", [None, "work", "at home (2)", "me@corp.example", "für später", "仕事"])
+@each("label", [None, "work", "at home (2)", "me@corp.example", "für später", "仕事"])
 def test_what_a_label_may_be(label: str | None) -> None:
     check_label(label)
 
 
-@pytest.mark.parametrize("label", ["", " ", "work ", "work\n", "a\x1b[2Jb", "a\tb", "a\u202eb", "a\u200bb"])
+@each("label", ["", " ", "work ", "work\n", "a\x1b[2Jb", "a\tb", "a\u202eb", "a\u200bb"])
 def test_what_no_label_may_be(label: str) -> None:
     with pytest.raises(BadRequest):
         check_label(label)

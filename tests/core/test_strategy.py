@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import get_args
 
-import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -12,6 +11,7 @@ from pointsman.core.catalogue import Strategy
 from pointsman.core.pricing import Price
 from pointsman.core.routing import Target
 from pointsman.core.strategy import Outlook, order
+from tests.each import each
 
 A, B, C = Target("a", "m"), Target("b", "m"), Target("c", "m")
 ALL = (A, B, C)
@@ -19,7 +19,7 @@ FREE = Price(0.0, 0.0, "test")
 DEAR, CHEAP = Price(10.0, 30.0, "test", cached_input_usd_per_million=1.0), Price(2.0, 6.0, "test")
 
 
-@pytest.mark.parametrize(
+@each(
     ("strategy", "outlook", "first"),
     [
         ("ordered", Outlook({B: CHEAP}, {C: 0.1}), "abc"),
@@ -55,7 +55,7 @@ def test_the_price_of_moving_and_that_of_staying_are_told() -> None:
     assert why == "stays: staying with b:m costs about $0.1030, moving to a:m about $0.2006"
 
 
-@pytest.mark.parametrize(
+@each(
     ("outlook", "said"),
     [
         (Outlook({}, {}), "cheapest first; unknown prices last"),

@@ -5,11 +5,11 @@ from __future__ import annotations
 import re
 from itertools import pairwise
 
-import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pointsman.core.stream import LineSplitter, SseSplitter
+from tests.each import each
 
 BOM = b"\xef\xbb\xbf"
 
@@ -56,7 +56,7 @@ def check(stream: bytes, expected: list[bytes]) -> None:
         assert events(stream[:cut], b"", stream[cut:]) == expected, f"cut at {cut}"
 
 
-@pytest.mark.parametrize("case", CASES)
+@each("case", CASES)
 def test_the_events_of_a_stream(case: str) -> None:
     check(*CASES[case])
 
@@ -93,7 +93,7 @@ def test_events_come_as_soon_as_they_are_complete() -> None:
     assert splitter.feed(b" c\n\n") == [b"c"]
 
 
-@pytest.mark.parametrize("piece", [b"x" * 10, b"data: ten bytes\n", b"data\n", b": no end of a comment"])
+@each("piece", [b"x" * 10, b"data: ten bytes\n", b"data\n", b": no end of a comment"])
 def test_what_is_kept_is_counted(piece: bytes) -> None:
     splitter = SseSplitter()
     for _ in range(1000):
@@ -126,7 +126,7 @@ def lines(*chunks: bytes) -> list[bytes]:
     return found
 
 
-@pytest.mark.parametrize("case", LINES)
+@each("case", LINES)
 def test_the_lines_of_a_stream(case: str) -> None:
     stream, expected = LINES[case]
     assert lines(*(stream[at : at + 1] for at in range(len(stream)))) == expected

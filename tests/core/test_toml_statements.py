@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import pytest
-
 from pointsman.core.toml_statements import statements
+from tests.each import each
 
 Found = tuple[tuple[str, ...], str | None]
 
@@ -30,7 +29,7 @@ CASES: dict[str, tuple[str, list[Found]]] = {
 }  # fmt: skip
 
 
-@pytest.mark.parametrize("case", CASES)
+@each("case", CASES)
 def test_what_is_found(case: str) -> None:
     text, expected = CASES[case]
     found = statements(text)

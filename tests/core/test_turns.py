@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import pytest
-
 from pointsman.core.chat import Conversation, ImagePart, Message, Notice, Part, TextPart, ToolCallPart, ToolResultPart
 from pointsman.core.turns import GO_ON, LOOSE, MISSING, MOVED, NO_RESULT, going_on, settled
+from tests.each import each
 
 ASK = Message("user", "go")
 ON = Message("user", "go on")
@@ -40,7 +39,7 @@ FINE = {
 }
 
 
-@pytest.mark.parametrize("case", FINE)
+@each("case", FINE)
 def test_what_is_in_order_stays_as_it_is(case: str) -> None:
     conversation = Conversation(FINE[case])
     assert settled(conversation) == (conversation, [])
@@ -100,7 +99,7 @@ MENDED: dict[str, tuple[tuple[Message, ...], tuple[Message, ...], list[Notice]]]
 }
 
 
-@pytest.mark.parametrize("case", MENDED)
+@each("case", MENDED)
 def test_what_is_not_is_mended_and_told(case: str) -> None:
     given, wanted, told = MENDED[case]
     mended, notices = settled(Conversation(given))

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from typing import Any
 
-import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from pointsman.core.environment import Environment
 from pointsman.core.variables import overlay, prefix, variable_of
+from tests.each import each
 
 KNOWN = ("openai", "ollama", "ollama-cloud", "my_own", "x.y")
 OWNED = ("OPENAI_API_KEY", "OLLAMA_API_KEY")
@@ -68,7 +68,7 @@ CASES: dict[str, tuple[dict[str, str], dict[str, Any]]] = {
 }  # fmt: skip
 
 
-@pytest.mark.parametrize("case", CASES)
+@each("case", CASES)
 def test_what_variables_say(case: str) -> None:
     variables, expected = CASES[case]
     assert said(**variables) == expected
@@ -91,7 +91,7 @@ def test_no_key_is_ever_among_it(variables: dict[str, str]) -> None:
     assert {id: table for id, table in said(**(variables | keys)).items() if id in KNOWN} == tables
 
 
-@pytest.mark.parametrize(
+@each(
     ("provider", "path", "name"),
     [
         ("openai", "base_url", "OPENAI_BASE_URL"),

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-import pytest
 from msgspec import Struct
 
 from pointsman.core.configuration import parse
 from pointsman.core.layers import Layer
 from pointsman.core.well_formed import wrong_alias, wrong_chain
+from tests.each import each
 
 DIALECTS: Mapping[str, type[Struct]] = {"openai-chat": Struct}
 NEVER = "sesame"
@@ -30,7 +30,7 @@ def check(text: str, line: int, message: str, hint: str) -> None:
         assert NEVER not in sentence
 
 
-@pytest.mark.parametrize(
+@each(
     ("url", "message", "hint"),
     [
         ("http://me:sesame@h/", "A name or a password belongs into `auth`", "`@`"),
@@ -52,7 +52,7 @@ def test_an_address_that_can_not_be_asked(url: str, message: str, hint: str) -> 
     check(f'[providers.x]\nbase_url = "{url}"', 2, f"`base_url`: {message}" if url[:3] != "ftp" else message, hint)
 
 
-@pytest.mark.parametrize(
+@each(
     ("id", "message"),
     [
         ("a:b", "no colon"),
@@ -68,7 +68,7 @@ def test_a_name_that_can_be_none(id: str, message: str) -> None:
     check(f'[providers."{id}"]\nbase_url = "http://h"', 1, message, "another name")
 
 
-@pytest.mark.parametrize(
+@each(
     ("line", "message", "hint"),
     [
         ('headers = { "X Key" = "a" }', "`headers`: 'X Key' can't be the name of a header", "`X-Team`"),
@@ -81,10 +81,8 @@ def test_a_header_that_http_can_not_carry(line: str, message: str, hint: str) ->
     check(f'[providers.x]\nbase_url = "http://h"\n{line}', 3, message, hint)
 
 
-@pytest.mark.parametrize("id", ["corp", "corp-2", "corp_2", "corp.example", "2", "größe", "仕事"])
-@pytest.mark.parametrize(
-    "url", ["http://h", "https://h:65535/v1/", "http://[::1]:8080", "program:///bin/x", "echo://h"]
-)
+@each("id", ["corp", "corp-2", "corp_2", "corp.example", "2", "größe", "仕事"])
+@each("url", ["http://h", "https://h:65535/v1/", "http://[::1]:8080", "program:///bin/x", "echo://h"])
 def test_what_is_right(id: str, url: str) -> None:
     text = f'[providers."{id}"]\nbase_url = "{url}"\nheaders = {{ "X-Team.1" = "blue; q=1\\t!" }}'
     catalogue = parse([Layer("0.toml", text)], DIALECTS)
@@ -96,7 +94,7 @@ UNSEEN = "has no signs that nobody can see or type"
 BLANKS = "must have letters, and no blanks around them"
 
 
-@pytest.mark.parametrize(
+@each(
     ("name", "message"),
     [
         *((name, None) for name in ("c", "two words", "v1.5_b", "é", "7", "a/b", "fast:cheap", "chain", "x" * 200)),
@@ -111,7 +109,7 @@ def test_what_a_chain_may_be_called(name: str, message: str | None) -> None:
     assert (found and found.partition(" → ")[0]) == message
 
 
-@pytest.mark.parametrize(
+@each(
     ("name", "message"),
     [
         *((name, None) for name in ("a", "qwen3:8b", "vendor/big", "two words", "chained", "x" * 200)),
@@ -126,7 +124,7 @@ def test_what_a_short_name_may_be(name: str, message: str | None) -> None:
     assert (found and found.partition(" → ")[0]) == message
 
 
-@pytest.mark.parametrize(
+@each(
     ("text", "line", "message"),
     [
         ('[chains]\nx = ["m"]\n"x\\n" = ["m"]\n', 3, f"[chains] The name of a chain {BLANKS}: 'x\\n'."),

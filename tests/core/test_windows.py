@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from itertools import pairwise
 
-import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -24,6 +23,7 @@ from pointsman.core.windows import (
     told,
     was_asked,
 )
+from tests.each import each
 
 NOW = 1_800_000_000.0
 PLAN = Limits(weekly=80, rolling=3, window_hours=5)
@@ -43,7 +43,7 @@ def count(used: int, limit: int, name: str, resets_at: str | None = None) -> Win
 # Counted here
 
 
-@pytest.mark.parametrize(
+@each(
     ("ago", "rolling", "back"),
     [
         ([], 0, None),
@@ -61,7 +61,7 @@ def test_a_request_counts_for_as_long_as_the_window_is(ago: list[float], rolling
     assert (second.name, second.used, second.limit) == ("7 days", len(ago), 80)
 
 
-@pytest.mark.parametrize(
+@each(
     ("limits", "names", "seconds"),
     [
         (Limits(), [], 0),
@@ -99,7 +99,7 @@ def headers(place: str, used: str, minutes: str, reset: str = "") -> dict[str, s
     return {f"x-codex-{place}-{what}": value for what, value in said.items() if value}
 
 
-@pytest.mark.parametrize(
+@each(
     ("said", "expected"),
     [
         (headers("primary", "12.5", "300", "1800000300"), [("5 hours", 12.5, at(300))]),
@@ -127,7 +127,7 @@ def test_headers_tell_how_much_is_used(said: dict[str, str], expected: list[tupl
     assert all(window.source == "provider" for window in found)
 
 
-@pytest.mark.parametrize(
+@each(
     ("used", "resets_at", "expected"),
     [
         (50, None, (50.0, None)),
@@ -146,7 +146,7 @@ def test_what_can_t_be_is_made_to_fit(used: float, resets_at: float | None, expe
 OWN = [count(9, 80, "7 days"), count(1, 3, "5 hours", at(60))]
 
 
-@pytest.mark.parametrize(
+@each(
     ("said", "expected"),
     [
         ([], OWN),
@@ -168,7 +168,7 @@ def test_the_tightest_decides() -> None:
     assert remaining([of_provider(WEEK, 40, None)]) is None
 
 
-@pytest.mark.parametrize(
+@each(
     ("seconds", "said"),
     [
         (WEEK, "7 days"),
@@ -186,7 +186,7 @@ def test_a_length_of_time_has_a_name(seconds: float, said: str) -> None:
     assert name(seconds) == said
 
 
-@pytest.mark.parametrize(
+@each(
     ("error", "counts"),
     [
         (None, True),

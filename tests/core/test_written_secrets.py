@@ -4,14 +4,13 @@ from __future__ import annotations
 
 from typing import Any
 
-import pytest
-
 from pointsman.core.written_secrets import written_secrets
+from tests.each import each
 
 SHIPPED = {"providers.a.headers.X": "shipped:a.toml"}
 
 
-@pytest.mark.parametrize(
+@each(
     ("merged", "found"),
     [
         ({}, []),
@@ -46,7 +45,7 @@ def test_what_is_found(merged: Any, found: list[str]) -> None:
     assert [secret.reveal() for secret in written_secrets(merged, SHIPPED)] == found
 
 
-@pytest.mark.parametrize(
+@each(
     "value",
     [
         "pointsman",
@@ -68,7 +67,7 @@ def test_plain_words_are_a_secret_only_where_the_header_is_one(value: str) -> No
     assert all(value in found(header) for header in ("Authorization", "X-Api-Key", "Cookie", "X-Corp-Token") if value)
 
 
-@pytest.mark.parametrize(
+@each(
     "value",
     [
         "sk-abcdefgh12345678",

@@ -22,6 +22,7 @@ from pointsman.core.errors import (
 from pointsman.core.http import Head
 from pointsman.core.models import Model
 from pointsman.wire import anthropic_messages
+from tests.each import each
 from tests.wire.anthropic_blocks import acme
 
 ACME = acme()
@@ -35,7 +36,7 @@ def refused(status: int, type: str, message: str = "m", details: Any = None, **h
     return anthropic_messages.error(ACME, head, json.dumps(body).encode())
 
 
-@pytest.mark.parametrize(
+@each(
     ("status", "type", "message", "kind"),
     [
         (400, "invalid_request_error", "max_tokens: Field required", BadRequest),
@@ -62,7 +63,7 @@ def test_a_refusal(status: int, type: str, message: str, kind: type[PointsmanErr
     assert (error.message, error.provider, error.status_code) == (f"Acme says: {message}", "acme", status)
 
 
-@pytest.mark.parametrize(
+@each(
     "code",
     ["enforced_spend_limit_reached", "contract_spend_limit_reached", "linked_organization_spend_limit_reached"],
 )
@@ -131,7 +132,7 @@ def test_how_models_are_asked_for() -> None:
     assert first.headers == {"accept": "application/json", "anthropic-version": "2023-06-01"}
 
 
-@pytest.mark.parametrize("body", [b'{"data": {}}', b'{"models": []}', b'{"data": [{}]}', b"[]", b"busy"])
+@each("body", [b'{"data": {}}', b'{"models": []}', b'{"data": [{}]}', b"[]", b"busy"])
 def test_what_is_no_list_of_models(body: bytes) -> None:
     with pytest.raises(BadReply, match="list of models that can't be read"):
         anthropic_messages.models(ACME, body)

@@ -23,6 +23,7 @@ from pointsman.core.chat import (
 )
 from pointsman.core.errors import BadRequest
 from pointsman.wire import anthropic_messages
+from tests.each import each
 from tests.wire.anthropic_blocks import HELLO, HELLO_JSON, MIDDLE, NEW, OLD, acme, asked
 from tests.wire.leaves import conversations, lost, said_by
 
@@ -39,7 +40,7 @@ def test_the_least_that_can_be_asked() -> None:
     assert notices == []
 
 
-@pytest.mark.parametrize("base_url", ["https://a.example", "https://a.example/", "https://a.example/v1/"])
+@each("base_url", ["https://a.example", "https://a.example/", "https://a.example/v1/"])
 def test_where_it_goes(base_url: str) -> None:
     provider = acme(base_url, headers={"anthropic-beta": "b", "accept": "x/y"}, api_version="2026-10-21")
     request, _ = anthropic_messages.request(provider, "m", HELLO)
@@ -259,7 +260,7 @@ FIELDS: dict[str, tuple[str, dict[str, Any], dict[str, Any], list[str]]] = {
 }
 
 
-@pytest.mark.parametrize("case", FIELDS)
+@each("case", FIELDS)
 def test_what_goes_with_the_messages(case: str) -> None:
     model, fields, expected, told = FIELDS[case]
     plain, _ = asked(HELLO, model)
@@ -274,7 +275,7 @@ def test_a_form_and_an_effort_share_a_field() -> None:
     assert body["output_config"] == formed(**SCHEMA)["output_config"] | {"effort": "max"}
 
 
-@pytest.mark.parametrize(
+@each(
     ("model", "thinks", "sampling"),
     [
         ("claude-3-5-haiku-latest", "enabled", True),
@@ -313,9 +314,7 @@ def test_quirks_say_what_differs() -> None:
     assert body["thinking"] == budget(16384)["thinking"]
 
 
-@pytest.mark.parametrize(
-    ("thoughts", "effort"), [((), False), ((ReasoningPart("hm", "s"),), True), ((ReasoningPart("hm"),), False)]
-)
+@each(("thoughts", "effort"), [((), False), ((ReasoningPart("hm", "s"),), True), ((ReasoningPart("hm"),), False)])
 def test_a_budget_needs_thoughts_before_the_calls_that_are_answered(thoughts: tuple[Part, ...], effort: bool) -> None:
     messages = (
         *HELLO.messages,
@@ -333,7 +332,7 @@ def test_a_budget_needs_thoughts_before_the_calls_that_are_answered(thoughts: tu
 # What would be refused in any case
 
 
-@pytest.mark.parametrize(
+@each(
     ("conversation", "said"),
     [
         (Conversation(()), "nothing in the conversation that Acme could answer"),
@@ -351,7 +350,7 @@ def test_what_would_be_refused_is_not_sent(conversation: Conversation, said: str
         assert caught.value.provider == "acme"
 
 
-@pytest.mark.parametrize(
+@each(
     ("model", "taken"),
     [(OLD, True), ("qwen3-max", True), ("claude-3-7-sonnet-latest", True), (MIDDLE, False), (NEW, False)],
 )

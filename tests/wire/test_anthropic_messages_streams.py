@@ -41,6 +41,7 @@ from pointsman.core.errors import (
     RateLimited,
 )
 from pointsman.wire import anthropic_messages, event_reader
+from tests.each import each
 from tests.wire.expected import RECORDED, expected
 
 LINKS = Links(keys="https://acme.example/keys", status="https://status.acme.example")
@@ -240,7 +241,7 @@ CASES: dict[str, tuple[list[bytes], list[Reading]]] = {
 }  # fmt: skip
 
 
-@pytest.mark.parametrize("case", CASES)
+@each("case", CASES)
 def test_what_a_stream_says(case: str) -> None:
     chunks, expected = CASES[case]
     whole = b"".join(chunks)
@@ -273,7 +274,7 @@ def fails(type: str | None, message: str = "m", **more: Any) -> bytes:
     return event("error", error={"type": type, "message": message, **more})
 
 
-@pytest.mark.parametrize(
+@each(
     ("chunks", "kind", "words"),
     [
         ([fails("overloaded_error", "Overloaded")], Overloaded, "Acme says: Overloaded"),
@@ -306,7 +307,7 @@ def test_what_breaks_a_stream(chunks: list[bytes], kind: type[PointsmanError], w
         assert error.provider == "acme"
 
 
-@pytest.mark.parametrize("end", [b"", fails("overloaded_error")])
+@each("end", [b"", fails("overloaded_error")])
 def test_an_answer_that_breaks_off_has_cost_something(end: bytes) -> None:
     def told(*chunks: bytes) -> list[Reading]:
         return [reading for reading in read(*chunks, end) if isinstance(reading, UsageReport)]

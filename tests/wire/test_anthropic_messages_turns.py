@@ -5,8 +5,6 @@ from __future__ import annotations
 import base64
 from typing import Any
 
-import pytest
-
 from pointsman.core.chat import (
     Conversation,
     FilePart,
@@ -19,6 +17,7 @@ from pointsman.core.chat import (
     ToolCallPart,
     ToolResultPart,
 )
+from tests.each import each
 from tests.wire.anthropic_blocks import HELLO, HELLO_JSON, acme, asked, assistant, document, image, url, user, words
 
 CALL = ToolCallPart("t1", "f", {"a": "é"})
@@ -160,7 +159,7 @@ MESSAGES: dict[str, tuple[tuple[Message, ...], list[dict[str, Any]]]] = {
 }
 
 
-@pytest.mark.parametrize("case", MESSAGES)
+@each("case", MESSAGES)
 def test_messages(case: str) -> None:
     messages, expected = MESSAGES[case]
     body, notices = asked(Conversation(messages))
@@ -232,7 +231,7 @@ TOLD: dict[str, tuple[str, Part, list[dict[str, Any]], str, str]] = {
 }
 
 
-@pytest.mark.parametrize("case", TOLD)
+@each("case", TOLD)
 def test_what_can_not_be_carried_is_told(case: str) -> None:
     role, part, expected, about, said = TOLD[case]
     before = () if expected and expected[0]["role"] == "user" else HELLO.messages
@@ -292,7 +291,7 @@ SYSTEMS: dict[str, tuple[Conversation, Any, list[str]]] = {
 }
 
 
-@pytest.mark.parametrize("case", SYSTEMS)
+@each("case", SYSTEMS)
 def test_system_prompts(case: str) -> None:
     conversation, expected, told = SYSTEMS[case]
     body, notices = asked(conversation)

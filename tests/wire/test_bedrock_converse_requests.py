@@ -22,6 +22,7 @@ from pointsman.core.chat import (
 )
 from pointsman.core.errors import BadRequest
 from pointsman.wire import bedrock_converse
+from tests.each import each
 from tests.wire.bedrock_asked import (
     ALWAYS,
     ASKED,
@@ -105,7 +106,7 @@ TOOLS: dict[str, tuple[dict[str, Any], dict[str, Any] | None, list[str]]] = {
 }
 
 
-@pytest.mark.parametrize("case", TOOLS)
+@each("case", TOOLS)
 def test_tools(case: str) -> None:
     fields, expected, told = TOOLS[case]
     body, notices = asked(Conversation(**{"messages": HELLO.messages} | fields))
@@ -194,7 +195,7 @@ OPTIONS: dict[str, tuple[str, Options, dict[str, Any], list[str]]] = {
 }
 
 
-@pytest.mark.parametrize("case", OPTIONS)
+@each("case", OPTIONS)
 def test_options(case: str) -> None:
     model, options, expected, told = OPTIONS[case]
     body, notices = asked(Conversation(HELLO.messages, options=options), model)
@@ -202,7 +203,7 @@ def test_options(case: str) -> None:
     assert [notice.about for notice in notices] == told
 
 
-@pytest.mark.parametrize(
+@each(
     ("model", "how"),
     [
         ("anthropic.claude-3-5-sonnet-20240620-v1:0", None),
@@ -221,7 +222,7 @@ def test_how_models_think(model: str, how: str | None) -> None:
     assert body.get("additionalModelRequestFields", {}).get("thinking", {}).get("type") == how
 
 
-@pytest.mark.parametrize(
+@each(
     ("model", "expected", "told"),
     [
         (NEWEST, {"type": "disabled"}, []),
@@ -235,8 +236,8 @@ def test_as_little_thinking_as_a_model_can_do_with(model: str, expected: Any, to
     assert [notice.about for notice in notices] == told
 
 
-@pytest.mark.parametrize("choice", ["required", NamedTool("f")])
-@pytest.mark.parametrize(
+@each("choice", ["required", NamedTool("f")])
+@each(
     ("model", "effort", "free"),
     [(NEWEST, "none", False), (NEWEST, "low", True), (CLAUDE, "low", True), (BETWEEN, "none", True)],
 )
@@ -248,7 +249,7 @@ def test_a_model_that_thinks_chooses_its_tools_itself(model: str, effort: str, f
     assert [notice.about for notice in notices] == (["toolChoice"] if free else [])
 
 
-@pytest.mark.parametrize("model", [NEWER, NEWEST, BETWEEN, ALWAYS])
+@each("model", [NEWER, NEWEST, BETWEEN, ALWAYS])
 def test_newer_models_do_not_go_on_with_an_answer_that_has_begun(model: str) -> None:
     begun = Conversation((ASKED, Message("assistant", "So")))
     with pytest.raises(BadRequest, match="can't go on with an answer"):
@@ -257,7 +258,7 @@ def test_newer_models_do_not_go_on_with_an_answer_that_has_begun(model: str) -> 
         assert asked(begun, other)[0]["messages"][-1]["role"] == "assistant"
 
 
-@pytest.mark.parametrize(("thought", "thinking"), [((), False), ((ReasoningPart("hm", "s"),), True)])
+@each(("thought", "thinking"), [((), False), ((ReasoningPart("hm", "s"),), True)])
 def test_thinking_does_not_begin_at_the_result_of_a_tool(thought: tuple[ReasoningPart, ...], thinking: bool) -> None:
     called = Message("assistant", (*thought, ToolCallPart("1", "f", {})))
     done = Message("tool", (ToolResultPart("1", "one"),))

@@ -44,6 +44,7 @@ from pointsman.core.errors import (
 )
 from pointsman.core.http import Head
 from pointsman.wire import bedrock_converse
+from tests.each import each
 from tests.wire.expected import RECORDED, expected
 
 ACME = Provider(id="acme", name="Acme", wire="bedrock-converse", base_url="https://acme.example")
@@ -196,7 +197,7 @@ STREAMS: dict[str, tuple[list[bytes], list[Reading]]] = {
 }
 
 
-@pytest.mark.parametrize("case", STREAMS)
+@each("case", STREAMS)
 def test_what_a_stream_says(case: str) -> None:
     frames, expected = STREAMS[case]
     assert read(*frames) == expected
@@ -214,7 +215,7 @@ STOPS: dict[str, StopReason] = {
 }
 
 
-@pytest.mark.parametrize("reason", STOPS)
+@each("reason", STOPS)
 def test_reasons_to_stop(reason: str) -> None:
     assert read(event("messageStop", stopReason=reason)) == [StopSeen(STOPS[reason])]
 
@@ -259,7 +260,7 @@ EXCEPTIONS: dict[str, tuple[bytes, type[PointsmanError], str]] = {
 }
 
 
-@pytest.mark.parametrize("case", EXCEPTIONS)
+@each("case", EXCEPTIONS)
 def test_an_exception_in_the_stream(case: str) -> None:
     stream, kind, words = EXCEPTIONS[case]
     readings = read(delta(0, text="a"), stream, STOP)
@@ -284,7 +285,7 @@ BROKEN: dict[str, tuple[bytes, type[PointsmanError], str]] = {
 }
 
 
-@pytest.mark.parametrize("case", BROKEN)
+@each("case", BROKEN)
 def test_what_is_no_answer(case: str) -> None:
     stream, kind, words = BROKEN[case]
     error = error_of(read(stream))
@@ -352,7 +353,7 @@ ERRORS: dict[str, tuple[int, str, str, type[PointsmanError]]] = {
 }
 
 
-@pytest.mark.parametrize("case", ERRORS)
+@each("case", ERRORS)
 def test_errors(case: str) -> None:
     status, name, message, kind = ERRORS[case]
     head = Head(status, {"x-amzn-errortype": name} if name else {})

@@ -21,6 +21,7 @@ from pointsman.core.chat import (
 )
 from pointsman.core.errors import BadRequest
 from pointsman.wire import bedrock_converse
+from tests.each import each
 from tests.wire.bedrock_asked import (
     ANSWERED,
     ASKED,
@@ -139,7 +140,7 @@ TURNS: dict[str, tuple[tuple[Message, ...], list[dict[str, Any]]]] = {
 }
 
 
-@pytest.mark.parametrize("case", TURNS)
+@each("case", TURNS)
 def test_turns(case: str) -> None:
     messages, expected = TURNS[case]
     body, notices = asked(Conversation(messages))
@@ -167,7 +168,7 @@ def test_only_so_much_is_cached() -> None:
     assert notice == Notice("cache", "Bedrock takes 4 cache hints; the earlier ones were left out.")
 
 
-@pytest.mark.parametrize("messages", [(), (ANSWERED, ASKED), (Message("system", "s"),), (Message("user", " "),)])
+@each("messages", [(), (ANSWERED, ASKED), (Message("system", "s"),), (Message("user", " "),)])
 def test_a_conversation_begins_with_the_user(messages: tuple[Message, ...]) -> None:
     with pytest.raises(BadRequest, match="Acme wants a conversation to begin with a message of the user"):
         bedrock_converse.request(acme(), NOVA, Conversation(messages))
@@ -258,7 +259,7 @@ LEFT_OUT: dict[str, tuple[Message, list[dict[str, Any]], str, str]] = {
 }
 
 
-@pytest.mark.parametrize("case", LEFT_OUT)
+@each("case", LEFT_OUT)
 def test_what_can_not_be_carried_is_told(case: str) -> None:
     message, expected, about, words = LEFT_OUT[case]
     body, notices = asked(Conversation((*HELLO.messages, message, Message("user", "?")), tools=(Tool("f", {}),)))

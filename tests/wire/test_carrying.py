@@ -4,13 +4,12 @@ from __future__ import annotations
 
 from typing import Any
 
-import pytest
-
 from pointsman.core.chat import FilePart, ImagePart
 from pointsman.wire.carrying import unpacked
+from tests.each import each
 
 
-@pytest.mark.parametrize(
+@each(
     ("given", "expected"),
     [
         (ImagePart(url="data:image/gif;base64,R0lG"), ImagePart("image/gif", "R0lG")),

@@ -29,6 +29,7 @@ from pointsman.core.errors import BadReply, PointsmanError, SignInNeeded
 from pointsman.core.http import Head
 from pointsman.core.program import Run
 from pointsman.wire import Checking, anthropic_messages, claude_program
+from tests.each import each
 from tests.wire.expected import RECORDED
 
 QUIRKS = {"login": ["claude login", "claude auth login"], "install": "Install it.", "environment": {"MINE": "env:MINE"}}
@@ -145,12 +146,12 @@ def test_the_last_line_may_lack_its_end() -> None:
     assert read(result("x").rstrip())[-1] == StopSeen("end")
 
 
-@pytest.mark.parametrize("chunks", [[], [init()], [START, piece("a")], [*ANSWER]])
+@each("chunks", [[], [init()], [START, piece("a")], [*ANSWER]])
 def test_an_answer_without_its_result_broke_off(chunks: list[bytes]) -> None:
     assert error_of(*chunks).code == "Interrupted"
 
 
-@pytest.mark.parametrize(
+@each(
     "rubbish",
     [b"Segmentation fault\n", b"[1]\n", b'{"type":"result","is_error":"no"}\n', b"\xff\xfe\n", b'{"type":1}\n'],
 )
@@ -161,13 +162,14 @@ def test_rubbish_is_told(rubbish: bytes) -> None:
     assert reading.error.message.startswith("Acme printed a line that can't be read")
 
 
-@pytest.mark.parametrize("odd", [b'{"type":"tool_progress","event":3,"error":{}}\n', b'{"subtype":7}\n'])
+@each("odd", [b'{"type":"tool_progress","event":3,"error":{}}\n', b'{"subtype":7}\n'])
 def test_what_is_not_known_yet_is_passed_over(odd: bytes) -> None:
     assert read(odd, result("x"))[-1] == StopSeen("end")
 
 
-@pytest.mark.parametrize("flood", [b"x" * 2**20, line("system", subtype="noise", text="x" * 2**20)])
-def test_a_flood_without_an_answer_is_given_up(flood: bytes) -> None:
+@each("flood", [b"x" * 2**10, line("system", subtype="noise", text="x" * 2**10)])
+def test_a_flood_without_an_answer_is_given_up(flood: bytes, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(claude_program, "LONGEST_SILENCE", 16 * 2**10)
     reader = claude_program.reader(ACME)
     found = [reading for _ in range(18) for reading in reader.feed(flood)]
     assert found
@@ -182,7 +184,7 @@ def limit(**fields: Any) -> bytes:
     return line("rate_limit_event", rate_limit_info=fields)
 
 
-@pytest.mark.parametrize(
+@each(
     ("told", "expected"),
     [
         ({"status": "allowed"}, None),
@@ -225,7 +227,7 @@ def test_not_signed_in() -> None:
     )
 
 
-@pytest.mark.parametrize(
+@each(
     ("login", "advice"),
     [([], SignInNeeded.default_advice), (["x y"], "Run `x y` in a terminal and sign in, then ask again.")],
 )
@@ -234,7 +236,7 @@ def test_how_to_sign_in_is_said_by_the_definition(login: list[str], advice: str)
     assert error_of(init(), *failed("no", "authentication_failed"), provider=provider).advice == advice
 
 
-@pytest.mark.parametrize(
+@each(
     ("printed", "code", "status"),
     [
         ([init("ANTHROPIC_API_KEY"), *refused(401, "authentication_failed", "Invalid API key")], "InvalidKey", 401),
@@ -273,7 +275,7 @@ def test_what_it_took_until_then_is_told_too() -> None:
     assert [type(reading) for reading in readings] == [UsageReport, ErrorSeen]
 
 
-@pytest.mark.parametrize(
+@each(
     ("body", "code", "words"),
     [
         (b"error: unknown option '--x'\n", "BadReply", "Acme ended without an answer: error: unknown option '--x'"),
@@ -303,7 +305,7 @@ def test_it_is_tried_without_asking_anybody() -> None:
     assert [check.step for check in claude_program.checks(BARE)] == ["reach"]
 
 
-@pytest.mark.parametrize(
+@each(
     ("body", "words"),
     [
         (

@@ -25,6 +25,7 @@ from pointsman.core.chat import (
 from pointsman.core.errors import BadRequest
 from pointsman.core.program import Run
 from pointsman.wire import claude_program
+from tests.each import each
 
 QUIRKS = {"login": ["claude login", "claude auth login"], "install": "Install it.", "environment": {"MINE": "env:MINE"}}
 ACME = Provider(id="acme", name="Acme", wire="claude-program", base_url="program://claude", quirks=QUIRKS)
@@ -71,7 +72,7 @@ def test_a_program_may_be_named_by_its_path() -> None:
     assert (run.program, run.files) == ("/opt/claude", {"system": "Answer the user."})
 
 
-@pytest.mark.parametrize(
+@each(
     ("effort", "argument", "told"),
     [
         ("low", "--effort=low", False),
@@ -90,7 +91,7 @@ def test_an_effort_that_it_knows_is_passed_on(effort: str, argument: str | None,
 # A conversation as a prompt
 
 
-@pytest.mark.parametrize("text", ["/compact", "  /compact", "!ls", "#remember"])
+@each("text", ["/compact", "  /compact", "!ls", "#remember"])
 def test_an_order_to_the_program_is_told_as_what_somebody_said(text: str) -> None:
     run, notices = asked(said(("user", text)))
     assert run.input.endswith(f'<turn by="user">\n{text}\n</turn>')
@@ -137,7 +138,7 @@ def test_what_can_t_be_carried_is_told() -> None:
     assert all("Acme" in notice.text for notice in notices)
 
 
-@pytest.mark.parametrize(
+@each(
     "conversation",
     [
         said(),

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import json
 
-import pytest
-
 from pointsman.core.catalogue import Provider
 from pointsman.core.chat import (
     Conversation,
@@ -25,6 +23,7 @@ from pointsman.core.chat import (
 from pointsman.core.errors import BadReply, Interrupted
 from pointsman.core.http import Head
 from pointsman.wire import echo
+from tests.each import each
 
 ECHO = Provider(id="echo", wire="echo", base_url="echo://localhost")
 
@@ -39,7 +38,7 @@ def user(*said: str | TextPart | ImagePart | FilePart) -> Message:
     return Message("user", tuple(TextPart(part) if isinstance(part, str) else part for part in said))
 
 
-@pytest.mark.parametrize(
+@each(
     ("messages", "text"),
     [
         ((user("Hello,  you!"),), "This is Pointsman's offline model. You said: Hello,  you!"),
@@ -69,7 +68,7 @@ def test_words_come_one_by_one_and_are_counted() -> None:
     assert stop == StopSeen("end")
 
 
-@pytest.mark.parametrize(("limit", "words", "reason"), [(3, 3, "length"), (8, 8, "end"), (99, 8, "end")])
+@each(("limit", "words", "reason"), [(3, 3, "length"), (8, 8, "end"), (99, 8, "end")])
 def test_an_answer_has_no_more_words_than_asked_for(limit: int, words: int, reason: str) -> None:
     readings = answer(Conversation((user("hello"),), options=Options(max_output_tokens=limit)))
     assert sum(isinstance(reading, TextDelta) for reading in readings) == words
@@ -77,7 +76,7 @@ def test_an_answer_has_no_more_words_than_asked_for(limit: int, words: int, reas
     assert readings[-1].reason == reason
 
 
-@pytest.mark.parametrize(
+@each(
     ("conversation", "about"),
     [
         (Conversation((user("a"),)), []),
@@ -103,7 +102,7 @@ def test_what_it_can_not_use_is_told(conversation: Conversation, about: list[str
     assert all("left out" in notice.text for notice in notices)
 
 
-@pytest.mark.parametrize(
+@each(
     ("model", "quirks", "pace"),
     [
         ("echo", {}, 0.02),
@@ -127,7 +126,7 @@ def test_every_line_is_json() -> None:
         json.loads(line)
 
 
-@pytest.mark.parametrize("rest", [b"", b"\n", b'{"text":"a"}\n', b'{"text":"a"'])
+@each("rest", [b"", b"\n", b'{"text":"a"}\n', b'{"text":"a"'])
 def test_an_answer_that_breaks_off(rest: bytes) -> None:
     reader = echo.reader(ECHO)
     reader.feed(rest)
@@ -136,7 +135,7 @@ def test_an_answer_that_breaks_off(rest: bytes) -> None:
     assert isinstance(last.error, Interrupted)
 
 
-@pytest.mark.parametrize("line", [b"x\n", b'{"stop":"odd"}\n', b"\xff\n", b"[" * 9999 + b"\n"])
+@each("line", [b"x\n", b'{"stop":"odd"}\n', b"\xff\n", b"[" * 9999 + b"\n"])
 def test_a_line_that_is_none_of_its_own(line: bytes) -> None:
     (reading,) = echo.reader(ECHO).feed(line)
     assert isinstance(reading, ErrorSeen)

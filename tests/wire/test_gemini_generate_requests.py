@@ -28,6 +28,7 @@ from pointsman.core.chat import (
 from pointsman.core.errors import BadRequest
 from pointsman.wire import gemini_generate
 from pointsman.wire.gemini_contents import UNSIGNED
+from tests.each import each
 from tests.wire.leaves import conversations, lost, said_by
 
 BASE = "https://acme.example/v1beta"
@@ -57,7 +58,7 @@ def test_the_least_that_can_be_asked() -> None:
     assert notices == []
 
 
-@pytest.mark.parametrize(
+@each(
     ("model", "path"),
     [
         ("models/x", "/models/x"),
@@ -191,7 +192,7 @@ CONTENTS: dict[str, tuple[tuple[Message, ...], list[dict[str, Any]]]] = {
 }
 
 
-@pytest.mark.parametrize("case", CONTENTS)
+@each("case", CONTENTS)
 def test_contents(case: str) -> None:
     messages, expected = CONTENTS[case]
     body, notices = asked(Conversation(messages))
@@ -274,7 +275,7 @@ LEFT_OUT: dict[str, tuple[Message, list[dict[str, Any]], str, str]] = {
 }
 
 
-@pytest.mark.parametrize("case", LEFT_OUT)
+@each("case", LEFT_OUT)
 def test_what_can_not_be_carried_is_told(case: str) -> None:
     message, expected, about, words = LEFT_OUT[case]
     body, notices = asked(Conversation((*HELLO.messages, message, ANSWERED)))
@@ -288,7 +289,7 @@ CALLS = Message("assistant", (ToolCallPart("1", "f", {}), ToolCallPart("2", "g",
 RESULTS = Message("tool", (ToolResultPart("1", "one"), ToolResultPart("2", "two")))
 
 
-@pytest.mark.parametrize(
+@each(
     ("model", "messages", "signatures"),
     [
         ("gemini-2.5-pro", (ASKED, CALLS, RESULTS), [None, None]),
@@ -387,7 +388,7 @@ FIELDS: dict[str, tuple[dict[str, Any], dict[str, Any], list[str]]] = {
 }
 
 
-@pytest.mark.parametrize("case", FIELDS)
+@each("case", FIELDS)
 def test_what_goes_with_the_contents(case: str) -> None:
     fields, expected, told = FIELDS[case]
     body, notices = asked(Conversation(HELLO.messages, **fields))
@@ -398,7 +399,7 @@ def test_what_goes_with_the_contents(case: str) -> None:
 SHOWN = {"includeThoughts": True}
 
 
-@pytest.mark.parametrize(
+@each(
     ("model", "effort", "expected", "words"),
     [
         ("gemini-2.5-pro", "low", {"thinkingBudget": 1024} | SHOWN, ""),

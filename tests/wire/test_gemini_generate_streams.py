@@ -43,6 +43,7 @@ from pointsman.core.errors import (
 from pointsman.core.http import Head
 from pointsman.core.models import Model
 from pointsman.wire import gemini_generate
+from tests.each import each
 from tests.wire.expected import RECORDED, expected
 
 ACME = Provider(id="acme", name="Acme", wire="gemini-generate", base_url="https://acme.example/v1beta")
@@ -220,7 +221,7 @@ STREAMS: dict[str, tuple[list[Any], list[Reading]]] = {
 }
 
 
-@pytest.mark.parametrize("case", STREAMS)
+@each("case", STREAMS)
 def test_what_a_stream_says(case: str) -> None:
     chunks, expected = STREAMS[case]
     assert read(sse(*chunks)) == expected
@@ -236,12 +237,12 @@ REASONS: dict[str, StopReason] = {
 }
 
 
-@pytest.mark.parametrize("reason", REASONS)
+@each("reason", REASONS)
 def test_reasons_to_stop(reason: str) -> None:
     assert read(sse(said(finishReason=reason)))[-1] == StopSeen(REASONS[reason])
 
 
-@pytest.mark.parametrize(("more", "words"), [({}, ""), ({"finishMessage": "no such tool"}, r" \(no such tool\)")])
+@each(("more", "words"), [({}, ""), ({"finishMessage": "no such tool"}, r" \(no such tool\)")])
 def test_a_model_that_fails_at_a_call(more: dict[str, str], words: str) -> None:
     usage, failed = read(sse(said(finishReason="MALFORMED_FUNCTION_CALL", **more) | {"usageMetadata": USED}))
     assert usage == REPORT
@@ -268,7 +269,7 @@ def test_an_answer_that_breaks_off_has_cost_something() -> None:
     assert isinstance(error_of(read(sse(said({"text": "a"})))), Interrupted)
 
 
-@pytest.mark.parametrize("body", [b'{"a": 1}', b"<html>", b"event: x\r\n\r\n"])
+@each("body", [b'{"a": 1}', b"<html>", b"event: x\r\n\r\n"])
 def test_what_is_no_event_stream(body: bytes) -> None:
     (error,) = [r.error for r in read(body) if isinstance(r, ErrorSeen)]
     assert isinstance(error, BadReply)
@@ -351,7 +352,7 @@ ERRORS: dict[str, tuple[int, dict[str, Any], type[PointsmanError], float | None]
 }
 
 
-@pytest.mark.parametrize("case", ERRORS)
+@each("case", ERRORS)
 def test_errors(case: str) -> None:
     status, inside, kind, wait = ERRORS[case]
     body = {"error": {"code": status, **inside}}

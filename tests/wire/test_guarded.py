@@ -15,6 +15,7 @@ from pointsman.core.http import Head, Request
 from pointsman.core.models import ModelPage
 from pointsman.wire import echo
 from pointsman.wire.guarded import Guarded, Misfit, fault
+from tests.each import each
 
 PROVIDER = Provider(id="p", base_url="http://h")
 ASKED = Conversation((Message("user", "Hello!"),))
@@ -58,7 +59,7 @@ def giving(value: Any) -> Any:
     return lambda *_: value
 
 
-@pytest.mark.parametrize(
+@each(
     ("wire", "reason"),
     [
         (echo, None),
@@ -97,8 +98,8 @@ def test_a_dialect_behind_the_wall_does_what_it_did() -> None:
 BAD = [ValueError("hi"), SystemExit(3), KeyboardInterrupt()]
 
 
-@pytest.mark.parametrize("error", BAD, ids=lambda error: type(error).__name__)
-@pytest.mark.parametrize("name", ["request", "reader", "models_request", "models"])
+@each("error", BAD)
+@each("name", ["request", "reader", "models_request", "models"])
 def test_what_it_raises_is_reported_and_comes_out_as_ours(name: str, error: BaseException) -> None:
     log = Log()
     wall = Guarded(dialect(**{name: raising(error)}), log)
@@ -108,7 +109,7 @@ def test_what_it_raises_is_reported_and_comes_out_as_ours(name: str, error: Base
     assert log.said == [(name, type(error).__name__)]
 
 
-@pytest.mark.parametrize(
+@each(
     ("name", "value"),
     [
         ("request", None),
@@ -136,7 +137,7 @@ def test_errors_of_ours_come_out_as_they_are() -> None:
     assert log.said == []
 
 
-@pytest.mark.parametrize("given", [raising(ValueError()), giving("no error")])
+@each("given", [raising(ValueError()), giving("no error")])
 def test_an_error_that_can_not_be_read_is_still_an_error(given: Any) -> None:
     wall = Guarded(dialect(error=given), Log())
     assert isinstance(wall.error(PROVIDER, Head(500), b""), PluginFailed)
@@ -157,7 +158,7 @@ class Bad:
         return self._given()
 
 
-@pytest.mark.parametrize("given", [raising(ValueError()), giving(None), giving("text"), giving([1])])
+@each("given", [raising(ValueError()), giving(None), giving("text"), giving([1])])
 def test_a_reader_raises_nothing(given: Any) -> None:
     log = Log()
     reader = Guarded(dialect(reader=giving(Bad(given))), log).reader(PROVIDER)

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import json
 
-import pytest
-
 from pointsman.core.catalogue import Provider
 from pointsman.core.chat import TextDelta
 from pointsman.wire import WIRES
 from pointsman.wire.halves import Halves
+from tests.each import each
 
 CUT = {
     "over two events": ((rb'"a\ud83d"', rb'"\ude00b"'), "a😀b"),
@@ -23,7 +22,7 @@ CUT = {
 }
 
 
-@pytest.mark.parametrize("case", CUT)
+@each("case", CUT)
 def test_what_was_cut_is_whole_again(case: str) -> None:
     events, text = CUT[case]
     halves = Halves()
@@ -41,7 +40,7 @@ SAID = {
 }
 
 
-@pytest.mark.parametrize("wire", SAID)
+@each("wire", SAID)
 def test_each_dialect_of_text_reads_it_whole(wire: str) -> None:
     reader = WIRES[wire].reader(Provider(id="p", base_url="https://p.example"))
     said = [reading for half in (rb"a\ud83d", rb"\ude00b") for reading in reader.feed(SAID[wire] % half)]

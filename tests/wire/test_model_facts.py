@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 from typing import Any
 
-import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from msgspec.structs import replace
@@ -14,11 +13,12 @@ from pointsman.core.catalogue import Provider
 from pointsman.core.pricing import Price
 from pointsman.wire import openai_models
 from pointsman.wire.model_facts import CONTEXT, INSIDE, OUTPUT, WORDS, listed, price
+from tests.each import each
 
 UP = Provider(id="up", base_url="https://up.example/v1")
 
 
-@pytest.mark.parametrize(
+@each(
     ("item", "window", "output", "capabilities", "priced"),
     [
         (
@@ -109,7 +109,7 @@ def test_what_a_list_says(
     assert (model.model, model.source) == (f"up:{item['id']}", "live")
 
 
-@pytest.mark.parametrize(
+@each(
     ("item", "lacks"),
     [
         ({}, ()),
@@ -129,7 +129,7 @@ def test_what_a_list_says_that_a_model_has_not_got(item: dict[str, Any], lacks: 
     assert model.lacks == lacks
 
 
-@pytest.mark.parametrize(
+@each(
     "pricing",
     [
         None, 3, {}, {"prompt": "1"}, {"prompt": "-1", "completion": "-1"}, {"prompt": "x", "completion": "1"},
@@ -145,7 +145,7 @@ def test_free_is_a_price() -> None:
     assert price({"prompt": "0", "completion": "0"}, "up") == Price(0.0, 0.0, "up")
 
 
-@pytest.mark.parametrize("item", [{}, {"id": 3}, {"id": ""}, {"id": None}])
+@each("item", [{}, {"id": 3}, {"id": ""}, {"id": None}])
 def test_what_has_no_id_is_left_out(item: dict[str, Any]) -> None:
     assert listed(UP, item) is None
 

@@ -28,6 +28,7 @@ from pointsman.core.chat import (
 from pointsman.core.errors import BadReply
 from pointsman.core.models import Model
 from pointsman.wire import ollama_chat
+from tests.each import each
 from tests.wire import leaves
 
 
@@ -52,7 +53,7 @@ def test_the_least_that_can_be_asked() -> None:
     assert notices == []
 
 
-@pytest.mark.parametrize("base_url", ["https://o.example", "https://o.example/", "https://o.example/api"])
+@each("base_url", ["https://o.example", "https://o.example/", "https://o.example/api"])
 def test_where_it_goes(base_url: str) -> None:
     provider = acme(base_url, headers={"X-Team": "blue", "accept": "x/y"})
     request, _ = ollama_chat.request(provider, "m", HELLO)
@@ -120,7 +121,7 @@ MESSAGES: dict[str, tuple[tuple[Message, ...], list[dict[str, Any]]]] = {
 }
 
 
-@pytest.mark.parametrize("case", MESSAGES)
+@each("case", MESSAGES)
 def test_messages(case: str) -> None:
     messages, expected = MESSAGES[case]
     body, notices = asked(Conversation(messages))
@@ -167,7 +168,7 @@ LEFT_OUT: dict[str, tuple[Part, list[dict[str, Any]], str, str]] = {
 }
 
 
-@pytest.mark.parametrize("case", LEFT_OUT)
+@each("case", LEFT_OUT)
 def test_what_can_not_be_carried_is_told(case: str) -> None:
     part, expected, about, words = LEFT_OUT[case]
     body, (notice,) = asked(Conversation((Message("user", (part,)),)))
@@ -220,7 +221,7 @@ FIELDS: dict[str, tuple[dict[str, Any], dict[str, Any]]] = {
 }
 
 
-@pytest.mark.parametrize("case", FIELDS)
+@each("case", FIELDS)
 def test_what_goes_with_the_messages(case: str) -> None:
     fields, expected = FIELDS[case]
     plain, _ = asked(HELLO)
@@ -247,7 +248,7 @@ TOLD: dict[str, tuple[dict[str, Any], dict[str, Any], str]] = {
 }
 
 
-@pytest.mark.parametrize("case", TOLD)
+@each("case", TOLD)
 def test_what_is_carried_in_part_or_not_at_all_is_told(case: str) -> None:
     fields, expected, about = TOLD[case]
     plain, _ = asked(HELLO)
@@ -256,14 +257,14 @@ def test_what_is_carried_in_part_or_not_at_all_is_told(case: str) -> None:
     assert notice.about == about
 
 
-@pytest.mark.parametrize("choice", ["none", "required", NamedTool("f")])
+@each("choice", ["none", "required", NamedTool("f")])
 def test_a_choice_of_tools_is_the_model_s_and_that_is_told(choice: Any) -> None:
     body, (notice,) = asked(Conversation(HELLO.messages, tools=(TOOL,), tool_choice=choice))
     assert body.keys() == {"model", "messages", "stream", "tools"}
     assert notice.about == "toolChoice"
 
 
-@pytest.mark.parametrize(
+@each(
     ("model", "effort", "expected", "words"),
     [
         ("gpt-oss:20b", "high", "high", ""),
@@ -325,7 +326,7 @@ def test_a_list_of_models() -> None:
     ]
 
 
-@pytest.mark.parametrize("body", [b'{"models": {}}', b'{"data": []}', b'{"models": [{}]}', b"Ollama is running"])
+@each("body", [b'{"models": {}}', b'{"data": []}', b'{"models": [{}]}', b"Ollama is running"])
 def test_what_is_no_list_of_models(body: bytes) -> None:
     with pytest.raises(BadReply, match="list of models that can't be read"):
         ollama_chat.models(acme(), body)

@@ -30,6 +30,7 @@ from pointsman.core.errors import (
 )
 from pointsman.core.http import Head
 from pointsman.wire import ollama_chat
+from tests.each import each
 from tests.wire.expected import RECORDED
 
 ACME = Provider(id="acme", name="Acme", wire="ollama-chat", base_url="http://localhost:11434")
@@ -125,7 +126,7 @@ CASES: dict[str, tuple[list[bytes], list[Reading]]] = {
 }  # fmt: skip
 
 
-@pytest.mark.parametrize("case", CASES)
+@each("case", CASES)
 def test_what_a_stream_says(case: str) -> None:
     chunks, expected = CASES[case]
     stops = isinstance(expected[-1], StopSeen)
@@ -134,7 +135,7 @@ def test_what_a_stream_says(case: str) -> None:
         assert (readings if stops else readings[:-1]) == expected
 
 
-@pytest.mark.parametrize(
+@each(
     ("chunks", "kind", "words"),
     [
         ([line(error="model runner has stopped")], Overloaded, "Acme says: model runner has stopped"),
@@ -176,7 +177,7 @@ def test_a_line_without_end_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None
 # Refusals: here an error is a string
 
 
-@pytest.mark.parametrize(
+@each(
     ("status", "body", "kind"),
     [
         (400, {"error": "invalid options: temperature"}, BadRequest),

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-import pytest
-
 from pointsman.core.chat import Notice, Reading
+from tests.each import each
 from tests.wire.test_openai_chat_streams import CALLED, END, STOP, C, T, delta, read
 
 
@@ -36,12 +35,12 @@ CASES: dict[str, tuple[list[bytes], list[Reading]]] = {
 }
 
 
-@pytest.mark.parametrize("case", CASES)
+@each("case", CASES)
 def test_what_a_stream_says(case: str) -> None:
     chunks, expected = CASES[case]
     assert read(*chunks) == expected
 
 
-@pytest.mark.parametrize("odd", [None, {}, {"name": "", "arguments": ""}, [], "x", {"name": 1}])
+@each("odd", [None, {}, {"name": "", "arguments": ""}, [], "x", {"name": 1}])
 def test_a_call_in_the_old_form_that_is_none(odd: Any) -> None:
     assert read(delta(content="a", function_call=odd), STOP) == [T("a"), END]

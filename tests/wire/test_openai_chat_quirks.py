@@ -25,6 +25,7 @@ from pointsman.core.chat import (
     ToolResultPart,
 )
 from pointsman.wire import openai_chat
+from tests.each import each
 
 
 def acme(**more: Any) -> Provider:
@@ -95,7 +96,7 @@ THOUGHTS: dict[str, tuple[dict[str, Any], Message, dict[str, Any], bool]] = {
 }
 
 
-@pytest.mark.parametrize("case", THOUGHTS)
+@each("case", THOUGHTS)
 def test_earlier_reasoning(case: str) -> None:
     quirks, message, expected, told = THOUGHTS[case]
     body, notices = asked(Conversation((message,)), acme(quirks=quirks))
@@ -113,7 +114,7 @@ def test_reasoning_alone_is_a_message_where_it_is_wanted() -> None:
 MARKED = {"type": "text", "text": "b", "cache_control": {"type": "ephemeral"}}
 
 
-@pytest.mark.parametrize(
+@each(
     ("content", "expected", "told"),
     [
         ("b", [MARKED], False),
@@ -137,7 +138,7 @@ def test_a_cache_hint_is_marked_on_the_last_text(content: Any, expected: Any, to
 # What else differs
 
 
-@pytest.mark.parametrize(
+@each(
     ("quirks", "changed", "absent"),
     [
         ({}, {"max_tokens": 5, "stream_options": {"include_usage": True}}, []),
@@ -158,7 +159,7 @@ def test_what_a_provider_does_differently(quirks: dict[str, Any], changed: dict[
 SCHEMA = {"type": "object", "properties": {}}
 
 
-@pytest.mark.parametrize(
+@each(
     ("taken", "form", "expected", "told"),
     [
         (["text", "json"], ResponseFormat("jsonSchema", SCHEMA, "n"), {"type": "json_object"}, True),
@@ -184,7 +185,7 @@ def test_the_nearest_form_of_an_answer_is_asked_for(
 F, G = Tool("f", {}), Tool("g", {})
 
 
-@pytest.mark.parametrize(
+@each(
     ("tools", "choice", "sent", "said", "told"),
     [
         ((F, G), NamedTool("g"), ["g"], "required", ["toolChoice", "tools"]),
@@ -219,7 +220,7 @@ def test_ids_of_calls_are_changed_where_they_must_be_short() -> None:
     assert (body["messages"][0]["tool_calls"][0]["id"], notices) == ("abcDEF123", [])
 
 
-@pytest.mark.parametrize(
+@each(
     ("message", "thought"),
     [
         (Message("assistant", CALLING, "other"), ""),
@@ -249,7 +250,7 @@ def test_the_role_of_a_system_prompt() -> None:
     assert [message["role"] for message in body["messages"]] == ["developer", "developer", "user"]
 
 
-@pytest.mark.parametrize("quirks", [{"refuses": {"m": ["odd"]}}, {"system_role": "boss"}, {"top_k": 3}])
+@each("quirks", [{"refuses": {"m": ["odd"]}}, {"system_role": "boss"}, {"top_k": 3}])
 def test_a_quirk_that_makes_no_sense_is_refused(quirks: dict[str, Any]) -> None:
     with pytest.raises(msgspec.ValidationError):
         msgspec.convert(quirks, openai_chat.Quirks)

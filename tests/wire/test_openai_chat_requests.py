@@ -28,6 +28,7 @@ from pointsman.core.chat import (
 from pointsman.core.errors import BadReply
 from pointsman.core.models import Model
 from pointsman.wire import openai_chat
+from tests.each import each
 from tests.wire import leaves
 
 
@@ -138,7 +139,7 @@ MESSAGES: dict[str, tuple[tuple[Message, ...], list[dict[str, Any]]]] = {
 }
 
 
-@pytest.mark.parametrize("case", MESSAGES)
+@each("case", MESSAGES)
 def test_messages(case: str) -> None:
     messages, expected = MESSAGES[case]
     body, notices = asked(Conversation(messages))
@@ -182,7 +183,7 @@ LEFT_OUT: dict[str, tuple[Part, list[dict[str, Any]], str, str]] = {
 }
 
 
-@pytest.mark.parametrize("case", LEFT_OUT)
+@each("case", LEFT_OUT)
 def test_what_can_not_be_carried_is_told(case: str) -> None:
     part, expected, about, words = LEFT_OUT[case]
     body, (notice,) = asked(Conversation((Message("user", (part,)),)))
@@ -191,7 +192,7 @@ def test_what_can_not_be_carried_is_told(case: str) -> None:
     assert words in notice.text
 
 
-@pytest.mark.parametrize(
+@each(
     ("fields", "expected", "about"),
     [
         ({"tool_choice": "required"}, {}, "toolChoice"),
@@ -211,8 +212,8 @@ def test_what_has_no_place_here_is_told(fields: dict[str, Any], expected: dict[s
     assert (body, notice.about) == (plain | expected, about)
 
 
-@pytest.mark.parametrize("role", ["assistant", "system"])
-@pytest.mark.parametrize(("part", "about"), [(ImagePart(url="u"), "image"), (FilePart(data="AA=="), "file")])
+@each("role", ["assistant", "system"])
+@each(("part", "about"), [(ImagePart(url="u"), "image"), (FilePart(data="AA=="), "file")])
 def test_only_a_user_shows_something(role: Any, part: Part, about: str) -> None:
     body, (notice,) = asked(Conversation((Message(role, (TextPart("a"), part)),)))
     assert (body["messages"], notice.about) == ([{"role": role, "content": "a"}], about)
@@ -287,7 +288,7 @@ FIELDS: dict[str, tuple[dict[str, Any], dict[str, Any]]] = {
 }
 
 
-@pytest.mark.parametrize("case", FIELDS)
+@each("case", FIELDS)
 def test_what_goes_with_the_messages(case: str) -> None:
     fields, expected = FIELDS[case]
     plain, _ = asked(HELLO)

@@ -24,6 +24,7 @@ from pointsman.core.chat import (
 )
 from pointsman.core.errors import BadReply, BadRequest, Interrupted, Overloaded, PointsmanError, RateLimited
 from pointsman.wire import event_reader, openai_chat, openai_chat_reader
+from tests.each import each
 from tests.wire.expected import expected
 
 ACME = Provider(id="acme", name="Acme", base_url="https://acme.example/v1")
@@ -333,14 +334,14 @@ CASES: dict[str, tuple[list[bytes], list[Reading]]] = {
 }
 
 
-@pytest.mark.parametrize("case", CASES)
+@each("case", CASES)
 def test_what_a_stream_says(case: str) -> None:
     chunks, expected = CASES[case]
     assert read(*chunks) == expected
     assert read(*cut(b"".join(chunks), 1)) == expected
 
 
-@pytest.mark.parametrize(
+@each(
     ("theirs", "ours"),
     [
         ("stop", "end"),
@@ -366,7 +367,7 @@ TOOL_USE_FAILED = {
 }
 
 
-@pytest.mark.parametrize(
+@each(
     ("chunks", "kind", "words"),
     [
         ([], Interrupted, "Acme closed the stream before the answer was complete."),
@@ -409,7 +410,7 @@ def test_an_error_is_told_once_and_is_no_end() -> None:
     assert [type(reading) for reading in readings] == [ErrorSeen]
 
 
-@pytest.mark.parametrize(
+@each(
     ("chunks", "seconds"),
     [
         ([], None),

@@ -12,12 +12,13 @@ from pointsman.core.catalogue import Provider
 from pointsman.core.errors import BadReply
 from pointsman.wire import openai_responses
 from pointsman.wire.openai_models import models, models_request
+from tests.each import each
 
 ACME = Provider(id="acme", base_url="https://acme.example/v1", headers={"X-Team": "blue"})
 LISTED = [{"id": "big", "name": "Big", "context_length": 8000}, {"id": "small", "context_window": 4000}]
 
 
-@pytest.mark.parametrize("body", [{"object": "list", "data": LISTED}, LISTED], ids=["in an object", "bare"])
+@each("body", [{"object": "list", "data": LISTED}, LISTED])
 def test_a_list_is_read_however_it_is_wrapped(body: object) -> None:
     found = models(ACME, json.dumps(body).encode())
     assert [(model.model, model.name, model.context_window) for model in found.models] == [
@@ -27,7 +28,7 @@ def test_a_list_is_read_however_it_is_wrapped(body: object) -> None:
     assert found.next is None
 
 
-@pytest.mark.parametrize("body", [b"", b"<html>", b"{}", b'{"models": 1}', b'["big"]', b'{"data": [1]}'])
+@each("body", [b"", b"<html>", b"{}", b'{"models": 1}', b'["big"]', b'{"data": [1]}'])
 def test_what_is_no_list_is_told(body: bytes) -> None:
     with pytest.raises(BadReply, match="can't be read"):
         models(ACME, body)
@@ -63,7 +64,7 @@ def test_another_dialect_of_the_family_has_the_same_list() -> None:
     assert [model.model for model in page.models] == ["acme:big"]
 
 
-@pytest.mark.parametrize(
+@each(
     ("more", "url"),
     [
         ({}, "https://acme.example/v1/models"),

@@ -26,6 +26,7 @@ from pointsman.core.chat import (
     ToolResultPart,
 )
 from pointsman.wire import openai_responses
+from tests.each import each
 from tests.wire import leaves
 
 
@@ -191,7 +192,7 @@ MESSAGES: dict[str, tuple[tuple[Message, ...], list[dict[str, Any]]]] = {
 }
 
 
-@pytest.mark.parametrize("case", MESSAGES)
+@each("case", MESSAGES)
 def test_messages(case: str) -> None:
     messages, expected = MESSAGES[case]
     body, notices = asked(Conversation(messages))
@@ -303,7 +304,7 @@ LEFT_OUT: dict[str, tuple[Message, list[dict[str, Any]], str, str]] = {
 }
 
 
-@pytest.mark.parametrize("case", LEFT_OUT)
+@each("case", LEFT_OUT)
 def test_what_can_not_be_carried_is_told(case: str) -> None:
     message, expected, about, words = LEFT_OUT[case]
     body, (notice,) = asked(Conversation((message,)))
@@ -361,7 +362,7 @@ FIELDS: dict[str, tuple[dict[str, Any], dict[str, Any]]] = {
 }
 
 
-@pytest.mark.parametrize("case", FIELDS)
+@each("case", FIELDS)
 def test_what_goes_with_the_messages(case: str) -> None:
     fields, expected = FIELDS[case]
     plain, _ = asked(HELLO)
@@ -381,14 +382,14 @@ NO_PLACE: dict[str, dict[str, Any]] = {
 }
 
 
-@pytest.mark.parametrize("about", NO_PLACE)
+@each("about", NO_PLACE)
 def test_what_has_no_place_here_is_told(about: str) -> None:
     plain, _ = asked(HELLO)
     body, (notice,) = asked(Conversation(HELLO.messages, **NO_PLACE[about]))
     assert (body, notice.about) == (plain, about)
 
 
-@pytest.mark.parametrize(
+@each(
     ("quirks", "changed", "absent", "told"),
     [
         ({}, {"include": ["reasoning.encrypted_content"]}, [], []),
@@ -411,7 +412,7 @@ def test_what_a_provider_does_differently(
     assert [notice.about for notice in notices] == told
 
 
-@pytest.mark.parametrize("quirks", [{"encrypted_reasoning": "yes"}, {"reasoning_summary": "long"}])
+@each("quirks", [{"encrypted_reasoning": "yes"}, {"reasoning_summary": "long"}])
 def test_a_quirk_that_makes_no_sense_is_refused(quirks: dict[str, Any]) -> None:
     with pytest.raises(msgspec.ValidationError):
         msgspec.convert(quirks, openai_responses.Quirks)

@@ -38,6 +38,7 @@ from pointsman.core.errors import (
     RateLimited,
 )
 from pointsman.wire import openai_responses, openai_responses_reader
+from tests.each import each
 from tests.wire.expected import RECORDED
 
 ACME = Provider(id="acme", name="Acme", wire="openai-responses", base_url="https://acme.example/v1")
@@ -267,7 +268,7 @@ CASES: dict[str, tuple[list[bytes], list[Reading]]] = {
 }
 
 
-@pytest.mark.parametrize("case", CASES)
+@each("case", CASES)
 def test_what_a_stream_says(case: str) -> None:
     chunks, expected = CASES[case]
     assert read(*chunks) == expected
@@ -306,7 +307,7 @@ FAILED: list[tuple[list[bytes], type[PointsmanError], str]] = [
 ]
 
 
-@pytest.mark.parametrize(("chunks", "kind", "words"), FAILED)
+@each(("chunks", "kind", "words"), FAILED)
 def test_what_breaks_a_stream(chunks: list[bytes], kind: type[PointsmanError], words: str) -> None:
     whole = b"".join(chunks)
     for cutting in (chunks, cut(whole, 1 + len(whole) // 1000)):  # byte by byte, unless it is long
@@ -324,7 +325,7 @@ def test_an_error_is_told_once_and_after_what_was_used() -> None:
     assert [type(reading) for reading in readings] == [TextDelta, UsageReport, ErrorSeen]
 
 
-@pytest.mark.parametrize(
+@each(
     ("chunks", "seconds"),
     [
         ([], None),

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from typing import Any
 
-import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from pointsman.core.chat import Reading, Seal, StopSeen, TextDelta, ToolCallDelta, Usage, UsageReport
+from tests.each import each
 from tests.wire.test_openai_responses_streams import (
     CALL,
     CALLED,
@@ -313,7 +313,7 @@ CASES: dict[str, tuple[list[bytes], list[Reading]]] = {
 }
 
 
-@pytest.mark.parametrize("case", CASES)
+@each("case", CASES)
 def test_what_a_stream_says(case: str) -> None:
     chunks, expected = CASES[case]
     assert read(*chunks) == expected

@@ -10,6 +10,7 @@ import pytest
 from pointsman.core.catalogue import Provider
 from pointsman.core.chat import Cost, ErrorSeen, Reading, StopSeen, TextDelta, Usage, UsageReport
 from pointsman.wire import WIRES, event_reader, ollama_chat
+from tests.each import each
 from tests.wire.test_bedrock_converse_streams import event as frame
 
 ODD: Any = "ODD"
@@ -89,17 +90,17 @@ def answer(case: str, odd: str) -> list[Reading]:
     return read(wire, sse(*events).replace(b'"ODD"', odd.encode()))
 
 
-@pytest.mark.parametrize("odd", ["[]", "3", '"x"', "{}", "null", "[1e999]", "true"])
-@pytest.mark.parametrize("case", ANSWERS)
+@each("odd", ["[]", "3", '"x"', "{}", "null", "[1e999]", "true"])
+@each("case", ANSWERS)
 def test_usage_of_another_form_is_unknown(case: str, odd: str) -> None:
     readings = answer(case, odd)
     check(readings)
     assert reports(readings) == []
 
 
-@pytest.mark.parametrize("odd", NO_COUNTS)
-@pytest.mark.parametrize("case", ANSWERS)
-@pytest.mark.parametrize("which", [0, 1])
+@each("odd", NO_COUNTS)
+@each("case", ANSWERS)
+@each("which", [0, 1])
 def test_what_is_no_count_is_unknown(case: str, which: int, odd: str) -> None:
     names = COUNTS[ANSWERS[case][0]]
     readings = answer(case, f'{{"{names[which]}": {odd}, "{names[1 - which]}": 3}}')
@@ -107,8 +108,8 @@ def test_what_is_no_count_is_unknown(case: str, which: int, odd: str) -> None:
     assert not any(report.usage.exact for report in reports(readings)), "the rest alone is not all"
 
 
-@pytest.mark.parametrize("odd", ["12", "12.0", '"12"'])
-@pytest.mark.parametrize("case", sorted(ANSWERS.keys() - {"messages, at the start"}))
+@each("odd", ["12", "12.0", '"12"'])
+@each("case", sorted(ANSWERS.keys() - {"messages, at the start"}))
 def test_a_count_may_be_written_in_several_ways(case: str, odd: str) -> None:
     first, second, *_ = COUNTS[ANSWERS[case][0]]
     readings = answer(case, f'{{"{first}": {odd}, "{second}": {odd}}}')
@@ -117,8 +118,8 @@ def test_a_count_may_be_written_in_several_ways(case: str, odd: str) -> None:
     assert (report.usage.input_tokens, report.usage.output_tokens, report.usage.exact) == (12, 12, True)
 
 
-@pytest.mark.parametrize("odd", ["[]", '{"x": "y"}', '"x"', "-1"])
-@pytest.mark.parametrize("case", sorted(ANSWERS.keys() - {"messages, at the start"}))
+@each("odd", ["[]", '{"x": "y"}', '"x"', "-1"])
+@each("case", sorted(ANSWERS.keys() - {"messages, at the start"}))
 def test_a_detail_that_can_not_be_read_costs_no_other(case: str, odd: str) -> None:
     first, second, third, _ = COUNTS[ANSWERS[case][0]]
     readings = answer(case, f'{{"{first}": 1, "{second}": 2, "{third}": {odd}}}')
@@ -128,8 +129,8 @@ def test_a_detail_that_can_not_be_read_costs_no_other(case: str, odd: str) -> No
     assert (report.usage.cached_input_tokens, report.usage.reasoning_tokens) == (None, None)
 
 
-@pytest.mark.parametrize(("odd", "usd"), [('"0.01"', 0.01), ("-0.4", None), ("1e308", None), ("[]", None)])
-@pytest.mark.parametrize("case", ["chat", "responses"])
+@each(("odd", "usd"), [('"0.01"', 0.01), ("-0.4", None), ("1e308", None), ("[]", None)])
+@each("case", ["chat", "responses"])
 def test_a_cost_that_is_none_is_unknown(case: str, odd: str, usd: float | None) -> None:
     first, second, *_ = COUNTS[ANSWERS[case][0]]
     (report,) = reports(answer(case, f'{{"{first}": 1, "{second}": 2, "cost": {odd}}}'))
@@ -174,7 +175,7 @@ NOTHING_COUNTED: list[Any] = [None, [], 3, "x"]
 NO_USAGE: list[Any] = [*NOTHING_COUNTED, {}, {"input_tokens": "many"}, {"promptTokenCount": -1}]
 
 
-@pytest.mark.parametrize(
+@each(
     ("case", "odd"),
     [(case, odd) for case in TWICE for odd in (NOTHING_COUNTED if case == "messages" else NO_USAGE)],
 )
@@ -188,7 +189,7 @@ def test_usage_that_could_be_read_is_not_undone_by_what_can_not_be(case: str, od
     assert (usage.input_tokens, usage.output_tokens, usage.exact) == (7, 9, True)
 
 
-@pytest.mark.parametrize("last", [{"promptTokenCount": 7, "totalTokenCount": 16}, {"candidatesTokenCount": 6}])
+@each("last", [{"promptTokenCount": 7, "totalTokenCount": 16}, {"candidatesTokenCount": 6}])
 def test_counts_that_the_last_usage_leaves_out_are_those_of_the_one_before(last: Any) -> None:
     chunks = [candidate(finishReason="STOP") | {"usageMetadata": GEMINI}, {"usageMetadata": last}]
     for stream in (sse(*chunks), json.dumps(chunks).encode()):
@@ -201,7 +202,7 @@ def test_counts_that_the_last_usage_leaves_out_are_those_of_the_one_before(last:
 # Those that do not stream events
 
 
-@pytest.mark.parametrize("odd", ["x", [], -1, 2**63, 1.5])
+@each("odd", ["x", [], -1, 2**63, 1.5])
 def test_odd_counts_in_lines_and_frames(odd: Any) -> None:
     done = {"message": {"content": "ok"}, "done": True, "done_reason": "stop"}
     words = frame("contentBlockDelta", delta={"text": "ok"}) + frame("messageStop", stopReason="end_turn")
@@ -219,7 +220,7 @@ def test_odd_counts_in_lines_and_frames(odd: Any) -> None:
         assert reports(readings) == []
 
 
-@pytest.mark.parametrize("count", [12, 12.0, "12"])
+@each("count", [12, 12.0, "12"])
 def test_counts_in_lines_and_frames_may_be_written_in_several_ways(count: Any) -> None:
     done = {"message": {"content": "ok"}, "done": True, "prompt_eval_count": count, "eval_count": count}
     usage = {"type": "result", "result": "ok", "usage": {"input_tokens": count, "output_tokens": count}}
@@ -268,7 +269,7 @@ LATE: dict[str, list[bytes]] = {
 }
 
 
-@pytest.mark.parametrize(("wire", "late"), [(wire, late) for wire, each in LATE.items() for late in each])
+@each(("wire", "late"), [(wire, late) for wire, each in LATE.items() for late in each])
 def test_what_comes_after_the_end_does_not_undo_it(wire: str, late: bytes, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(event_reader, "LONGEST_EVENT", 1000)
     monkeypatch.setattr(ollama_chat, "LONGEST_LINE", 1000)
@@ -276,7 +277,7 @@ def test_what_comes_after_the_end_does_not_undo_it(wire: str, late: bytes, monke
         check(read(wire, *chunks))
 
 
-@pytest.mark.parametrize("wire", ["openai-chat", "ollama-chat"])
+@each("wire", ["openai-chat", "ollama-chat"])
 def test_an_error_that_comes_with_the_end_counts(wire: str) -> None:
     last: dict[str, Any] = {"error": {"message": "full"}}
     stream = {
@@ -308,8 +309,8 @@ def test_usage_is_read_after_what_can_not_be() -> None:
     assert report.usage.output_tokens == 2
 
 
-@pytest.mark.parametrize("wire", ["openai-chat", "openai-responses", "anthropic-messages", "gemini-generate"])
-@pytest.mark.parametrize("comments", [b": busy\n\n", b":\n:\n", b": PROCESSING\r\n\r\n: PROCESSING\r\n\r\n", b": hal"])
+@each("wire", ["openai-chat", "openai-responses", "anthropic-messages", "gemini-generate"])
+@each("comments", [b": busy\n\n", b":\n:\n", b": PROCESSING\r\n\r\n: PROCESSING\r\n\r\n", b": hal"])
 def test_comments_alone_are_a_stream_without_an_answer(wire: str, comments: bytes) -> None:
     for chunks in ([comments], [comments[at : at + 1] for at in range(len(comments))]):
         (seen,) = read(wire, *chunks)

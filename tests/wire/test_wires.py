@@ -19,6 +19,7 @@ from pointsman.core.chat import Conversation, ErrorSeen, Message, Options, Readi
 from pointsman.core.errors import BadRequest, PointsmanError
 from pointsman.core.http import Head
 from pointsman.wire import QUIRKS, WIRES, Wire
+from tests.each import each
 from tests.wire import leaves
 
 EACH = pytest.mark.parametrize("name", WIRES)
@@ -63,14 +64,14 @@ LISTS = {
 }
 
 
-@pytest.mark.parametrize("name", LISTS)
+@each("name", LISTS)
 def test_an_entry_that_is_no_model_costs_no_other(name: str) -> None:
     page = WIRES[name].models(provider(name), json.dumps(LISTS[name]).encode())
     assert [model.id for model in page.models] == ["big"]
 
 
-@pytest.mark.parametrize("name", ["openai-chat", "openai-responses", "anthropic-messages", "gemini-generate"])
-@pytest.mark.parametrize("size", [1, 7, 10**6])
+@each("name", ["openai-chat", "openai-responses", "anthropic-messages", "gemini-generate"])
+@each("size", [1, 7, 10**6])
 def test_an_error_in_json_with_a_status_of_200_is_heard(name: str, size: int) -> None:
     said = {"error": {"message": "Slow down, please.", "type": "rate_limit_error", "code": 429}}
     body = json.dumps(said, indent=1).encode()
@@ -286,7 +287,7 @@ def test_no_response_is_too_odd(name: str, status: int, headers: dict[str, str],
 
 
 @EACH
-@pytest.mark.parametrize("body", BODIES, ids=lambda body: repr(body[:20]))
+@each("body", BODIES)
 def test_a_list_of_models_is_a_list_or_an_error_of_ours(name: str, body: bytes) -> None:
     try:
         models = WIRES[name].models(provider(name), body).models
