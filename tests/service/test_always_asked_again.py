@@ -8,9 +8,6 @@ driven, without a loop and without a socket.
 from __future__ import annotations
 
 import math
-import statistics
-import time
-from collections.abc import Callable
 from dataclasses import replace
 
 import pytest
@@ -33,9 +30,9 @@ from pointsman.core.errors import (
     RateLimited,
 )
 from pointsman.core.health import LONGEST_FLOOR, LONGEST_OF_QUOTA, PROBE, REFUSED, SPENT
-from pointsman.core.routing import Plan, Route, Target, plan
+from pointsman.core.routing import Route, Target
 from pointsman.service.aiming import Aim
-from pointsman.service.health import Asked, Health
+from pointsman.service.health import Health
 from pointsman.service.reasons import Reasons
 from tests.service.bench import Bench, Scripted, provider, says
 
@@ -226,40 +223,3 @@ class World(RuleBasedStateMachine):
 @pytest.mark.hypothesis
 def test_whoever_has_recovered_is_asked_again() -> None:
     run_state_machine_as_test(World, settings=settings(max_examples=200, stateful_step_count=30, deadline=None))
-
-
-def test_twenty_targets_are_planned_in_no_time() -> None:
-    """The median of many, with marks on half of them, is below 0.2 ms; to look keys up and put reasons into words takes
-    a few times as long on the same machine at the same time.
-    """
-    ids = [f"p{n}" for n in range(20)]
-    bench = Bench(Scripted(says("a")), *(provider(id, f"not-a-key-of-{id}") for id in ids))
-    for id in ids[::2]:
-        who = bench.catalogue.providers[id]
-        account = bench.health.account(bench.credentials.all(who, Environment())[0])
-        bench.health.failed(Asked(who, account, "m"), RateLimited("Slow.", retry_after=60))
-    reasons = Reasons(bench.credentials, bench.health, bench.models, bench.catalogue, Environment())
-    route = Route("chain:x", tuple(Target(id, "m") for id in ids), "chain x")
-    accounts = {id: (each := bench.catalogue.providers[id], reasons.accounts(each)[0]) for id in ids}
-
-    def bare() -> Plan:
-        return plan(route, lambda _: None, held=lambda target: "out" if not lets(target) else None)
-
-    def lets(target: Target) -> bool:
-        return bench.health.lets(*accounts[target.provider], target.model)
-
-    def whole() -> Plan:
-        return replace(reasons, found={}, holds={}).plan(route, None)
-
-    assert bare().held == whole().held == tuple(Target(id, "m") for id in ids[::2])
-    took = [(timed(bare), timed(whole)) for _ in range(300)]
-    plans, wholes = zip(*took, strict=True)
-    assert statistics.median(plans) < 0.0002
-    assert min(wholes) < 15 * min(plans), [min(plans), min(wholes)]
-
-
-def timed(work: Callable[[], object]) -> float:
-    """The seconds that it takes."""
-    begun = time.perf_counter()
-    work()
-    return time.perf_counter() - begun

@@ -224,7 +224,7 @@ def free_from(mark: Mark, now: float) -> float:
     """The Unix time from which a subject may be asked again; what no mark could have set is of a clock set back."""
     until = mark.until if _holds(mark, now) else 0.0
     probing = mark.probing if mark.probing <= now + PROBE else 0.0
-    return max(until, probing)
+    return until if until > probing else probing  # asked for every mark of every plan, where `max` takes its time
 
 
 def _holds(mark: Mark, now: float) -> bool:

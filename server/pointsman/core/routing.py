@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Mapping, Set
 from dataclasses import dataclass, field, replace
 from fnmatch import fnmatchcase
-from typing import Literal
+from typing import Literal, NamedTuple
 
 from pointsman.core.catalogue import Catalogue, Provider, Strategy, nearest
 from pointsman.core.errors import ConfigError, PointsmanError, RouteError, UnknownChain, UnknownModel, UnknownProvider
@@ -27,8 +27,7 @@ Usable = Callable[[str], bool]
 """Whether a provider, by its id, can be asked at all."""
 
 
-@dataclass(frozen=True)
-class Target:
+class Target(NamedTuple):
     """One provider and the id that it knows the model by."""
 
     provider: str
@@ -203,18 +202,26 @@ def _resolve(catalogue: Catalogue, spec: str, asker: _Asker, seen: tuple[str, ..
     if spec in catalogue.aliases:
         inner = _resolve(catalogue, catalogue.aliases[spec], asker, (*seen, spec))
         return replace(inner, spec=spec, rule=f"alias {spec}")
-    head, colon, tail = spec.partition(":")
-    if colon and (provider := catalogue.providers.get(head)):
-        if not tail:
-            raise UnknownModel(
-                f"No model is named after {head}: in {spec!r}.", f"Write `{head}` alone for its default model."
-            )
-        return Route(spec, (Target(head, provider.model(tail)),), f"provider {head} is named")
+    if target := _named(catalogue, spec):
+        return Route(spec, (target,), f"provider {target.provider} is named")
     if spec.startswith(CHAIN):
         return _chain(catalogue, spec, asker, seen)
     if provider := catalogue.providers.get(spec):
         return Route(spec, (_default_target(provider),), f"default model of {spec}")
     return _bare(catalogue, spec, asker)
+
+
+def _named(catalogue: Catalogue, spec: str) -> Target | None:
+    """The target of a name that says whose model it is."""
+    head, colon, tail = spec.partition(":")
+    provider = catalogue.providers.get(head) if colon else None
+    if provider is None:
+        return None
+    if not tail:
+        raise UnknownModel(
+            f"No model is named after {head}: in {spec!r}.", f"Write `{head}` alone for its default model."
+        )
+    return Target(head, provider.model(tail))
 
 
 def _chain(catalogue: Catalogue, spec: str, asker: _Asker, seen: tuple[str, ...]) -> Route:
@@ -227,6 +234,9 @@ def _chain(catalogue: Catalogue, spec: str, asker: _Asker, seen: tuple[str, ...]
     targets, lost, errors = list[Target](), list[tuple[Target, str]](), list[PointsmanError]()
     for link in chain.targets:
         try:
+            if link not in catalogue.aliases and (target := _named(catalogue, link)):
+                targets.append(target)
+                continue
             inner = _resolve(catalogue, link, asker, (*seen, spec))
         except (ConfigError, RouteError) as error:
             if asker.strict:

@@ -192,6 +192,7 @@ class App:
             raise BadRequest(mistake)
         tracer = Tracer(asyncio.get_running_loop().time) if terms.trace else UNTRACED
         planned = self.planning.plan(client, model, terms, conversation, begins=True)
+        tracer.planned()
         if (refusal := self.planning.refusal(client, planned)) is not None:
             raise refusal
         plan, catalogue, given = planned.plan, planned.catalogue, planned.given
@@ -202,7 +203,7 @@ class App:
         id = terms.chat_id or str(uuid.uuid4())
         chat = Chat(id, plan.route.spec, conversation.title, starter, detach, terms.conversation_id)
         self.chats.begin(chat)
-        tracer.planned(chat)
+        tracer.follows(chat)
         wires = self.plugins.wires
         rooms = self.chats, self.models, wires, self.plans, self.orders, self.limits
         about = self.health, self.usage, self.observing.note

@@ -111,6 +111,8 @@ class Credentials:
         self._profiles: Bounded[tuple[str, ...], AwsProfile] = Bounded(MOST_KEPT)
         self._accounts: Bounded[str, GoogleAccount] = Bounded(MOST_KEPT)
         self._lookups: WeakKeyDictionary[Environment, dict[Looked, LookedUp]] = WeakKeyDictionary()
+        self._of_definitions: WeakKeyDictionary[Environment, dict[str, tuple[Provider, list[Known]]]]
+        self._of_definitions = WeakKeyDictionary()
 
     def all(self, provider: Provider, environment: Environment, given: Given = NONE_GIVEN) -> list[Credential]:
         """Every credential that may be used for this provider and this connection, in order."""
@@ -135,8 +137,11 @@ class Credentials:
     def known(self, provider: Provider, environment: Environment) -> list[Known]:
         """Every key and account of every source, also those that must not be used where the provider is now."""
         scheme, there = provider.auth.scheme, "" if provider.missing else origin(provider.base_url)
-        found = [] if scheme in KEYLESS else list(self._configured(provider, environment, there))
-        for record in self._stored.of(provider.id):
+        configured = [] if scheme in KEYLESS else self._configured(provider, environment, there)
+        if not (records := self._stored.of(provider.id)):
+            return configured
+        found = list(configured)
+        for record in records:
             if isinstance(record.holds, Secret):
                 usable = scheme in STORABLE and record.origin == there
                 credential = Credential(record.holds, record=record)
@@ -204,7 +209,14 @@ class Credentials:
         stored = self._stored
         return missing(provider, stored.of(provider.id), stored.trouble, stored.damaged(provider.id))
 
-    def _configured(self, provider: Provider, environment: Environment, there: str) -> Iterator[Known]:
+    def _configured(self, provider: Provider, environment: Environment, there: str) -> list[Known]:
+        """What the configuration and the variables say: put together once for a definition and a connection."""
+        kept = self._of_definitions.setdefault(environment, {})
+        if (found := kept.get(provider.id)) is None or found[0] is not provider:
+            found = kept[provider.id] = provider, _told_apart(list(self._said(provider, environment, there)))
+        return found[1]
+
+    def _said(self, provider: Provider, environment: Environment, there: str) -> Iterator[Known]:
         """The keys that the configuration names, or those of the variables if it names none."""
         sources = [source for source in provider.sources if not isinstance(source, FromAccount)]
         for source in sources:

@@ -13,8 +13,8 @@ import time
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence, Set
 from contextlib import suppress
-from dataclasses import dataclass, replace
-from typing import Literal
+from dataclasses import dataclass
+from typing import Literal, NamedTuple
 
 import msgspec
 
@@ -75,8 +75,7 @@ class Asked:
     shown: str | None = None
 
 
-@dataclass(frozen=True)
-class Hold:
+class Hold(NamedTuple):
     """What keeps a target back, of so many `keys` each for itself, as it is `now`; and until when (Unix times).
 
     `wanted` is until when the provider itself says that asking is in vain; None where only our own caution keeps it
@@ -208,27 +207,27 @@ class Health:
 
     def hold(self, provider: Provider, account: str, model: str) -> Hold | None:
         """What keeps it back now."""
-        now = self.now()
-        if not self.marked(provider):
-            return None
-        found = obstacles(self._marks, place(provider), account, model, now)
-        if not found:
-            return None
-        asked = [at for _, mark in found if (at := wanted(mark, now)) is not None]
-        free_at, mark = max(((free_from(mark, now), mark) for _, mark in found), key=lambda each: each[0])
-        return Hold(mark, now, free_at, max(asked, default=None))
+        return self._hold(place(provider), account, model, self.now())
 
     def hindrance(self, provider: Provider, accounts: Sequence[str], model: str) -> Hold | None:
         """What keeps a target back with every one of these accounts: that of the one which is asked first again."""
-        holds = []
+        where, now, holds = place(provider), self.now(), list[Hold]()
         for account in accounts:
-            if (hold := self.hold(provider, account, model)) is None:
+            if (hold := self._hold(where, account, model, now)) is None:
                 return None
             holds.append(hold)
-        if not holds:
-            return None
+        if len(holds) < 2:
+            return holds[0] if holds else None
         of_keys = len({id(hold.mark) for hold in holds})  # one that is the same for all is not about the keys
-        return replace(min(holds, key=lambda hold: hold.rank), keys=of_keys) if of_keys > 1 else holds[0]
+        return min(holds, key=lambda hold: hold.rank)._replace(keys=of_keys) if of_keys > 1 else holds[0]
+
+    def _hold(self, where: str, account: str, model: str, now: float) -> Hold | None:
+        marks = obstacles(self._marks, where, account, model, now)
+        holds = [Hold(mark, now, free_from(mark, now), wanted(mark, now)) for _, mark in marks]
+        if len(holds) < 2:
+            return holds[0] if holds else None
+        asked = max((hold.wanted for hold in holds if hold.wanted is not None), default=None)
+        return max(holds, key=lambda hold: hold.free_at)._replace(wanted=asked)
 
     def begin(self, asked: Asked) -> None:
         """An attempt begins; where it is a probe, others wait for what comes of it."""

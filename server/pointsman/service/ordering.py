@@ -78,7 +78,7 @@ class Orders:
         if plan.route.chain is None:
             return replace(plan, order="what is named first, and your `fallback` behind it") if behind else plan
         outlook = self._outlook(plan, named, catalogue, conversation, conversation_id)
-        if begins:
+        if begins and plan.route.strategy == "round-robin":
             self._turns[_key(plan)] = outlook.turn + 1
         targets, words = order(plan.route.strategy, named, outlook)
         return replace(plan, targets=targets + behind, order=words)

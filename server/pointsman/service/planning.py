@@ -96,7 +96,8 @@ class Planning:
         reasons = Reasons(self.credentials, self.health, self.models, catalogue, client.environment, given)
         found = reasons.plan(route, conversation)
         ordered = self.orders.ordered(found, catalogue, conversation, terms.conversation_id, begins=begins)
-        paid = within(ordered, lambda target: self._limit(catalogue, client, target))
+        budgeted = any(True for _ in every(catalogue.budgets))
+        paid = within(ordered, lambda target: self._limit(catalogue, client, target)) if budgeted else ordered
         return Planned(reasons.last_resort(paid), catalogue, given)
 
     def refusal(self, client: Client, planned: Planned) -> PointsmanError | None:
@@ -114,8 +115,6 @@ class Planning:
 
     def _limit(self, catalogue: Catalogue, client: Client, target: Target) -> Limit | None:
         """The spent budget that keeps a target from being asked."""
-        if next(every(catalogue.budgets), None) is None:
-            return None
         priced = self.models.may_cost(catalogue.providers[target.provider], target.model)
         return self.usage.hindrance(catalogue.budgets, target.provider, client.workspace, priced=priced)
 

@@ -48,25 +48,28 @@ class Reasons:
         """The same plan; where nobody is left, with those whom a chat asks although they are held back, in that order:
         as `Aim` does, when all others have failed.
         """
-        ways = [] if found.targets else self._waiting(found)
+        ways = () if found.targets else self._waiting(found)
         if not ways:
             return found
-        targets = tuple(target for target, _ in ways)
-        said = ", ".join(f"{target} ({hold.words})" for target, hold in ways)
+        reasons = dict(found.skipped)
+        said = ", ".join(f"{target} ({reasons.pop(target)})" for target in ways)
         return replace(
             found,
-            targets=targets,
-            skipped=tuple(each for each in found.skipped if each[0] not in targets),
-            held=tuple(target for target in found.held if target not in targets),
+            targets=ways,
+            skipped=tuple(reasons.items()),
+            held=tuple(target for target in found.held if target in reasons),
             order=f"nobody else is left, so who is held back is asked all the same: {said}",
             last_resort=True,
         )
 
-    def _waiting(self, found: Plan) -> list[tuple[Target, Hold]]:
+    def _waiting(self, found: Plan) -> tuple[Target, ...]:
         """Those of the held back that are asked where nobody else can be, in that order."""
-        now = self.health.now()
-        holds = [(target, hold) for target in found.held if (hold := self._hold(target)) is not None]
-        return sorted((way for way in holds if way[1].seconds(now) <= PATIENCE), key=lambda way: way[1].rank)
+        now, ways = self.health.now(), list[tuple[tuple[float, float], int, Target]]()
+        for place, target in enumerate(found.held):
+            hold = self._hold(target)
+            if hold is not None and hold.seconds(now) <= PATIENCE:
+                ways.append((hold.rank, place, target))
+        return tuple(target for _, _, target in sorted(ways))
 
     def no_key(self, target: Target) -> str | None:
         """What is missing to ask it at all."""
@@ -100,12 +103,13 @@ class Reasons:
         return [self.health.account(key, passing=passing) for key in self.keys(provider) or [Credential()]]
 
     def _hold(self, target: Target) -> Hold | None:
+        if target in self.holds:
+            return self.holds[target]
         provider = self.catalogue.providers[target.provider]
-        if not self.health.marked(provider):
-            return None
-        if target not in self.holds:
-            self.holds[target] = self.health.hindrance(provider, self.accounts(provider), target.model)
-        return self.holds[target]
+        marked = self.health.marked(provider)
+        hold = self.health.hindrance(provider, self.accounts(provider), target.model) if marked else None
+        self.holds[target] = hold
+        return hold
 
     def keys(self, provider: Provider) -> list[Credential]:
         """All keys, looked up once: several targets may be of one provider, and are asked about more than once."""

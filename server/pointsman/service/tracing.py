@@ -19,8 +19,11 @@ SHORTEST = 0.001
 class Untraced:
     """Tells nothing of a chat."""
 
-    def planned(self, log: Sized) -> None:
-        """Where to ask is known now. Events are appended to `log`: it has grown whenever one has come."""
+    def planned(self) -> None:
+        """Where to ask is known now."""
+
+    def follows(self, log: Sized) -> None:
+        """Events are appended to `log`: it has grown whenever one has come."""
 
     def begins(self, target: Target, account: str | None) -> None:
         """An attempt is under way: what the task does from now on is its own."""
@@ -54,9 +57,13 @@ class Tracer(Untraced):
         self._attempts: list[TracedAttempt] = []
         self._waits: list[TracedWait] = []
 
-    def planned(self, log: Sized) -> None:
+    def planned(self) -> None:
         """See above."""
-        self._planned, self._log = self._now(), log
+        self._planned = self._now()
+
+    def follows(self, log: Sized) -> None:
+        """See above."""
+        self._log = log
 
     def begins(self, target: Target, account: str | None) -> None:
         """See above."""
