@@ -226,6 +226,21 @@ CASES: dict[str, tuple[list[bytes], list[Reading]]] = {
         [spent(input_tokens=7, output_tokens=1), why("end_turn", {"input_tokens": 0, "output_tokens": 5}), OVER],
         [UsageReport(Usage(0, 5, True)), END],
     ),
+    "usage that says less at its second time": (
+        [
+            event("message_start", message={"usage": {"input_tokens": 7, "output_tokens": 1}}),
+            why("end_turn", {"output_tokens": 50, "output_tokens_details": {"thinking_tokens": 9}}),
+            why(None, {}),
+            why(None, {"cache_read_input_tokens": 3}),
+            OVER,
+        ],
+        [
+            UsageReport(Usage(7, 50, True, reasoning_tokens=9)),
+            UsageReport(Usage(7, 50, True, reasoning_tokens=9)),
+            UsageReport(Usage(10, 50, True, 3, reasoning_tokens=9)),
+            END,
+        ],
+    ),
     "usage without input": ([why("end_turn", {"output_tokens": 5}), OVER], [UsageReport(Usage(0, 5, False)), END]),
     "a filter of another API": ([START, why("content_filter"), OVER], [StopSeen("contentFilter")]),
     "usage without output": ([why("end_turn", {"input_tokens": 5}), OVER], [END]),

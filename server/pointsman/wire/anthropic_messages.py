@@ -157,7 +157,7 @@ class Reader(EventReader):
         super().__init__(provider)
         self._calls: dict[int, _Call] = {}
         self._signature = ""
-        self._usage: Any = None
+        self._usage: dict[str, Any] = {}
         self._reported = False
         self._reason = ""
 
@@ -190,7 +190,7 @@ class Reader(EventReader):
     def _take(self, event: _Event, readings: list[Reading]) -> None:
         match event:
             case _Event("message_start", message=_Message(usage)):
-                self._usage = loose.value(usage)
+                self._count(usage)
             case _Event("content_block_start", index, content_block=_Block() as block):
                 self._begin(index, block, readings)
             case _Event("content_block_delta", index, delta=_Delta() as delta):
@@ -246,15 +246,25 @@ class Reader(EventReader):
             readings.append(Notice("answer", text))
         if delta.stop_details is not None and delta.stop_details.explanation:
             readings.append(Notice("answer", delta.stop_details.explanation[:LONGEST_QUOTE]))
-        if report := reported(self._usage, loose.value(event.usage)):
+        if self._count(event.usage) and (report := reported(self._usage)):
             self._reported = True
             readings.append(report)
 
     def _say_what_it_took(self, readings: list[Reading]) -> None:
         """Usage of an answer that breaks off: its input is known, and its output only so far as it was at the start."""
-        if not self._reported and (report := reported(self._usage, {}, exact=False)):
+        if not self._reported and (report := reported(self._usage, exact=False)):
             self._reported = True
             readings.append(report)
+
+    def _count(self, usage: Raw) -> bool:
+        """Takes in what is said of usage; whether that can be read. Later counts are those of the whole; what they
+        leave out was said before.
+        """
+        said = loose.value(usage)
+        if not isinstance(said, dict):
+            return False
+        self._usage |= {name: value for name, value in said.items() if value is not None}
+        return True
 
     def _piece(self, text: str | None, thinking: str | None, readings: list[Reading]) -> None:
         if thinking:
@@ -277,16 +287,11 @@ def _with_status(error: Any) -> Any:
     return error
 
 
-def reported(first: Any, last: Any, exact: bool = True) -> UsageReport | None:
+def reported(said: Any, exact: bool = True) -> UsageReport | None:
     """Usage in our terms: theirs counts what was read from the cache and written to it beside the input.
 
-    The counts at the end are those of the whole; what they leave out was said at the start. Where nobody has counted
-    the input, the whole is not exact. None where nobody has counted the output.
+    Where nobody has counted the input, the whole is not exact. None where nobody has counted the output.
     """
-    if not isinstance(last, dict):
-        return None
-    start = first if isinstance(first, dict) else {}
-    said = start | {name: value for name, value in last.items() if value is not None}
     output, asked = loose.count(said, "output_tokens"), loose.total(said, *ASKED)
     if output is None:
         return None
@@ -297,7 +302,7 @@ def reported(first: Any, last: Any, exact: bool = True) -> UsageReport | None:
             exact=exact and asked is not None and said.get("input_tokens") is not None,
             cached_input_tokens=loose.count(said, "cache_read_input_tokens"),
             cache_write_tokens=loose.count(said, "cache_creation_input_tokens"),
-            reasoning_tokens=loose.count(last, "output_tokens_details", "thinking_tokens"),
+            reasoning_tokens=loose.count(said, "output_tokens_details", "thinking_tokens"),
         )
     )
 

@@ -248,7 +248,7 @@ class Reader(AnswerReader):
                 readings.append(reading)
 
     def _end(self, line: _Line, readings: list[Reading]) -> None:
-        report, cost = anthropic_messages.reported({}, loose.value(line.usage)), None
+        report, cost = anthropic_messages.reported(loose.value(line.usage)), None
         if usd := loose.dollars(loose.value(line.total_cost_usd)):
             cost = Cost(usd, False, f"{self.provider.title}, by the prices of the API")
         if report is not None and report.usage.output_tokens:
