@@ -38,17 +38,12 @@ SHARED: dict[str, set[str]] = {"OPENAI_API_KEY": {"openai", "openai-responses"}}
 FAMILIES = ("kimi", "deepseek", "cogito", "qwen", "ministral", "nemotron", "gemma", "glm", "devstral")
 """The models that only one provider serves for who has no other keys."""
 
-SHOWN = "docs/protocol.md shows it in messages; nothing runs that"
 LITERALS = {
     "core/well_formed.py": {"echo": "the scheme of its URLs, as an address may have it"},
     "edge/transport.py": {"echo": "the scheme of its URLs, which has a transport of its own"},
     "wire/__init__.py": dict.fromkeys(("echo", "openai-responses"), "the dialect of that name"),
     "wire/echo.py": {"echo": "a model of that name, in the table of paces"},
     "edge/aws.py": {"bedrock": "the service that a signature is for (SigV4), whoever is asked"},
-    "rpc/examples/chats.py": dict.fromkeys(("anthropic", "ollama", "openai", "openrouter"), SHOWN),
-    "rpc/examples/choices.py": {"openrouter": SHOWN},
-    "rpc/examples/credentials.py": {"openrouter": SHOWN},
-    "rpc/examples/settings.py": {"ollama": SHOWN},
 }
 """The only strings in the code that equal a provider's id, by file, and why none of them asks who the provider is."""
 
@@ -80,11 +75,6 @@ WORDS = {
     "edge/aws.py": LITERALS["edge/aws.py"],
     "core/well_formed.py": LITERALS["core/well_formed.py"],
     "edge/transport.py": LITERALS["edge/transport.py"],
-    "rpc/examples/chats.py": LITERALS["rpc/examples/chats.py"] | {"deepseek": SHOWN},
-    "rpc/examples/choices.py": LITERALS["rpc/examples/choices.py"] | {"echo": SHOWN},
-    "rpc/examples/credentials.py": LITERALS["rpc/examples/credentials.py"],
-    "rpc/examples/facts.py": {"anthropic": SHOWN},
-    "rpc/examples/settings.py": dict.fromkeys(("deepseek", "ollama", "openrouter"), SHOWN),
     "rpc/reference.py": dict.fromkeys(
         ("anthropic", "azure", "bedrock", "deepseek", "lmstudio", "openai", "openrouter", "vertex"),
         "docs/configuration.md shows it in a file of a user; nothing runs that",

@@ -53,7 +53,7 @@ def _methods(document: Schema) -> str:
         sides = [("Takes", "params"), ("Gives", "result"), ("Fails with", "error")]
         parts += [_side(verb, about[side], document, counted) for verb, side in sides if side in about]
         if example := examples.REQUESTS.get(name):
-            parts += [block(request(name, example[0])), block(reply(example[1]))]
+            parts += [block(request(name, example.params)), block(reply(example.result))]
     return "\n\n".join(parts)
 
 
@@ -63,12 +63,11 @@ def _notifications(document: Schema) -> str:
     for name, about in document["notifications"].items():
         parts += [f"### {name}", _side("Carries", about["params"], document, counted)]
         if example := examples.NOTIFICATIONS.get(name):
-            parts.append(block({"jsonrpc": "2.0", "method": name, "params": example}))
+            parts.append(block({"jsonrpc": "2.0", "method": name, "params": example.params}))
     return "\n\n".join(parts)
 
 
 def _commands(document: Schema) -> str:
-    asked, answered = examples.COMMAND
     rows = [
         (
             f"`{name}`",
@@ -79,7 +78,8 @@ def _commands(document: Schema) -> str:
         for name, about in document["commands"].items()
     ]
     table = _table(("Command", "Method", "Arguments, in order", "Without arguments"), rows)
-    shown = [block(request("workspace/executeCommand", asked)), block(reply(answered))]
+    example = examples.OPENING["workspace/executeCommand"]
+    shown = [block(request("workspace/executeCommand", example.params)), block(reply(example.result))]
     return "\n\n".join([prose.COMMANDS, table, *shown])
 
 

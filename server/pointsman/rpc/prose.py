@@ -8,8 +8,7 @@ from __future__ import annotations
 import msgspec
 
 from pointsman.core.errors import UnknownModel
-from pointsman.rpc import replies
-from pointsman.rpc.examples import OPENING as INITIALIZE
+from pointsman.rpc import examples, replies
 from pointsman.rpc.examples import block, reply, request
 from pointsman.rpc.framing import LARGEST_BODY, frame
 from pointsman.rpc.render import GENERATED, pretty
@@ -57,7 +56,7 @@ Batches are no part of this."""
 
 def connection(number: int) -> str:
     """What is said in which order, and who may say it. `number` is the protocol's."""
-    asked, answered = INITIALIZE
+    greeting = examples.OPENING["initialize"]
     return f"""## A connection from start to end
 
 1. `initialize`, as in LSP, with `initializationOptions.pointsman` ([EditorOptions](#editoroptions)). The first
@@ -70,9 +69,9 @@ def connection(number: int) -> str:
    parameters may leave `params` out.
 5. `shutdown`, then `exit`. That ends this connection, as closing it does; the daemon and other clients' chats go on.
 
-{block(request("initialize", asked))}
+{block(request("initialize", greeting.params))}
 
-{block(reply(answered))}
+{block(reply(greeting.result))}
 
 Every client may call every method, and may follow or cancel every chat: only processes of one user reach the
 daemon. `pointsman/hello` is what `pointsman connect` says, and nobody else. A client that gives no `pointsman`
