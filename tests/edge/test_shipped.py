@@ -75,10 +75,6 @@ WORDS = {
     "edge/aws.py": LITERALS["edge/aws.py"],
     "core/well_formed.py": LITERALS["core/well_formed.py"],
     "edge/transport.py": LITERALS["edge/transport.py"],
-    "rpc/reference.py": dict.fromkeys(
-        ("anthropic", "azure", "bedrock", "deepseek", "lmstudio", "openai", "openrouter", "vertex"),
-        "docs/configuration.md shows it in a file of a user; nothing runs that",
-    ),
     "wire/__init__.py": {"echo": "the dialect of that name"},
     "wire/echo.py": LITERALS["wire/echo.py"],
 }
