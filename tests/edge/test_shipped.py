@@ -58,20 +58,7 @@ HARMLESS = {
 }
 """What `grep -w` takes for a provider's id and is none."""
 WORDS = {
-    "cli/accounts.py": {"chatgpt": "an example in the help"},
-    "cli/audit.py": {"openrouter": "an example in the help"},
-    "cli/keys.py": {"openrouter": "an example in the help"},
-    "cli/try_.py": {"openrouter": "an example in the help"},
-    "cli/alias.py": {"openrouter": "an example in the help"},
-    "cli/chain.py": dict.fromkeys(("deepseek", "ollama", "openai", "openrouter"), "an example in the help"),
-    "cli/completion.py": {"echo": "the shell's, in an example"},
-    "cli/config.py": {"echo": "the shell's, in an example", "openrouter": "an example in the help"},
     "cli/demo.py": {"echo": "what is shown offline; `pointsman demo` uses it as a person would, by its name"},
-    "cli/main.py": {"echo": "an example in the help"},
-    "cli/models.py": {"ollama": "an example in the help"},
-    "cli/providers.py": {"openrouter": "an example in the help"},
-    "cli/usage.py": {"deepseek": "an example in the help"},
-    "cli/use.py": {"openrouter": "an example in the help"},
     "edge/aws.py": LITERALS["edge/aws.py"],
     "core/well_formed.py": LITERALS["core/well_formed.py"],
     "edge/transport.py": LITERALS["edge/transport.py"],
