@@ -57,13 +57,9 @@ HARMLESS = {
     r"\becho:(?!echo)|\bopenai/codex\b|\bxai\|": "a URL's scheme, a repository, the beginning of a key",
 }
 """What `grep -w` takes for a provider's id and is none."""
-WORDS = {
-    "cli/demo.py": {"echo": "what is shown offline; `pointsman demo` uses it as a person would, by its name"},
-    "edge/aws.py": LITERALS["edge/aws.py"],
-    "core/well_formed.py": LITERALS["core/well_formed.py"],
-    "edge/transport.py": LITERALS["edge/transport.py"],
+WORDS = LITERALS | {
     "wire/__init__.py": {"echo": "the dialect of that name"},
-    "wire/echo.py": LITERALS["wire/echo.py"],
+    "cli/demo.py": {"echo": "what is shown offline; `pointsman demo` uses it as a person would, by its name"},
 }
 """All else that it finds in the server, by file, and why it stands there."""
 
