@@ -4,16 +4,19 @@ from __future__ import annotations
 
 import os
 import re
+import shlex
 import signal
 import subprocess
 import sys
 from collections.abc import Iterator
 from datetime import datetime
+from pathlib import Path
 from zoneinfo import ZoneInfo
 
 import click
 import pytest
 
+from pointsman.cli.examples import examples
 from pointsman.cli.main import cli
 from tests.cli.shell import WITHIN, Shell, ended
 from tests.living import POINTSMAN
@@ -30,6 +33,7 @@ def commands(group: click.Group = cli, path: tuple[str, ...] = ()) -> Iterator[t
 
 
 EVERY = list(commands())
+EXAMPLES = examples()
 SHOWING = [("use",), ("models",), ("providers",), ("config", "show"), ("status",), ("doctor",), ("log",)]
 
 
@@ -43,6 +47,29 @@ def test_help_is_a_sentence_and_an_example(lasting_shell: Shell, path: tuple[str
     assert sentence.endswith(".")
     assert ". " not in sentence
     assert f"pointsman {' '.join(path)}" in example
+    assert [line.strip() for line in example.splitlines()] == EXAMPLES[" ".join(("pointsman", *path))]
+
+
+def test_the_file_of_examples_is_of_the_commands_that_there_are() -> None:
+    assert EXAMPLES.keys() == {" ".join(("pointsman", *path)) for path in ((), *EVERY)}
+    overview = subprocess.run([POINTSMAN, "--help"], capture_output=True, text=True, check=True).stdout
+    assert all(f"\n    {example}\n" in overview for example in EXAMPLES["pointsman"])
+
+
+@pytest.mark.parametrize("example", sorted({each for shown in EXAMPLES.values() for each in shown}))
+def test_an_example_is_a_command_line_that_is_right(
+    example: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path("chat.json").touch()  # one of them reads it
+    typed = re.findall(r"(?:^|[ (])pointsman\b((?: (?:\"[^\"]*\"|[^ |&>()\"]+))*)", example)
+    assert typed, "it shows nothing of ours"
+    for words in map(shlex.split, typed):
+        command: click.Command = cli
+        while isinstance(command, click.Group) and words:
+            command = command.commands[words.pop(0)]
+        with command.make_context(command.name, words):
+            pass  # it raises what a person would be told
 
 
 def test_every_command_fits_into_the_list() -> None:
@@ -115,6 +142,18 @@ def test_what_is_slow_is_imported_by_who_needs_it() -> None:
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
     assert (done.returncode, done.stderr) == (0, "")
+
+
+def test_the_examples_are_read_for_help_alone() -> None:
+    code = (
+        "import sys; from pointsman.cli.main import cli; opened = []; "
+        "sys.addaudithook(lambda event, about: opened.append(str(about[0])) if event == 'open' else None); "
+        "cli([*sys.argv[1:]], standalone_mode=False); "
+        "sys.exit(sum(name.endswith('examples.toml') for name in opened))"
+    )
+    for words, read in (["completion", "fish"], 0), (["completion", "--help"], 1):
+        done = subprocess.run([sys.executable, "-c", code, *words], capture_output=True, text=True, check=False)
+        assert (done.returncode, done.stderr) == (read, "")
 
 
 def test_help_comes_at_once() -> None:

@@ -38,17 +38,12 @@ SHARED: dict[str, set[str]] = {"OPENAI_API_KEY": {"openai", "openai-responses"}}
 FAMILIES = ("kimi", "deepseek", "cogito", "qwen", "ministral", "nemotron", "gemma", "glm", "devstral")
 """The models that only one provider serves for who has no other keys."""
 
-SHOWN = "docs/protocol.md shows it in messages; nothing runs that"
 LITERALS = {
     "core/well_formed.py": {"echo": "the scheme of its URLs, as an address may have it"},
     "edge/transport.py": {"echo": "the scheme of its URLs, which has a transport of its own"},
     "wire/__init__.py": dict.fromkeys(("echo", "openai-responses"), "the dialect of that name"),
     "wire/echo.py": {"echo": "a model of that name, in the table of paces"},
     "edge/aws.py": {"bedrock": "the service that a signature is for (SigV4), whoever is asked"},
-    "rpc/examples/chats.py": dict.fromkeys(("anthropic", "ollama", "openai", "openrouter"), SHOWN),
-    "rpc/examples/choices.py": {"openrouter": SHOWN},
-    "rpc/examples/credentials.py": {"openrouter": SHOWN},
-    "rpc/examples/settings.py": {"ollama": SHOWN},
 }
 """The only strings in the code that equal a provider's id, by file, and why none of them asks who the provider is."""
 
@@ -62,35 +57,9 @@ HARMLESS = {
     r"\becho:(?!echo)|\bopenai/codex\b|\bxai\|": "a URL's scheme, a repository, the beginning of a key",
 }
 """What `grep -w` takes for a provider's id and is none."""
-WORDS = {
-    "cli/accounts.py": {"chatgpt": "an example in the help"},
-    "cli/audit.py": {"openrouter": "an example in the help"},
-    "cli/keys.py": {"openrouter": "an example in the help"},
-    "cli/try_.py": {"openrouter": "an example in the help"},
-    "cli/alias.py": {"openrouter": "an example in the help"},
-    "cli/chain.py": dict.fromkeys(("deepseek", "ollama", "openai", "openrouter"), "an example in the help"),
-    "cli/completion.py": {"echo": "the shell's, in an example"},
-    "cli/config.py": {"echo": "the shell's, in an example", "openrouter": "an example in the help"},
-    "cli/demo.py": {"echo": "what is shown offline; `pointsman demo` uses it as a person would, by its name"},
-    "cli/main.py": {"echo": "an example in the help"},
-    "cli/models.py": {"ollama": "an example in the help"},
-    "cli/providers.py": {"openrouter": "an example in the help"},
-    "cli/usage.py": {"deepseek": "an example in the help"},
-    "cli/use.py": {"openrouter": "an example in the help"},
-    "edge/aws.py": LITERALS["edge/aws.py"],
-    "core/well_formed.py": LITERALS["core/well_formed.py"],
-    "edge/transport.py": LITERALS["edge/transport.py"],
-    "rpc/examples/chats.py": LITERALS["rpc/examples/chats.py"] | {"deepseek": SHOWN},
-    "rpc/examples/choices.py": LITERALS["rpc/examples/choices.py"] | {"echo": SHOWN},
-    "rpc/examples/credentials.py": LITERALS["rpc/examples/credentials.py"],
-    "rpc/examples/facts.py": {"anthropic": SHOWN},
-    "rpc/examples/settings.py": dict.fromkeys(("deepseek", "ollama", "openrouter"), SHOWN),
-    "rpc/reference.py": dict.fromkeys(
-        ("anthropic", "azure", "bedrock", "deepseek", "lmstudio", "openai", "openrouter", "vertex"),
-        "docs/configuration.md shows it in a file of a user; nothing runs that",
-    ),
+WORDS = LITERALS | {
     "wire/__init__.py": {"echo": "the dialect of that name"},
-    "wire/echo.py": LITERALS["wire/echo.py"],
+    "cli/demo.py": {"echo": "what is shown offline; `pointsman demo` uses it as a person would, by its name"},
 }
 """All else that it finds in the server, by file, and why it stands there."""
 

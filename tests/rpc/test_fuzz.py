@@ -40,7 +40,7 @@ values = st.recursive(
 )
 ids = st.one_of(st.integers(0, 9), st.text(max_size=3), st.none(), st.floats(allow_nan=False), st.integers(), values)
 words = st.sampled_from(["echo", "echo:fast", "echo:echo", "window", "global", "user", "text", "image", "x" * 5000])
-requests = st.sampled_from([*((name, params) for name, (params, _) in REQUESTS.items())])
+requests = st.sampled_from([*((name, example.params) for name, example in REQUESTS.items())])
 methods = st.one_of(
     st.sampled_from(
         [

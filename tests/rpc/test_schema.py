@@ -120,6 +120,15 @@ def test_everything_has_an_example(name: str) -> None:
     assert name in {**examples.REQUESTS, **examples.NOTIFICATIONS}, "give it one in rpc/examples/"
 
 
+def test_no_example_is_of_nothing() -> None:
+    assert set(examples.REQUESTS) == set(METHODS)
+    assert set(examples.NOTIFICATIONS) == set(TOLD)
+    folder = schema.ROOT / "server/pointsman/rpc/examples"
+    assert {path.stem for path in folder.glob("*.json")} == {"opening", *examples.SUBJECTS}
+    shown = [name for subject in examples.SUBJECTS for name in json.loads((folder / f"{subject}.json").read_text())]
+    assert len(shown) == len(set(shown)), "each stands in one file"
+
+
 def test_every_example_can_be_read() -> None:
     messages = [json.loads(block) for block in re.findall(r"```json\n(.*?)\n```", PAGE, re.DOTALL)]
     asked: str | None = None

@@ -15,13 +15,14 @@ from typing import Any
 import click
 
 from pointsman.cli.client import Client
+from pointsman.cli.examples import WithExamples
 from pointsman.cli.parameters import as_json, complete_account, complete_provider
 from pointsman.cli.tables import local, show_accounts
 from pointsman.cli.terminal import note, print_json, say
 from pointsman.cli.vault import what_is_shut
 
 
-@click.command()
+@click.command(cls=WithExamples)
 @click.argument("provider", shell_complete=complete_provider)
 @click.option(
     "--device", is_flag=True, help="Type a code in on any device, instead of using a browser on this machine."
@@ -31,10 +32,6 @@ from pointsman.cli.vault import what_is_shut
 @as_json
 def login(provider: str, device: bool, label: str | None, no_browser: bool, as_json: bool) -> int:
     """Sign in to a provider, in your browser.
-
-    \b
-      pointsman login chatgpt
-      pointsman login chatgpt --device
 
     The account is then there for all your editors. Signing in again to the same one renews it; Ctrl-C gives up.
     """
@@ -53,16 +50,12 @@ def login(provider: str, device: bool, label: str | None, no_browser: bool, as_j
     return 0
 
 
-@click.command()
+@click.command(cls=WithExamples)
 @click.argument("provider", shell_complete=complete_provider)
 @click.argument("account", required=False, shell_complete=complete_account, help="Left out where there is only one.")
 @as_json
 def logout(provider: str, account: str | None, as_json: bool) -> int:
     """Sign out of a provider, there and here.
-
-    \b
-      pointsman logout chatgpt
-      pointsman logout chatgpt me@example.com
 
     The tokens end at the provider, where it has a way for that, and are forgotten here in any case.
     """
@@ -79,15 +72,11 @@ def logout(provider: str, account: str | None, as_json: bool) -> int:
     return 0
 
 
-@click.command()
+@click.command(cls=WithExamples)
 @click.argument("provider", required=False, shell_complete=complete_provider)
 @as_json
 def accounts(provider: str | None, as_json: bool) -> int:
     """List the accounts that have signed in.
-
-    \b
-      pointsman accounts
-      pointsman accounts chatgpt
 
     `pointsman login` adds one. Tokens are renewed by themselves before they expire.
     """

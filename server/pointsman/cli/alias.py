@@ -7,6 +7,7 @@ from typing import Any
 import click
 
 from pointsman.cli.client import Client
+from pointsman.cli.examples import WithExamples
 from pointsman.cli.failures import Failure
 from pointsman.cli.names import must_be_alias
 from pointsman.cli.parameters import as_json, complete_alias, complete_model
@@ -14,17 +15,13 @@ from pointsman.cli.tables import show_aliases
 from pointsman.cli.terminal import print_json, say
 
 
-@click.command()
+@click.command(cls=WithExamples)
 @click.argument("name", required=False, shell_complete=complete_alias, help="The short name.")
 @click.argument("spec", required=False, shell_complete=complete_model, help="The model that it stands for.")
 @click.option("--remove", is_flag=True, help="Take the name back.")
 @as_json
 def alias(name: str | None, spec: str | None, remove: bool, as_json: bool) -> int:
     """Give a model a short name, or see the short names.
-
-    \b
-      pointsman alias sonnet openrouter:claude-sonnet-4
-      pointsman alias --remove sonnet
 
     Without SPEC it shows what the name stands for, without NAME all of them. They stand in your pointsman.toml.
     """

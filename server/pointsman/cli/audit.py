@@ -8,6 +8,7 @@ from typing import Any
 import click
 
 from pointsman.cli.client import Client
+from pointsman.cli.examples import WithExamples
 from pointsman.cli.parameters import as_json, complete_provider
 from pointsman.cli.tables import local
 from pointsman.cli.terminal import note, print_json, print_table
@@ -17,16 +18,12 @@ WORDS = {"usedFirst": "used first", "signedIn": "signed in", "signedOut": "signe
 """Events as people say them, where that is not their name in the protocol."""
 
 
-@click.command()
+@click.command(cls=WithExamples)
 @click.argument("provider", required=False, shell_complete=complete_provider)
 @click.option("--limit", type=click.IntRange(1, 10_000), default=50, show_default=True, help="How many events.")
 @as_json
 def audit(provider: str | None, limit: int, as_json: bool) -> int:
     """List what has happened to stored keys and accounts.
-
-    \b
-      pointsman audit
-      pointsman audit openrouter --limit 200
 
     The newest comes first; the last 10,000 events are kept.
     """

@@ -10,6 +10,7 @@ from typing import Any
 import click
 
 from pointsman.cli.client import Client
+from pointsman.cli.examples import GroupWithExamples
 from pointsman.cli.explain import explain
 from pointsman.cli.failures import Failure
 from pointsman.cli.names import must_be_chain
@@ -21,16 +22,11 @@ PREFIX = "chain:"
 STRATEGIES = ("ordered", "cheapest", "fastest", "round-robin", "sticky")
 
 
-@click.group(invoke_without_command=True)
+@click.group(cls=GroupWithExamples, invoke_without_command=True)
 @as_json
 @click.pass_context
 def chain(ctx: click.Context, as_json: bool) -> int:
     """List the chains, each of them several ways to an answer.
-
-    \b
-      pointsman chain
-      pointsman chain set coding openrouter:claude-sonnet-4 openai:gpt-4 ollama:qwen3-coder
-      pointsman chat -m chain:coding "Why is the sky blue?"
 
     A chat with a chain asks its first target, and the next one when that can't answer. Chains stand in your
     pointsman.toml, or in a project's file that you trust.
@@ -58,10 +54,6 @@ def chain(ctx: click.Context, as_json: bool) -> int:
 def set_(name: str, targets: tuple[str, ...], strategy: str | None, on_break: str | None, as_json: bool) -> int:
     """Write a chain into your pointsman.toml, or other targets for it.
 
-    \b
-      pointsman chain set coding openrouter:claude-sonnet-4 openai:gpt-4 ollama:qwen3-coder
-      pointsman chain set cheap openrouter deepseek --strategy cheapest
-
     Targets are names of models as everywhere, and other chains. `ordered` tries them as written, `cheapest` by what the
     conversation would cost, `fastest` by the time to the first word so far, `round-robin` by turns, and `sticky` stays
     where the conversation's prompt cache is.
@@ -85,9 +77,6 @@ def set_(name: str, targets: tuple[str, ...], strategy: str | None, on_break: st
 def remove(name: str, as_json: bool) -> int:
     """Take a chain out of your pointsman.toml.
 
-    \b
-      pointsman chain remove coding
-
     What leads to it then leads nowhere.
     """
     name = _name(name)
@@ -108,9 +97,6 @@ def remove(name: str, as_json: bool) -> int:
 @click.pass_context
 def show(ctx: click.Context, name: str, as_json: bool) -> Any:
     """Show who a chain would ask, in order, and who not.
-
-    \b
-      pointsman chain show coding
 
     Nothing is sent to any provider. The exit status is 1 when nobody could be asked.
     """

@@ -15,6 +15,7 @@ import click
 
 from pointsman.cli.answer import STATUS, AnswerPrinter
 from pointsman.cli.client import CallFailed, Client
+from pointsman.cli.examples import WithExamples
 from pointsman.cli.parameters import as_json, complete_model
 from pointsman.cli.terminal import is_terminal, note, print_json
 from pointsman.cli.trace import trace_lines
@@ -30,7 +31,7 @@ LARGEST = 20 * 2**20
 """Bytes of an image: no provider takes more."""
 
 
-@click.command()
+@click.command(cls=WithExamples)
 @click.argument("words", nargs=-1, metavar="[WORDS]...", help="What to ask; `-` stands for standard input.")
 @click.option("--model", "-m", metavar="SPEC", shell_complete=complete_model, help="Who answers this once.")
 @click.option("--system", "-s", metavar="TEXT", help="Instructions for the model.")
@@ -50,10 +51,6 @@ def chat(
     as_json: bool,
 ) -> int:
     """Ask a model, and print its answer as it comes.
-
-    \b
-      pointsman chat "Why is the sky blue?"
-      git diff | pointsman chat "Review this:" -
 
     Without words, the question is what stands on standard input. The answer goes to standard output; who answers,
     notices and the receipt go to standard error. Ctrl-C cancels, and prints the receipt; once more, and it leaves.

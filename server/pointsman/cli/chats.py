@@ -12,6 +12,7 @@ import click
 from pointsman.cli.answer import AnswerPrinter
 from pointsman.cli.chat import follow
 from pointsman.cli.client import CallFailed, Client
+from pointsman.cli.examples import GroupWithExamples
 from pointsman.cli.failures import CANCELLED, NO_DAEMON, Failure, NotRunning
 from pointsman.cli.lifecycle import is_running
 from pointsman.cli.parameters import as_json, complete_chat
@@ -19,15 +20,11 @@ from pointsman.cli.tables import show_chats
 from pointsman.cli.terminal import note, print_json
 
 
-@click.group(invoke_without_command=True)
+@click.group(cls=GroupWithExamples, invoke_without_command=True)
 @as_json
 @click.pass_context
 def chats(ctx: click.Context, as_json: bool) -> int:
     """List the chats of all editors, attach to one, or cancel it.
-
-    \b
-      pointsman chats
-      pointsman chats attach 3f2a
 
     The beginning of an id is enough where no other chat's begins alike. Finished chats are kept for ten minutes.
     """
@@ -56,9 +53,6 @@ def chats(ctx: click.Context, as_json: bool) -> int:
 def attach(id: str, as_json: bool) -> int:
     """Follow a chat from its first word, whoever began it.
 
-    \b
-      pointsman chats attach 3f2a
-
     Ctrl-C only leaves: the chat runs on for the others.
     """
     _must_run()
@@ -78,9 +72,6 @@ def attach(id: str, as_json: bool) -> int:
 @as_json
 def cancel(id: str, as_json: bool) -> int:
     """End a chat for all who watch it, and see what had come of it.
-
-    \b
-      pointsman chats cancel 3f2a
 
     One that had finished stays as it was.
     """

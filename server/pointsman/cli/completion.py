@@ -7,19 +7,17 @@ from collections.abc import Mapping
 import click
 from click.shell_completion import BashComplete, CompletionItem, add_completion_class, get_completion_class
 
+from pointsman.cli.examples import WithExamples
+
 VARIABLE = "_POINTSMAN_COMPLETE"
 NAME = "pointsman"
 
 
-@click.command()
+@click.command(cls=WithExamples)
 @click.argument("shell", type=click.Choice(["bash", "zsh", "fish"]))
 @click.pass_context
 def completion(ctx: click.Context, shell: str) -> int:
     """Print the script that completes our commands in a shell.
-
-    \b
-      echo 'eval "$(pointsman completion bash)"' >> ~/.bashrc
-      pointsman completion fish > ~/.config/fish/completions/pointsman.fish
 
     Names of models, providers, aliases and chats come from the daemon if it runs; it is never started for them.
     """

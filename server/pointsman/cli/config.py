@@ -13,6 +13,7 @@ from typing import Any
 import click
 
 from pointsman.cli.client import CallFailed, Client, current_folder
+from pointsman.cli.examples import GroupWithExamples
 from pointsman.cli.failures import FAILED, Failure
 from pointsman.cli.keys import in_plain_text
 from pointsman.cli.parameters import as_json
@@ -23,22 +24,15 @@ from pointsman.endpoint import places
 PROJECT_FILE = ".pointsman.toml"
 
 
-@click.group()
+@click.group(cls=GroupWithExamples)
 def config() -> None:
-    """Find, check and see the configuration.
-
-    \b
-      pointsman config check
-    """
+    """Find, check and see the configuration."""
 
 
 @config.command()
 @as_json
 def path(as_json: bool) -> int:
     """Print where your pointsman.toml is.
-
-    \b
-      $EDITOR "$(pointsman config path)"
 
     It need not be there yet.
     """
@@ -57,9 +51,6 @@ def path(as_json: bool) -> int:
 @as_json
 def check(as_json: bool) -> int:
     """Say what is wrong with your pointsman.toml, and with this folder's own file.
-
-    \b
-      pointsman config check && echo "all is well"
 
     The exit status is 1 when something is.
     """
@@ -85,10 +76,6 @@ def check(as_json: bool) -> int:
 @as_json
 def show(prefix: str | None, as_json: bool) -> int:
     """Show each value that is configured, and the layer that it comes from.
-
-    \b
-      pointsman config show
-      pointsman config show providers.openrouter
 
     Layers are: the environment, a trusted project's file, your pointsman.toml, and what comes with Pointsman. Keys stay
     hidden.

@@ -10,6 +10,7 @@ from typing import Any
 import click
 
 from pointsman.cli.client import Client
+from pointsman.cli.examples import WithExamples
 from pointsman.cli.failures import FAILED, translated
 from pointsman.cli.parameters import as_json, complete_model
 from pointsman.cli.tables import show_route
@@ -18,7 +19,7 @@ from pointsman.cli.terminal import note, print_json
 NO_REQUEST = "{} is no JSON object. Write what `pointsman/chat` takes: `messages`, and perhaps `tools` and `options`."
 
 
-@click.command()
+@click.command(cls=WithExamples)
 @click.argument("spec", required=False, shell_complete=complete_model, help="An alias, `provider:model`, or a chain.")
 @click.option(
     "--request",
@@ -30,10 +31,6 @@ NO_REQUEST = "{} is no JSON object. Write what `pointsman/chat` takes: `messages
 @as_json
 def explain(spec: str | None, file: str | None, as_json: bool) -> int:
     """Show who would be asked, in order, and who would not.
-
-    \b
-      pointsman explain chain:coding
-      pointsman explain --request chat.json
 
     Nothing is sent to any provider. With a request, it also tells what each of them could not be given. The exit
     status is 1 when nobody could be asked.

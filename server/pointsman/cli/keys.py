@@ -12,6 +12,7 @@ import click
 
 from pointsman.cli.client import Client
 from pointsman.cli.entering import STDIN, entered_key, refuse_keys
+from pointsman.cli.examples import GroupWithExamples
 from pointsman.cli.failures import FAILED, translated
 from pointsman.cli.parameters import as_json, complete_provider
 from pointsman.cli.tables import KEY_SOURCES, show_keys
@@ -22,15 +23,11 @@ from pointsman.core.http import spoken
 label_option = click.option("--label", metavar="TEXT", help="A name of your own for it.")
 
 
-@click.group(invoke_without_command=True)
+@click.group(cls=GroupWithExamples, invoke_without_command=True)
 @as_json
 @click.pass_context
 def keys(ctx: click.Context, as_json: bool) -> int:
     """List your keys, and store them.
-
-    \b
-      pointsman keys
-      pointsman keys add openrouter
 
     A stored key is sealed, and shown to the address that it was entered for, never to another.
     """
@@ -47,9 +44,6 @@ def keys(ctx: click.Context, as_json: bool) -> int:
 def list_(provider: str | None, as_json: bool) -> int:
     """List keys and where each comes from, also those that are not used now.
 
-    \b
-      pointsman keys list openrouter
-
     🔐 marks an account that has signed in.
     """
     return _list(provider, as_json)
@@ -63,10 +57,6 @@ def list_(provider: str | None, as_json: bool) -> int:
 @as_json
 def add(provider: str, words: tuple[str, ...], label: str | None, no_test: bool, as_json: bool) -> int:
     """Store a key, after trying it.
-
-    \b
-      pointsman keys add openrouter
-      pass show llm/openrouter | pointsman keys add openrouter -
 
     You are asked for the key, and it is not shown. A label that there is already gets the new key in place of its own.
     """
@@ -99,9 +89,6 @@ def add(provider: str, words: tuple[str, ...], label: str | None, no_test: bool,
 def remove(provider: str, label: str | None, as_json: bool) -> int:
     """Remove a stored key for good.
 
-    \b
-      pointsman keys remove openrouter --label work
-
     Without a label, the only one that there is.
     """
     refuse_keys(provider, label)
@@ -122,9 +109,6 @@ def remove(provider: str, label: str | None, as_json: bool) -> int:
 @as_json
 def test(provider: str | None, as_json: bool) -> int:
     """Try each key that can be used now, of every source.
-
-    \b
-      pointsman keys test openrouter
 
     Providers are asked for their lists of models, which costs nothing. The exit status is 1 if any key failed.
     """
@@ -152,9 +136,6 @@ def test(provider: str | None, as_json: bool) -> int:
 @as_json
 def adopt(provider: str, as_json: bool) -> int:
     """Move keys that stand in your pointsman.toml into the vault.
-
-    \b
-      pointsman keys adopt openrouter
 
     They are stored first, sealed, and then taken out of the file; your comments stay.
     """

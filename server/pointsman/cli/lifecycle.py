@@ -7,6 +7,7 @@ import os
 import click
 
 from pointsman.cli.client import Client
+from pointsman.cli.examples import WithExamples
 from pointsman.cli.failures import Failure
 from pointsman.cli.parameters import as_json
 from pointsman.cli.terminal import print_json
@@ -16,12 +17,9 @@ STOP_WITHIN = 30.0
 """Seconds that a daemon has to let its chats finish."""
 
 
-@click.command()
+@click.command(cls=WithExamples)
 def connect() -> int:
     """Speak LSP on standard input and output, for editors.
-
-    \b
-      pointsman connect
 
     This is the command that an editor is given as its language server; the first one starts the daemon.
     """
@@ -30,14 +28,11 @@ def connect() -> int:
     return relay()
 
 
-@click.command()
+@click.command(cls=WithExamples)
 @click.option("--detach", "detached", is_flag=True, hidden=True)
 @click.option("--ready-fd", type=int, hidden=True)
 def daemon(detached: bool, ready_fd: int | None) -> int:
     """Run the daemon in the foreground.
-
-    \b
-      pointsman daemon
 
     Editors start it by themselves; this is for service managers and for looking.
     """
@@ -46,12 +41,9 @@ def daemon(detached: bool, ready_fd: int | None) -> int:
     return run(detached=detached, ready_fd=ready_fd)
 
 
-@click.command(name="stop")
+@click.command("stop", cls=WithExamples)
 def stop_() -> int:
     """Stop the daemon.
-
-    \b
-      pointsman stop
 
     Running chats get a few seconds to finish.
     """
@@ -61,12 +53,9 @@ def stop_() -> int:
     return 0
 
 
-@click.command()
+@click.command(cls=WithExamples)
 def restart() -> int:
     """Stop the daemon if it runs, and start it.
-
-    \b
-      pointsman restart
 
     Editors reconnect by themselves.
     """
@@ -77,13 +66,10 @@ def restart() -> int:
     return 0
 
 
-@click.command()
+@click.command(cls=WithExamples)
 @as_json
 def doctor(as_json: bool) -> int:
     """Look for what is wrong, and say how to mend it.
-
-    \b
-      pointsman doctor
 
     It checks lock, socket, permissions, log, versions and configuration. Never starts the daemon.
     """
@@ -100,12 +86,9 @@ def doctor(as_json: bool) -> int:
     return 0 if all(finding.ok for finding in findings) else 1
 
 
-@click.command()
+@click.command(cls=WithExamples)
 def demo() -> int:
     """See it work in a throw-away folder.
-
-    \b
-      pointsman demo
 
     No key, no network, and nothing of yours is touched.
     """
@@ -114,12 +97,9 @@ def demo() -> int:
     return run()
 
 
-@click.command()
+@click.command(cls=WithExamples)
 def service() -> int:
     """Print a systemd user service.
-
-    \b
-      pointsman service > ~/.config/systemd/user/pointsman.service
 
     It is for those who want the daemon to start at login; without it, the first editor does.
     """

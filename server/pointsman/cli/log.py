@@ -12,6 +12,7 @@ from typing import Any, BinaryIO
 
 import click
 
+from pointsman.cli.examples import WithExamples
 from pointsman.cli.failures import Failure
 from pointsman.cli.tables import local
 from pointsman.cli.terminal import say
@@ -23,7 +24,7 @@ PLAIN = ("time", "level", "logger", "message", "traceback")
 """What a line says without its name."""
 
 
-@click.command()
+@click.command(cls=WithExamples)
 @click.option("-n", "count", type=click.IntRange(min=0), default=20, show_default=True, help="How many lines.")
 @click.option("--follow", "-f", is_flag=True, help="Go on with new lines, until Ctrl-C.")
 @click.option(
@@ -31,10 +32,6 @@ PLAIN = ("time", "level", "logger", "message", "traceback")
 )
 def log(count: int, follow: bool, as_json: bool) -> int:
     """Show the end of the daemon's log.
-
-    \b
-      pointsman log -n 100
-      pointsman log --follow
 
     Neither questions nor answers nor keys are in it. Times are local; with `--json`, UTC.
     """

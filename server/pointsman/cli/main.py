@@ -22,6 +22,7 @@ from pointsman.cli.chats import chats
 from pointsman.cli.client import CallFailed
 from pointsman.cli.completion import completion
 from pointsman.cli.config import config
+from pointsman.cli.examples import GroupWithExamples
 from pointsman.cli.explain import explain
 from pointsman.cli.keys import keys
 from pointsman.cli.log import log
@@ -94,7 +95,7 @@ def _let_go() -> None:
     sys.stdout, sys.stderr = sys.__stdout__, sys.__stderr__
 
 
-class InOrder(click.Group):
+class InOrder(GroupWithExamples):
     """Lists its commands in the order in which they are given here, the ones for every day first."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:
@@ -106,10 +107,6 @@ class InOrder(click.Group):
 @click.version_option(VERSION, message="pointsman %(version)s")
 def cli() -> None:
     """One daemon that keeps providers, models and running chats for all your editors.
-
-    \b
-      pointsman use echo:echo
-      pointsman chat "Is anybody there?"
 
     Exit status: 0 done, 1 it failed, 2 the command line is wrong, 3 no daemon runs, 130 cancelled.
     """

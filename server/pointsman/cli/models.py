@@ -5,6 +5,7 @@ from __future__ import annotations
 import click
 
 from pointsman.cli.client import Client, in_words
+from pointsman.cli.examples import WithExamples
 from pointsman.cli.failures import FAILED, translated
 from pointsman.cli.parameters import as_json, complete_provider
 from pointsman.cli.picker import narrowed
@@ -12,17 +13,13 @@ from pointsman.cli.tables import show_models
 from pointsman.cli.terminal import note, print_json
 
 
-@click.command()
+@click.command(cls=WithExamples)
 @click.argument("query", nargs=-1, help="Words that the name has, all of them.")
 @click.option("--provider", metavar="ID", shell_complete=complete_provider, help="Only those of one provider.")
 @click.option("--refresh", is_flag=True, help="Ask the providers anew.")
 @as_json
 def models(query: tuple[str, ...], provider: str | None, refresh: bool, as_json: bool) -> int:
     """List the models that there are.
-
-    \b
-      pointsman models sonnet
-      pointsman models --provider ollama --refresh
 
     What a provider lists itself is asked for when you have configured it, or name it here.
     """

@@ -12,6 +12,7 @@ from typing import Any
 import click
 
 from pointsman.cli.client import CallFailed, Client
+from pointsman.cli.examples import GroupWithExamples
 from pointsman.cli.failures import FAILED, Failure
 from pointsman.cli.names import must_be_id
 from pointsman.cli.parameters import as_json, complete_provider
@@ -24,15 +25,11 @@ from pointsman.cli.trials import show_trial, show_trials
 no_test = click.option("--no-test", is_flag=True, help="Save it without trying it first.")
 
 
-@click.group(invoke_without_command=True)
+@click.group(cls=GroupWithExamples, invoke_without_command=True)
 @as_json
 @click.pass_context
 def providers(ctx: click.Context, as_json: bool) -> int:
     """List the providers, and whether you could use them now.
-
-    \b
-      pointsman providers
-      pointsman providers add corp --base-url https://llm.corp.example/v1 --env CORP_KEY --model large
 
     Those that come with Pointsman are listed too; your own, and what you change of the others, stand in your
     pointsman.toml.
@@ -65,9 +62,6 @@ def providers(ctx: click.Context, as_json: bool) -> int:
 def add(id: str, no_test: bool, as_json: bool, **given: Any) -> int:
     """Write a provider into your pointsman.toml, after trying it.
 
-    \b
-      pointsman providers add corp --base-url https://llm.corp.example/v1 --env CORP_KEY --model large
-
     The key stays in the variable; it is never written down.
     """
     values = {"base_url": given["base_url"], "name": given["name"], "wire": given["wire"], "auth": _auth(given)}
@@ -90,10 +84,6 @@ def add(id: str, no_test: bool, as_json: bool, **given: Any) -> int:
 def edit(id: str, settings: tuple[str, ...], no_test: bool, as_json: bool) -> int:
     """Change values of a provider in your pointsman.toml, after trying them.
 
-    \b
-      pointsman providers edit corp default_model=large timeout.connect=5 headers.X-Team=blue
-      pointsman providers edit corp timeout.connect=
-
     Names are those of the file; `pointsman config show` lists them.
     """
     values = table_of(settings)
@@ -108,9 +98,6 @@ def edit(id: str, settings: tuple[str, ...], no_test: bool, as_json: bool) -> in
 @as_json
 def remove(id: str, as_json: bool) -> int:
     """Take a provider out of your pointsman.toml.
-
-    \b
-      pointsman providers remove corp
 
     One that comes with Pointsman is then as it came.
     """
@@ -132,10 +119,6 @@ def remove(id: str, as_json: bool) -> int:
 @as_json
 def test(id: str | None, every: bool, aloud: bool, model: str | None, as_json: bool) -> int:
     """Try whether a provider is there, lets you in, and answers.
-
-    \b
-      pointsman providers test openrouter --say
-      pointsman providers test --all
 
     It is asked for its list of models, which costs nothing. With `--all`, a local server that does not run is told, and
     is no failure. The exit status is 1 if any failed.

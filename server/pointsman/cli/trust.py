@@ -13,22 +13,19 @@ import click
 
 from pointsman.cli.client import Client, current_folder
 from pointsman.cli.config import PROJECT_FILE, problems_now, where_and_what
+from pointsman.cli.examples import WithExamples
 from pointsman.cli.failures import FAILED, Failure
 from pointsman.cli.parameters import as_json
 from pointsman.cli.terminal import is_terminal, note, print_json, say
 
 
-@click.command()
+@click.command(cls=WithExamples)
 @click.argument("folder", required=False, type=click.Path(file_okay=False), metavar="[DIR]", help="Here, if left out.")
 @click.option("--remove", is_flag=True, help="Trust the folder no more.")
 @click.option("--yes", is_flag=True, help="Don't ask.")
 @as_json
 def trust(folder: str | None, remove: bool, yes: bool, as_json: bool) -> int:
     """Trust a folder's .pointsman.toml as it is now.
-
-    \b
-      pointsman trust
-      pointsman trust --remove ~/projects/other
 
     It may choose models there, and set aliases and chains; it can never redirect a provider. You see it before you
     are asked; a change of the file ends the trust.

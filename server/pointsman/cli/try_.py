@@ -12,6 +12,7 @@ import click
 
 from pointsman.cli.client import CallFailed, Client
 from pointsman.cli.entering import STDIN, entered_key, refuse_keys
+from pointsman.cli.examples import GroupWithExamples, WithExamples
 from pointsman.cli.failures import NO_DAEMON, Failure, NotRunning
 from pointsman.cli.lifecycle import is_running
 from pointsman.cli.parameters import as_json, complete_provider, complete_session
@@ -21,7 +22,7 @@ from pointsman.cli.terminal import note, print_json, say
 WHERE = {"global": "in every editor", "workspace": "in this folder"}
 
 
-@click.command("try")
+@click.command("try", cls=WithExamples)
 @click.argument("provider", shell_complete=complete_provider)
 @click.argument(
     "words", nargs=-1, metavar="[MODEL] [-]", help="A model to switch to; `-`: the key is on standard input."
@@ -41,10 +42,6 @@ def try_(
     as_json: bool,
 ) -> int:
     """Use a key for a while, without storing it.
-
-    \b
-      pointsman try openrouter claude-sonnet-4 --minutes 30
-      pass show llm/trial | pointsman try openrouter -
 
     The key is asked for, and goes before whatever key there is. It is kept in the daemon's memory alone, and
     forgotten when the time is over, or the daemon ends.
@@ -80,15 +77,11 @@ def try_(
     return 0
 
 
-@click.group(invoke_without_command=True)
+@click.group(cls=GroupWithExamples, invoke_without_command=True)
 @as_json
 @click.pass_context
 def sessions(ctx: click.Context, as_json: bool) -> int:
     """List the temporary keys and the time they have left.
-
-    \b
-      pointsman sessions
-      pointsman sessions end 3f2a9c
 
     `pointsman try` begins one.
     """
@@ -117,9 +110,6 @@ def sessions(ctx: click.Context, as_json: bool) -> int:
 @as_json
 def end(id: str | None, as_json: bool) -> int:
     """End a temporary key at once, in every editor.
-
-    \b
-      pointsman sessions end 3f2a9c
 
     Chats that run finish with it. What was configured or stored is used again.
     """

@@ -15,6 +15,7 @@ from typing import Any, TextIO
 import click
 
 from pointsman.cli.client import Client
+from pointsman.cli.examples import WithExamples
 from pointsman.cli.failures import Failure
 from pointsman.cli.parameters import as_json, complete_model
 from pointsman.cli.spending import columns, cost, count, dollars, show_budgets, with_bars
@@ -37,7 +38,7 @@ CHATS = (
 )
 
 
-@click.command()
+@click.command(cls=WithExamples)
 @click.option(
     "--since",
     metavar="TIME",
@@ -65,11 +66,6 @@ CHATS = (
 @as_json
 def usage(as_json: bool, as_csv: bool, file: Path | None, **asked: Any) -> None:
     """Show what chats took and cost.
-
-    \b
-      pointsman usage --since 7d --by model
-      pointsman usage --against deepseek:deepseek-chat
-      pointsman usage --since 2026-11-01 --export november.csv
 
     Chats that were cancelled, broke off or failed are in it. Where nobody knows a price, it says so, and counts none.
     """

@@ -8,6 +8,7 @@ from typing import Any
 import click
 
 from pointsman.cli.client import Client
+from pointsman.cli.examples import WithExamples
 from pointsman.cli.parameters import as_json, complete_model
 from pointsman.cli.picker import pick
 from pointsman.cli.tables import chosen
@@ -26,17 +27,13 @@ NEXT_STEPS = {
 """What to do about a choice that nobody can be asked with, by its state."""
 
 
-@click.command()
+@click.command(cls=WithExamples)
 @click.argument("spec", required=False, shell_complete=complete_model, help="An alias, `provider:model`, or a chain.")
 @click.option("--scope", type=click.Choice(["window", "workspace", "global"]), default="global", show_default=True)
 @click.option("--clear", is_flag=True, help="Take the choice of that scope back.")
 @as_json
 def use(spec: str | None, scope: str, clear: bool, as_json: bool) -> int:
     """Choose the model that answers in every editor.
-
-    \b
-      pointsman use openrouter:claude-sonnet-4
-      pointsman use --clear --scope workspace
 
     Without SPEC it shows a list to pick from, or, where nobody can pick, tells which model answers now, and why.
     """

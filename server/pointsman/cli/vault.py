@@ -14,6 +14,7 @@ from typing import Any
 import click
 
 from pointsman.cli.client import Client
+from pointsman.cli.examples import GroupWithExamples
 from pointsman.cli.failures import FAILED, Failure, translated
 from pointsman.cli.parameters import as_json
 from pointsman.cli.terminal import is_terminal, note, print_json, print_table, say
@@ -37,23 +38,15 @@ passphrase_file = click.option(
 )
 
 
-@click.group()
+@click.group(cls=GroupWithExamples)
 def vault() -> None:
-    """See how stored keys are sealed, and take them elsewhere.
-
-    \b
-      pointsman vault status
-      pointsman vault export keys.json
-    """
+    """See how stored keys are sealed, and take them elsewhere."""
 
 
 @vault.command()
 @as_json
 def status(as_json: bool) -> int:
     """Tell which key seals the vault, and whether all is well.
-
-    \b
-      pointsman vault status
 
     The key itself is never shown. The exit status is 1 if something can't be opened.
     """
@@ -70,9 +63,6 @@ def status(as_json: bool) -> int:
 @as_json
 def rotate(as_json: bool) -> int:
     """Seal all with a new key.
-
-    \b
-      pointsman vault rotate
 
     The new key goes into the first place that takes one: POINTSMAN_VAULT_KEY, your keyring, a file beside the data.
     """
@@ -91,9 +81,6 @@ def rotate(as_json: bool) -> int:
 @as_json
 def export(file: str, passphrase_file: str | None, as_json: bool) -> int:
     """Write all stored credentials to a file, sealed by a passphrase.
-
-    \b
-      pointsman vault export keys.json
 
     Only you can read the file; one that is there already is left alone.
     """
@@ -124,9 +111,6 @@ def export(file: str, passphrase_file: str | None, as_json: bool) -> int:
 def import_(file: str, passphrase_file: str | None, as_json: bool) -> int:
     """Take in the credentials of an exported file.
 
-    \b
-      pointsman vault import keys.json
-
     What is stored here already stays, or is replaced where the file has another state of it.
     """
     content = _read(file, LARGEST, "the file that `pointsman vault export` wrote")
@@ -147,9 +131,6 @@ def import_(file: str, passphrase_file: str | None, as_json: bool) -> int:
 @as_json
 def discard(yes: bool, as_json: bool) -> int:
     """Remove for good what nobody can open any more.
-
-    \b
-      pointsman vault discard
 
     Those are damaged credentials; or all of them, where the key of the vault is lost.
     """

@@ -10,6 +10,7 @@ import click
 
 from pointsman.cli.client import Client
 from pointsman.cli.dashboard import status_lines
+from pointsman.cli.examples import WithExamples
 from pointsman.cli.failures import NO_DAEMON
 from pointsman.cli.lifecycle import is_running
 from pointsman.cli.parameters import as_json
@@ -27,14 +28,11 @@ NEWS = {
 }
 
 
-@click.command()
+@click.command(cls=WithExamples)
 @click.option("--watch", "-w", is_flag=True, help="Keep it on the screen, and up to date, until Ctrl-C.")
 @as_json
 def status(watch: bool, as_json: bool) -> int:
     """Show how the daemon and its providers are.
-
-    \b
-      pointsman status --watch
 
     Never starts it; the exit status is 3 when none runs. Credit is asked of those providers that tell it, each ten
     minutes at most.

@@ -1,4 +1,4 @@
-"""docs/protocol.md: the protocol's document as a page for people who write clients, below what `prose` has to say.
+"""docs/protocol.md: the protocol's document as a page for people who write clients, between what `pages` has to say.
 
 Must never know one method or type from another.
 """
@@ -9,36 +9,40 @@ import json
 from collections import Counter
 from collections.abc import Iterable, Mapping
 
-from pointsman.rpc import examples, prose
+from pointsman.rpc import bounds, examples, pages
 from pointsman.rpc.examples import block, reply, request
-from pointsman.rpc.render import Schema, meaning, references, short
+from pointsman.rpc.render import GENERATED, Schema, meaning, references, short
 
+CONTENTS = "<!-- contents -->"
+"""Stands for the contents until there is something for them to list."""
 REMEDIES = {"retry": "the same again", "key": "another key", "target": "another model"}
 
 
 def markdown(document: Schema) -> str:
     """The whole page."""
-    sections = [
-        prose.one_way_in(),
-        prose.connection(document["protocol"]),
-        prose.READING,
-        prose.failing(),
-        prose.chat(),
-        _methods(document),
-        _notifications(document),
-        _commands(document),
-        _codes(document),
-        _types(document),
-    ]
-    return "\n\n".join([prose.OPENING, _contents(sections), *sections]) + "\n"
+    values = {
+        "generated": GENERATED,
+        "contents": CONTENTS,
+        "protocol": str(document["protocol"]),
+        **bounds.BOUNDS,
+        **bounds.messages(),
+        "methods": _methods(document),
+        "notifications": _notifications(document),
+        "commands": _commands(document),
+        "error codes": _codes(document),
+        "types": _types(document),
+    }
+    page = pages.fill(pages.template("protocol"), values)
+    return page.replace(CONTENTS, _contents(page))
 
 
-def _contents(sections: Iterable[str]) -> str:
-    lines = ["## Contents", ""]
-    for section in sections:
-        heading, *rest = (line for line in section.splitlines() if line.startswith(("## ", "### ")))
-        title = heading.removeprefix("## ")
-        inner = [line.removeprefix("### ") for line in rest]
+def _contents(page: str) -> str:
+    """The sections below the contents, each with the headings inside it."""
+    lines = []
+    _, _, below = page.partition(CONTENTS)
+    for section in below.split("\n## ")[1:]:
+        title, *rest = section.splitlines()
+        inner = [line.removeprefix("### ") for line in rest if line.startswith("### ")]
         lines.append(f"- [{title}](#{anchor(title)})" + (":" if inner else ""))
         if inner:
             lines.append("  " + " · ".join(f"[{name.rsplit('/', 1)[-1]}](#{anchor(name)})" for name in inner))
@@ -47,28 +51,27 @@ def _contents(sections: Iterable[str]) -> str:
 
 def _methods(document: Schema) -> str:
     counted = _counted(document)
-    parts = ["## Methods"]
+    parts = []
     for name, about in document["methods"].items():
         parts += [f"### {name}", about["description"]]
         sides = [("Takes", "params"), ("Gives", "result"), ("Fails with", "error")]
         parts += [_side(verb, about[side], document, counted) for verb, side in sides if side in about]
         if example := examples.REQUESTS.get(name):
-            parts += [block(request(name, example[0])), block(reply(example[1]))]
+            parts += [block(request(name, example.params)), block(reply(example.result))]
     return "\n\n".join(parts)
 
 
 def _notifications(document: Schema) -> str:
     counted = _counted(document)
-    parts = [prose.NOTIFICATIONS]
+    parts = []
     for name, about in document["notifications"].items():
         parts += [f"### {name}", _side("Carries", about["params"], document, counted)]
         if example := examples.NOTIFICATIONS.get(name):
-            parts.append(block({"jsonrpc": "2.0", "method": name, "params": example}))
+            parts.append(block({"jsonrpc": "2.0", "method": name, "params": example.params}))
     return "\n\n".join(parts)
 
 
 def _commands(document: Schema) -> str:
-    asked, answered = examples.COMMAND
     rows = [
         (
             f"`{name}`",
@@ -79,8 +82,9 @@ def _commands(document: Schema) -> str:
         for name, about in document["commands"].items()
     ]
     table = _table(("Command", "Method", "Arguments, in order", "Without arguments"), rows)
-    shown = [block(request("workspace/executeCommand", asked)), block(reply(answered))]
-    return "\n\n".join([prose.COMMANDS, table, *shown])
+    example = examples.OPENING["workspace/executeCommand"]
+    shown = [block(request("workspace/executeCommand", example.params)), block(reply(example.result))]
+    return "\n\n".join([table, *shown])
 
 
 def _codes(document: Schema) -> str:
@@ -94,15 +98,14 @@ def _codes(document: Schema) -> str:
         )
         for code, about in document["errors"].items()
     ]
-    table = _table(
+    return _table(
         ("Code", "Number", "What it means", "What to do, unless the error says better", "What can help"), rows
     )
-    return f"{prose.CODES}\n\n{table}"
 
 
 def _types(document: Schema) -> str:
     counted = _counted(document)
-    parts = ["## Types"]
+    parts = []
     for name, schema in document["$defs"].items():
         if counted[name] != 1 and schema.get("properties") != {}:
             parts += [f"### {name}", schema.get("description", ""), _definition(schema)]

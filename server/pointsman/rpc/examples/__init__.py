@@ -1,4 +1,4 @@
-"""One worked message for each method and notification, as a client sends or receives it: shown in docs/protocol.md.
+"""One worked message for each method and notification, from the files beside this one: shown in docs/protocol.md.
 
 Must never be needed by the daemon. A test decodes each of them, so none shows a field that is not there.
 """
@@ -6,46 +6,40 @@ Must never be needed by the daemon. A test decodes each of them, so none shows a
 from __future__ import annotations
 
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
-from pointsman.rpc.examples import chats, choices, credentials, settings
-from pointsman.rpc.examples.choices import SELECTION
-from pointsman.rpc.examples.facts import WINDOW
+import msgspec
+
 from pointsman.rpc.render import pretty
 
-OPENING: tuple[Any, Any] = (
-    {
-        "processId": 4242,
-        "rootUri": "file:///home/me/project",
-        "capabilities": {},
-        "initializationOptions": {
-            "pointsman": {
-                "client": "vscode",
-                "clientVersion": "1.2.0",
-                "windowId": WINDOW,
-                "workspaceTrusted": True,
-            }
-        },
-    },
-    {
-        "capabilities": {
-            "experimental": {"pointsman": {"version": "0.1.0", "protocol": 1, "windowId": WINDOW}},
-        },
-        "serverInfo": {"name": "pointsman", "version": "0.1.0"},
-    },
-)
-"""`initialize`, and the part of its answer that is Pointsman's own."""
+SUBJECTS = ("choices", "chats", "credentials", "settings")
+"""The files that the daemon's own messages stand in."""
 
-COMMAND: tuple[Any, Any] = ({"command": "pointsman.switchModel", "arguments": ["sonnet", "workspace"]}, SELECTION)
-"""`workspace/executeCommand`."""
 
-_SUBJECTS = (choices, chats, credentials, settings)
+class Example(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """What a message carries; for a request, also what its reply does."""
 
-REQUESTS: Mapping[str, tuple[Any, Any]] = {name: own for each in _SUBJECTS for name, own in each.REQUESTS.items()}
-"""By method: the parameters, and the result."""
+    params: dict[str, Any]
+    result: dict[str, Any] | None = None
 
-NOTIFICATIONS: Mapping[str, Any] = {name: own for each in _SUBJECTS for name, own in each.NOTIFICATIONS.items()}
-"""By notification: what it carries."""
+
+def _read(subject: str) -> dict[str, Example]:
+    """The messages of a file, by name. Raises msgspec.ValidationError for what is none."""
+    text = Path(__file__).with_name(f"{subject}.json").read_text("utf-8")
+    return msgspec.json.decode(text, type=dict[str, Example])
+
+
+OPENING: Mapping[str, Example] = _read("opening")
+"""What LSP itself defines: `initialize` and `workspace/executeCommand`."""
+
+_SHOWN = {name: example for subject in SUBJECTS for name, example in _read(subject).items()}
+
+REQUESTS: Mapping[str, Example] = {name: example for name, example in _SHOWN.items() if example.result is not None}
+"""By method."""
+
+NOTIFICATIONS: Mapping[str, Example] = {name: example for name, example in _SHOWN.items() if example.result is None}
+"""By notification."""
 
 
 def request(method: str, params: Any) -> dict[str, Any]:
