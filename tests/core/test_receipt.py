@@ -62,17 +62,6 @@ CASES: list[tuple[Struct, dict[str, Any]]] = [
             "title": "",
         },
     ),
-    (
-        chat_failure(ErrorData("AuthFailed", "No.", "Look at it.", retryable=True, provider="acme"), RESULT),
-        {
-            "code": "AuthFailed",
-            "message": "No.",
-            "advice": "Look at it.",
-            "retryable": True,
-            "provider": "acme",
-            "attempts": [{"model": "m", "provider": "acme", "outcome": "skipped", "reason": "no key"}],
-        },
-    ),
     (Step("reach", "ok", 7), {"step": "reach", "outcome": "ok", "milliseconds": 7}),
     (
         Step("say", "skipped", 0, "no model"),
@@ -85,6 +74,18 @@ CASES: list[tuple[Struct, dict[str, Any]]] = [
 def test_how_it_is_written(value: Struct, expected: dict[str, Any]) -> None:
     assert msgspec.json.decode(msgspec.json.encode(value)) == expected
     assert msgspec.convert(expected, type(value)) == value
+
+
+def test_a_failure_says_what_was_seen_of_its_chat() -> None:
+    error = ErrorData("AuthFailed", "No.", "Look at it.", retryable=True, provider="acme")
+    assert msgspec.json.decode(msgspec.json.encode(chat_failure(error, RESULT))) == {
+        "code": "AuthFailed",
+        "message": "No.",
+        "advice": "Look at it.",
+        "retryable": True,
+        "provider": "acme",
+        "attempts": [{"model": "m", "provider": "acme", "outcome": "skipped", "reason": "no key"}],
+    }
 
 
 @each(("field", "odd"), [("step", "dance"), ("outcome", "perhaps"), ("milliseconds", "7")])
