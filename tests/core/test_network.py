@@ -185,8 +185,8 @@ def test_what_the_file_says_of_the_network() -> None:
     [
         ('ca = "corp.pem"', "`network.ca`: Expected a path from the root, or from `~/`."),
         ('proxy = "socks5://me:canary-of-a-proxy@h"', "`network.proxy`: Expected `http://HOST:PORT`"),
-        ('no_proxy = "a"', "Expected `array`"),
-        ("proxy = 3128", "Expected `str | null`"),
+        ('no_proxy = "a"', "Expected a list, got text."),
+        ("proxy = 3128", "Expected text, got a whole number."),
         ('prox = "http://h"', "unknown field `prox`"),
     ],
 )

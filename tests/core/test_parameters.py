@@ -183,13 +183,13 @@ CORP = '[providers.corp]\nbase_url = "https://{where}.example"\n'
         (CORP + 'parameters.where = { of = "other" }\n', "There is no parameter 'other' that stands for itself", 3),
         (CORP + 'parameters.where = { of = "where" }\n', "There is no parameter 'where' that stands for itself", 3),
         (CORP + 'parameters.where = { valu = "x" }\n', "unknown field `valu`", 3),
-        (CORP + 'parameters.where = "x"\n', "`parameters.where`: Expected `object`, got `str`", 3),
+        (CORP + 'parameters.where = "x"\n', "`parameters.where`: Expected a table, got text", 3),
         (
             CORP + "[providers.corp.parameters]\na.value = '1'\nwhere.value = 1\n",
             "`parameters.where.value`: Expected",
             5,
         ),
-        (CORP + 'parameters = "x"\n', "`parameters`: Expected `object`, got `str`", 3),
+        (CORP + 'parameters = "x"\n', "`parameters`: Expected a table, got text", 3),
         (
             CORP + 'parameters = { w = { default = "g" }, where = { of = "w", cases = { g = "a/b" } } }\n',
             "`parameters.where.cases`: Expected a name",

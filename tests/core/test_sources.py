@@ -106,8 +106,8 @@ def test_one_key_or_several() -> None:
     [
         ('keys = ["file:here"]', "`keys`: Expected a path from the root"),
         ('api_key = "file:here"', "`api_key`: Expected a path from the root"),
-        ("keys = [{ command = [] }]", "length >= 1"),
-        ('keys = [{ command = [""] }]', "length >= 1"),
+        ("keys = [{ command = [] }]", "not empty"),
+        ('keys = [{ command = [""] }]', "not empty"),
         ('keys = [{ command = ["a"], shell = true }]', "unknown field `shell`"),
         ("api_key = 7", "api_key"),
         ('api_key = "x"\nauth.scheme = "passthrough"', "`api_key` can't stand beside it"),

@@ -168,7 +168,7 @@ async def test_what_was_right_stays_in_force(home: Home) -> None:
     file = drop(home, "corp.toml", definition() + 'name = "Right"\n')
     editor = await home.connect()
     await in_place(file, definition() + "name = 3\n")
-    await problem(editor, "Expected `str`")
+    await problem(editor, "Expected text")
     assert (await about(editor, "corp"))["values"]["name"] == "Right"
     await in_place(file, definition() + 'name = "Mended"\n')
     await editor.told(CHANGED, lambda told: told["changed"] == ["corp"])

@@ -19,6 +19,22 @@ from pointsman.core.catalogue import COMPUTED, Catalogue, Problem, nearest
 HINT = " → "
 """What stands between what is wrong and what to do, where the two are told as one."""
 
+KINDS = {
+    "str": "text",
+    "int": "a whole number",
+    "float": "a number",
+    "bool": "`true` or `false`",
+    "array": "a list",
+    "object": "a table",
+}
+"""What msgspec calls the kinds of values, and what docs/configuration.md calls them."""
+
+_KIND = rf"(?:{'|'.join(KINDS)}|null)"
+_EXPECTED = re.compile(
+    rf"Expected `({_KIND}(?: \| {_KIND})*)`(?:( of length >= 1)| ([<>]=?) ([\d.e+-]+))?(?:, got `(\w+)`)?"
+)
+_BOUNDS = {"<=": "at most", ">=": "at least", "<": "below", ">": "above"}
+
 ANYTHING = "See docs/configuration.md for what belongs here."
 """What to do where nothing better is known."""
 
@@ -55,10 +71,19 @@ def misfit(
     if field is None:
         name = f"`{path.strip('.')}`: " if path else ""
         message, _, hint = message.partition(HINT)
-        return path, f"{name}{message}.", hint or ANYTHING
+        return path, f"{name}{_EXPECTED.sub(_plainly, message)}.", hint or ANYTHING
     struct = structs.get(path.strip("."), structs[path.strip(".").partition(".")[0]])
     names = [name for name in struct.__struct_encode_fields__ if name not in COMPUTED]
     return f"{path}.{field[1]}", f"{message}.", _nearest(field[1], names)
+
+
+def _plainly(expected: re.Match[str]) -> str:
+    """What msgspec expected, without the names of Python's and JSON's types and without signs."""
+    kinds, filled, sign, bound, got = expected.groups()
+    words = "Expected " + " or ".join(KINDS[kind] for kind in kinds.split(" | ") if kind != "null")
+    words += " that is not empty" if filled else ""
+    words += f", {_BOUNDS[sign]} {float(bound):,.15g}" if sign else ""
+    return f"{words}, got {KINDS.get(got, got)}" if got else words
 
 
 def budgets_of_nobody(catalogue: Catalogue, defined: Container[str], texts: Mapping[str, str]) -> Iterator[Problem]:
