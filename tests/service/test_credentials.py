@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import weakref
 from pathlib import Path
 from typing import Any
 
 import pytest
+from msgspec import structs
 
 from pointsman.core.catalogue import Auth, Links, Provider, Scheme
 from pointsman.core.environment import Environment
@@ -65,6 +67,18 @@ def test_a_key_is_known_by_its_mask() -> None:
     (credential,) = Credentials().in_turn(acme(), Environment({"ACME_KEY": "sk-0123456789abcdef"}))
     assert credential.account == "sk-01234…"
     assert "0123456789" not in repr(credential)
+
+
+def test_a_key_that_the_configuration_does_not_say_any_more_is_forgotten() -> None:
+    credentials, connection = Credentials(), Environment()
+    changed, gone = acme(keys=("not-a-key-of-one",)), structs.replace(acme(keys=("not-a-key-of-two",)), id="gone")
+    former = [
+        weakref.ref(found.key) for each in (changed, gone) for found in credentials.all(each, connection) if found.key
+    ]
+    assert all(secret() for secret in former)
+    changed, gone = acme(keys=("not-a-key-of-now",)), acme()
+    assert [found.key for found in credentials.all(changed, connection)] == [Secret("not-a-key-of-now")]
+    assert [secret() for secret in former] == [None, None]
 
 
 def test_keys_that_look_alike_are_told_apart() -> None:

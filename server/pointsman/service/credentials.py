@@ -10,7 +10,7 @@ from __future__ import annotations
 import itertools
 import time
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from types import MappingProxyType
 from typing import Literal, Protocol
@@ -111,7 +111,7 @@ class Credentials:
         self._profiles: Bounded[tuple[str, ...], AwsProfile] = Bounded(MOST_KEPT)
         self._accounts: Bounded[str, GoogleAccount] = Bounded(MOST_KEPT)
         self._lookups: WeakKeyDictionary[Environment, dict[Looked, LookedUp]] = WeakKeyDictionary()
-        self._of_definitions: WeakKeyDictionary[Environment, dict[str, tuple[Provider, list[Known]]]]
+        self._of_definitions: WeakKeyDictionary[Environment, dict[str, tuple[Provider, Sequence[Known]]]]
         self._of_definitions = WeakKeyDictionary()
 
     def all(self, provider: Provider, environment: Environment, given: Given = NONE_GIVEN) -> list[Credential]:
@@ -134,7 +134,7 @@ class Credentials:
         ways: dict[str, Callable[[Environment], list[Credential]]] = {"aws": self._aws, "gcp": self._google}
         return list(found.values()) or (ways[scheme](environment) if scheme in ways else [])
 
-    def known(self, provider: Provider, environment: Environment) -> list[Known]:
+    def known(self, provider: Provider, environment: Environment) -> Sequence[Known]:
         """Every key and account of every source, also those that must not be used where the provider is now."""
         scheme, there = provider.auth.scheme, "" if provider.missing else origin(provider.base_url)
         configured = [] if scheme in KEYLESS else self._configured(provider, environment, there)
@@ -209,12 +209,16 @@ class Credentials:
         stored = self._stored
         return missing(provider, stored.of(provider.id), stored.trouble, stored.damaged(provider.id))
 
-    def _configured(self, provider: Provider, environment: Environment, there: str) -> list[Known]:
+    def _configured(self, provider: Provider, environment: Environment, there: str) -> Sequence[Known]:
         """What the configuration and the variables say: put together once for a definition and a connection."""
         kept = self._of_definitions.setdefault(environment, {})
-        if (found := kept.get(provider.id)) is None or found[0] is not provider:
-            found = kept[provider.id] = provider, _told_apart(list(self._said(provider, environment, there)))
-        return found[1]
+        if (found := kept.get(provider.id)) is not None and found[0] is provider:
+            return found[1]
+        if found is not None:
+            kept.clear()  # the configuration was read again: no key that it does not say any more is kept here
+        said = _told_apart(list(self._said(provider, environment, there)))
+        kept[provider.id] = provider, said
+        return said
 
     def _said(self, provider: Provider, environment: Environment, there: str) -> Iterator[Known]:
         """The keys that the configuration names, or those of the variables if it names none."""
