@@ -8,7 +8,10 @@ import inspect
 from collections.abc import Callable, Iterable
 from typing import Any
 
+import pytest
+
 _LONGEST = 200
+"""Characters of a value that are told."""
 
 
 def each(names: str | tuple[str, ...], cases: Iterable[Any]) -> Callable[[Callable[..., None]], Callable[..., None]]:
@@ -21,18 +24,20 @@ def each(names: str | tuple[str, ...], cases: Iterable[Any]) -> Callable[[Callab
     assert table, f"there is no case of {names}"
 
     def over(test: Callable[..., None]) -> Callable[..., None]:
+        assert not inspect.iscoroutinefunction(test), "nobody would wait for it"
+        assert not inspect.isgeneratorfunction(test), "nobody would run it"
+
         @functools.wraps(test)
         def with_each(**others: Any) -> None:
-            failed = []
+            failed = list[Exception]()
             for case in table:
                 values = dict(zip(wanted, case, strict=True))
                 try:
                     test(**values, **others)
-                except Exception as error:
-                    error.add_note(
-                        "with " + ", ".join(f"{name}={value!r}"[:_LONGEST] for name, value in values.items())
-                    )
-                    failed.append(error)
+                except (Exception, pytest.fail.Exception) as error:  # the latter is what `pytest.raises` misses
+                    failure = error if isinstance(error, Exception) else AssertionError(str(error))
+                    failure.add_note("with " + ", ".join(_told(name, value) for name, value in values.items()))
+                    failed.append(failure)
             if failed:
                 raise ExceptionGroup(f"{len(failed)} of {len(table)} cases failed", failed)
 
@@ -42,3 +47,8 @@ def each(names: str | tuple[str, ...], cases: Iterable[Any]) -> Callable[[Callab
         return with_each
 
     return over
+
+
+def _told(name: str, value: object) -> str:
+    text = repr(value)
+    return f"{name}={text if len(text) <= _LONGEST else text[:_LONGEST] + '…'}"

@@ -25,3 +25,26 @@ def test_every_case_is_tried_and_each_that_fails_is_told() -> None:
 def test_a_table_without_cases_is_a_mistake() -> None:
     with pytest.raises(AssertionError, match="no case of first"):
         each("first", [])
+
+
+def test_what_does_not_happen_is_told_with_its_case_and_ends_nothing() -> None:
+    tried = []
+
+    @each("number", [1, 0, 2])
+    def some(number: int) -> None:
+        tried.append(number)
+        with pytest.raises(ZeroDivisionError):
+            assert 1 / number
+
+    with pytest.raises(ExceptionGroup, match="2 of 3 cases failed") as failed:
+        some()
+    assert tried == [1, 0, 2]
+    assert [error.__notes__ for error in failed.value.exceptions] == [["with number=1"], ["with number=2"]]
+
+
+def test_what_nobody_would_wait_for_is_a_mistake() -> None:
+    async def waiting(first: int) -> None:
+        assert first
+
+    with pytest.raises(AssertionError, match="wait for it"):
+        each("first", [1])(waiting)  # type: ignore[arg-type]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -408,3 +409,20 @@ async def test_who_was_left_out_is_named_where_nobody_answered() -> None:
     assert chat.error.message == (
         "Nobody answered: one says: Bad. Not asked: gone:m (There is no provider 'gone'); other:m (Other has no key)."
     )
+
+
+@pytest.mark.parametrize("first", [refuses(503), refuses(429, retry_after="0.01")])
+async def test_a_key_is_shown_once_its_file_was_read(first: Play, tmp_path: Path) -> None:
+    spent = Play((b'{"error": {"code": "insufficient_quota", "message": "Spent."}}',), 429)
+    file, said = tmp_path / "key", list[str]()
+    file.write_text("not-a-key-of-acme\n")
+    file.chmod(0o600)
+    bench = Bench(Scripted(first, says("a"), spent), provider("p", f"file:{file}", max_retries=1))
+    bench.health.on_quota = lambda news: said.append(news.text)
+    mask = Secret("not-a-key-of-acme").mask()
+    answered = bench.begin("p:m")
+    await events(answered)
+    assert answered.result
+    assert [(each.outcome, each.account) for each in answered.result.attempts] == [("failed", mask), ("answered", mask)]
+    await events(bench.begin("p:m", id="c2"))
+    assert f"The quota of p ({mask}) is spent." in said[0]

@@ -241,6 +241,21 @@ CASES: dict[str, tuple[list[bytes], list[Reading]]] = {
             END,
         ],
     ),
+    "usage that is none takes nothing back": (
+        [
+            spent(input_tokens=7, output_tokens=50),
+            why("end_turn", {"output_tokens": 60, "output_tokens_details": {"thinking_tokens": 9}}),
+            why(None, {"input_tokens": "x", "output_tokens": 1.5, "output_tokens_details": {}}),
+            why(None, {"output_tokens": 70, "output_tokens_details": {"thinking_tokens": 12}}),
+            OVER,
+        ],
+        [
+            UsageReport(Usage(7, 60, True, reasoning_tokens=9)),
+            UsageReport(Usage(7, 60, True, reasoning_tokens=9)),
+            UsageReport(Usage(7, 70, True, reasoning_tokens=12)),
+            END,
+        ],
+    ),
     "usage without input": ([why("end_turn", {"output_tokens": 5}), OVER], [UsageReport(Usage(0, 5, False)), END]),
     "a filter of another API": ([START, why("content_filter"), OVER], [StopSeen("contentFilter")]),
     "usage without output": ([why("end_turn", {"input_tokens": 5}), OVER], [END]),

@@ -1,4 +1,4 @@
-"""How a command is used, in its help: what it is called with stands in examples.toml, by command.
+"""The examples in the help of a command; they stand in examples.toml, by command.
 
 Must never read that file for anything but help: a command waits for nothing that it does not need.
 """

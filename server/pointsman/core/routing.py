@@ -234,7 +234,8 @@ def _chain(catalogue: Catalogue, spec: str, asker: _Asker, seen: tuple[str, ...]
     targets, lost, errors = list[Target](), list[tuple[Target, str]](), list[PointsmanError]()
     for link in chain.targets:
         try:
-            if link not in catalogue.aliases and (target := _named(catalogue, link)):
+            # As most links are: a route of its own for each would take as long as all the rest of a plan.
+            if len(seen) < DEEPEST and link not in catalogue.aliases and (target := _named(catalogue, link)):
                 targets.append(target)
                 continue
             inner = _resolve(catalogue, link, asker, (*seen, spec))

@@ -1,6 +1,6 @@
-"""What the prose of docs/protocol.md leaves open: bounds from where they are enforced, and messages as they are made.
+"""What docs/protocol.md leaves open for the code: bounds from where they are enforced, and messages as they are made.
 
-Must never know the words around it.
+Must never promise what the daemon does not do, nor know the words around it.
 """
 
 from __future__ import annotations

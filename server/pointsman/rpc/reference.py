@@ -34,7 +34,7 @@ TABLES: Sequence[type[Struct]] = (
     *(Provider, Auth, Timeout, Links, Limits, Tls, Command, Parameter, WrittenPrice),
     *(OverallLimits, Budgets, Budget, Recording, Network, Daemon),
 )
-"""What may stand in a file and is told in the words of its struct; only of chains the page has words of its own."""
+"""What may stand in a file, and is told in the words of its struct. Of chains the page itself tells."""
 
 OTHER_WAYS = {
     "none": "needs none",

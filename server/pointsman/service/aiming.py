@@ -80,10 +80,13 @@ class Aim:
     @property
     def asked(self) -> Asked:
         """Who is asked, as health knows it."""
-        key = self.keys[0]
-        if self._known is None or self._known[0] is not key or self._known[1] is not self.target:
-            self._known = key, self.target, self._asked(self.target, key)
-        return self._known[2]
+        key, known = self.keys[0], self._known
+        same = known is not None and known[0] is key and known[1] is self.target
+        if (
+            known is None or not same or known[2].shown is None
+        ):  # what a file or a program says is known once it is read
+            known = self._known = key, self.target, self._asked(self.target, key)
+        return known[2]
 
     @property
     def who(self) -> tuple[Provider, str, str]:

@@ -90,6 +90,14 @@ class Known:
     usable: bool = False
 
 
+@dataclass(frozen=True)
+class _Said:
+    """What is known of a definition's keys without a look at what is stored."""
+
+    of: Provider
+    known: tuple[Known, ...]
+
+
 class Credentials:
     """Finds credentials and takes turns among several."""
 
@@ -111,8 +119,7 @@ class Credentials:
         self._profiles: Bounded[tuple[str, ...], AwsProfile] = Bounded(MOST_KEPT)
         self._accounts: Bounded[str, GoogleAccount] = Bounded(MOST_KEPT)
         self._lookups: WeakKeyDictionary[Environment, dict[Looked, LookedUp]] = WeakKeyDictionary()
-        self._of_definitions: WeakKeyDictionary[Environment, dict[str, tuple[Provider, Sequence[Known]]]]
-        self._of_definitions = WeakKeyDictionary()
+        self._definitions: WeakKeyDictionary[Environment, dict[str, _Said]] = WeakKeyDictionary()
 
     def all(self, provider: Provider, environment: Environment, given: Given = NONE_GIVEN) -> list[Credential]:
         """Every credential that may be used for this provider and this connection, in order."""
@@ -131,13 +138,14 @@ class Credentials:
         for known in self.known(provider, environment):
             if known.usable:
                 found.setdefault(known.credential.key or known.credential.way, known.credential)
-        ways: dict[str, Callable[[Environment], list[Credential]]] = {"aws": self._aws, "gcp": self._google}
-        return list(found.values()) or (ways[scheme](environment) if scheme in ways else [])
+        if not found and scheme in {"aws", "gcp"}:
+            return self._aws(environment) if scheme == "aws" else self._google(environment)
+        return list(found.values())
 
     def known(self, provider: Provider, environment: Environment) -> Sequence[Known]:
         """Every key and account of every source, also those that must not be used where the provider is now."""
         scheme, there = provider.auth.scheme, "" if provider.missing else origin(provider.base_url)
-        configured = [] if scheme in KEYLESS else self._configured(provider, environment, there)
+        configured = () if scheme in KEYLESS else self._configured(provider, environment, there)
         if not (records := self._stored.of(provider.id)):
             return configured
         found = list(configured)
@@ -211,14 +219,14 @@ class Credentials:
 
     def _configured(self, provider: Provider, environment: Environment, there: str) -> Sequence[Known]:
         """What the configuration and the variables say: put together once for a definition and a connection."""
-        kept = self._of_definitions.setdefault(environment, {})
-        if (found := kept.get(provider.id)) is not None and found[0] is provider:
-            return found[1]
-        if found is not None:
-            kept.clear()  # the configuration was read again: no key that it does not say any more is kept here
-        said = _told_apart(list(self._said(provider, environment, there)))
-        kept[provider.id] = provider, said
-        return said
+        kept = self._definitions.setdefault(environment, {})
+        said = kept.get(provider.id)
+        if said is None or said.of is not provider:
+            if said is not None:
+                kept.clear()  # the configuration was read again: no key that it does not say any more is kept here
+            known = tuple(_told_apart(list(self._said(provider, environment, there))))
+            said = kept[provider.id] = _Said(provider, known)
+        return said.known
 
     def _said(self, provider: Provider, environment: Environment, there: str) -> Iterator[Known]:
         """The keys that the configuration names, or those of the variables if it names none."""

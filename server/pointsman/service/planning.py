@@ -96,7 +96,7 @@ class Planning:
         reasons = Reasons(self.credentials, self.health, self.models, catalogue, client.environment, given)
         found = reasons.plan(route, conversation)
         ordered = self.orders.ordered(found, catalogue, conversation, terms.conversation_id, begins=begins)
-        budgeted = any(True for _ in every(catalogue.budgets))
+        budgeted = next(every(catalogue.budgets), None) is not None
         paid = within(ordered, lambda target: self._limit(catalogue, client, target)) if budgeted else ordered
         return Planned(reasons.last_resort(paid), catalogue, given)
 

@@ -69,6 +69,7 @@ CAPABILITIES = {
     "thinking": "reasoning",
     "structured_outputs": "json",
 }
+DETAILS = "output_tokens_details"
 ASKED = ("input_tokens", "cache_read_input_tokens", "cache_creation_input_tokens")
 """What the input is counted in: what was read from a cache and what was written to it are no part of the rest."""
 EVENTS = {
@@ -257,14 +258,11 @@ class Reader(EventReader):
             readings.append(report)
 
     def _count(self, usage: Raw) -> bool:
-        """Takes in what is said of usage; whether that can be read. Later counts are those of the whole; what they
-        leave out was said before.
-        """
+        """Takes in what is said of usage; whether that can be read."""
         said = loose.value(usage)
-        if not isinstance(said, dict):
-            return False
-        self._usage |= {name: value for name, value in said.items() if value is not None}
-        return True
+        if isinstance(said, dict):
+            self._usage = _whole(self._usage, said)
+        return isinstance(said, dict)
 
     def _piece(self, text: str | None, thinking: str | None, readings: list[Reading]) -> None:
         if thinking:
@@ -287,6 +285,23 @@ def _with_status(error: Any) -> Any:
     return error
 
 
+def _whole(before: dict[str, Any], said: dict[str, Any]) -> dict[str, Any]:
+    """Usage by all that was said of it: later counts are those of the whole. What they leave out was said before, and
+    no count is taken back by something that is none.
+    """
+    whole = before | _counted(before, said)
+    former, details = before.get(DETAILS), said.get(DETAILS)
+    if isinstance(former, dict) and isinstance(details, dict):
+        whole[DETAILS] = former | _counted(former, details)
+    return whole
+
+
+def _counted(before: dict[str, Any], said: dict[str, Any]) -> dict[str, Any]:
+    return {
+        name: value for name, value in said.items() if before.get(name) is None or loose.count(said, name) is not None
+    }
+
+
 def reported(said: Any, exact: bool = True) -> UsageReport | None:
     """Usage in our terms: theirs counts what was read from the cache and written to it beside the input.
 
@@ -302,7 +317,7 @@ def reported(said: Any, exact: bool = True) -> UsageReport | None:
             exact=exact and asked is not None and said.get("input_tokens") is not None,
             cached_input_tokens=loose.count(said, "cache_read_input_tokens"),
             cache_write_tokens=loose.count(said, "cache_creation_input_tokens"),
-            reasoning_tokens=loose.count(said, "output_tokens_details", "thinking_tokens"),
+            reasoning_tokens=loose.count(said, DETAILS, "thinking_tokens"),
         )
     )
 
