@@ -301,12 +301,16 @@ def test_the_search_finds_what_it_looks_for(tmp_path: Path) -> None:
 async def test_a_crash_leaves_nothing_behind(home: Home, upstream: Upstream, number: signal.Signals) -> None:
     birds = [bird for bird in canaries(home.folder) if bird.name in {"variable", "stored", "session", "chat"}]
     _, most = resource.getrlimit(resource.RLIMIT_CORE)
-    before = resource.getrlimit(resource.RLIMIT_CORE)
+    before, ignored = resource.getrlimit(resource.RLIMIT_CORE), signal.getsignal(number) is signal.SIG_IGN
     resource.setrlimit(resource.RLIMIT_CORE, (most, most))
+    if ignored:  # as a shell has it for what it runs in the background, and a child would go on with that
+        signal.signal(number, signal.SIG_DFL)
     try:
         variables = await begun(home, upstream, birds)
     finally:
         resource.setrlimit(resource.RLIMIT_CORE, before)
+        if ignored:
+            signal.signal(number, signal.SIG_IGN)
     editor = await home.connect(variables=variables)
     for bird in birds:
         upstream.script(f"/{bird.name}/chat/completions", Reply(b"data: [DONE]\n\n"))
