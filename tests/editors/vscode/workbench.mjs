@@ -232,7 +232,7 @@ export class Window {
   /** Types into the list that is open, takes the first line with a text, and waits until the list is gone. */
   async choose(typed, text = typed) {
     await this.type(typed);
-    await this.row(text).waitFor();
+    await this.page.locator(".quick-input-list .monaco-list-row.focused", { hasText: text }).first().waitFor();
     await this.page.keyboard.press("Enter");
   }
 
