@@ -81,10 +81,8 @@ class Aim:
     def asked(self) -> Asked:
         """Who is asked, as health knows it."""
         key, known = self.keys[0], self._known
-        same = known is not None and known[0] is key and known[1] is self.target
-        if (
-            known is None or not same or known[2].shown is None
-        ):  # what a file or a program says is known once it is read
+        # What a file or a program says of a key is known only once it was read.
+        if known is None or known[0] is not key or known[1] is not self.target or known[2].shown is None:
             known = self._known = key, self.target, self._asked(self.target, key)
         return known[2]
 

@@ -138,9 +138,7 @@ class Credentials:
         for known in self.known(provider, environment):
             if known.usable:
                 found.setdefault(known.credential.key or known.credential.way, known.credential)
-        if not found and scheme in {"aws", "gcp"}:
-            return self._aws(environment) if scheme == "aws" else self._google(environment)
-        return list(found.values())
+        return list(found.values()) or self._of_cloud(scheme, environment)
 
     def known(self, provider: Provider, environment: Environment) -> Sequence[Known]:
         """Every key and account of every source, also those that must not be used where the provider is now."""
@@ -251,6 +249,12 @@ class Credentials:
         if isinstance(source, FromFile):
             return Known("file", source.path, Credential(way=way), home, usable)
         return Known("command", source.command[0], Credential(way=way), home, usable)
+
+    def _of_cloud(self, scheme: str, environment: Environment) -> list[Credential]:
+        """What the tools of a cloud would use themselves."""
+        if scheme == "aws":
+            return self._aws(environment)
+        return self._google(environment) if scheme == "gcp" else []
 
     def _aws(self, environment: Environment) -> list[Credential]:
         """Keys of the environment, else a profile of the shared files: in the order that AWS's own tools look."""

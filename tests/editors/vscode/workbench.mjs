@@ -229,7 +229,7 @@ export class Window {
     await this.page.locator(".monaco-workbench").waitFor();
   }
 
-  /** Types into the list that is open, takes the first line with a text, and waits until the list is gone. */
+  /** Types into the list that is open, takes the first line once it is one with a text, and waits until the list is gone. */
   async choose(typed, text = typed) {
     await this.type(typed);
     await this.page.locator(".quick-input-list .monaco-list-row.focused", { hasText: text }).first().waitFor();
