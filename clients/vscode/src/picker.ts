@@ -31,6 +31,9 @@ const WHY: vscode.QuickInputButton = {
   tooltip: "Explain where this leads",
 };
 
+/** Milliseconds. VS Code names a row by its place alone: right after a new list, what is active may be of the former. */
+const SETTLES = 500;
+
 export class Picker {
   constructor(
     private readonly connection: Connection,
@@ -72,12 +75,14 @@ export class Picker {
     const pick = vscode.window.createQuickPick<Item>();
     let scope = first;
     let drawn = "";
+    let filled = 0;
     const draw = () => {
       const lines = pickerLines(this.mirror.view, this.recent.models, Date.now());
       const now = JSON.stringify(lines);
       if (now !== drawn) {
         drawn = now;
         fill(pick, lines);
+        filled = Date.now();
       }
       pick.busy = this.mirror.view.models.length === 0;
     };
@@ -94,6 +99,16 @@ export class Picker {
     title();
     void this.mirror.loadShortcuts();
     return new Promise((resolve) => {
+      const accept = () => {
+        const early = filled + SETTLES - Date.now();
+        if (early > 0) {
+          setTimeout(accept, early);
+          return;
+        }
+        const action = pick.activeItems[0]?.action;
+        resolve(action && { action, scope });
+        pick.hide();
+      };
       const listening = vscode.Disposable.from(
         this.mirror.onDidChange(draw),
         pick.onDidTriggerButton((button) => {
@@ -113,11 +128,7 @@ export class Picker {
             void vscode.commands.executeCommand("pointsman.explainRoute", item.action.model);
           }
         }),
-        pick.onDidAccept(() => {
-          const action = pick.activeItems[0]?.action;
-          resolve(action && { action, scope });
-          pick.hide();
-        }),
+        pick.onDidAccept(accept),
         pick.onDidHide(() => {
           resolve(undefined);
           listening.dispose();
